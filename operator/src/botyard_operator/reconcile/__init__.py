@@ -1,0 +1,1 @@
+"""One level-triggered reconciler for each kind of key: read the caches, apply what differs, report in status."""
