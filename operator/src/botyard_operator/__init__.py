@@ -1,0 +1,1 @@
+"""The Botyard operator: reconciles Bundles, Bots and Personas."""

@@ -1,0 +1,80 @@
+"""Names that operator, runtime and gateway must agree on: labels, annotations, paths and environment."""
+
+GROUP = "botyard.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+FIELD_MANAGER = "botyard"
+
+LABEL_BOT = f"{GROUP}/bot"
+"""On every child of a Bot: the Bot's name."""
+LABEL_SHARD = f"{GROUP}/persona-shard"
+"""On the ConfigMaps that carry Personas: the shard's number."""
+ANNOTATION_REQUESTED_AT = f"{GROUP}/requestedAt"
+"""Set by a person to force a reconcile; any new value does."""
+ANNOTATION_REFRESH = f"{GROUP}/refresh"
+"""Set by the operator on pods whose mounted ConfigMaps changed; makes the kubelet refresh them at once."""
+ANNOTATION_REVISION = f"{GROUP}/revision"
+"""On pod templates: the bundle revision that the pods run."""
+ANNOTATION_HASH = f"{GROUP}/config-hash"
+"""On pod templates: digest of everything that only a restart can bring into the process."""
+
+PERSONA_SHARDS = 8
+"""Shards of the aggregated Persona ConfigMap that every pod declares ahead (all but 0 optional)."""
+PERSONA_SHARD_BYTES = 900_000
+"""Content of one shard, in bytes of JSON, kept below the API server's limit of 1 MiB per object."""
+
+# Paths inside a runtime pod.
+CONFIG_DIR = "/etc/botyard/bot"
+"""Holds BOT_FILE; mounted in the supervisor only."""
+BOT_FILE = "bot.json"
+PERSONAS_DIR = "/etc/botyard/personas"
+"""Holds one folder a shard (`0` … `7`), each with PERSONAS_FILE."""
+PERSONAS_FILE = "personas.json"
+CREDENTIALS_DIR = "/etc/botyard/credentials"
+"""The bundle's own credentials, one file each; handed to workers by the supervisor."""
+PLATFORM_DIR = "/etc/botyard/platform"
+"""Platform secrets (REDIS_URL_FILE, ARTIFACT_TOKEN_FILE); never mounted into the worker's container."""
+REDIS_URL_FILE = "redis-url"
+ARTIFACT_TOKEN_FILE = "artifact-token"  # noqa: S105 - a file's name, not a secret
+BUNDLE_DIR = "/bundle"
+"""The verified, unpacked bundle: written by the init container, read-only for the worker."""
+SOCKET_DIR = "/run/botyard"
+"""Shared by supervisor and worker host; holds WORKER_SOCKET."""
+WORKER_SOCKET = "worker.sock"
+ROUTES_DIR = "/etc/botyard/routes"
+"""The gateway's routing table is mounted here as ROUTES_FILE."""
+ROUTES_FILE = "routes.json"
+
+SUPERVISOR_PORT = 8081
+"""Probes and metrics of a runtime pod: /healthz, /readyz, /metrics."""
+GATEWAY_PORT = 8080
+ARTIFACTS_PORT = 8082
+"""The operator's artifact server."""
+OPERATOR_METRICS_PORT = 8083
+
+# Environment of the containers of a runtime pod.
+ENV_REPLICA = "BOTYARD_REPLICA"
+"""The replica's identity in leases: the pod's name."""
+ENV_ARTIFACT_URL = "BOTYARD_ARTIFACT_URL"
+ENV_ARTIFACT_DIGEST = "BOTYARD_ARTIFACT_DIGEST"
+ENV_REVISION = "BOTYARD_REVISION"
+
+
+def config_map_name(bot: str) -> str:
+    """Name of the ConfigMap that holds a Bot's `BotConfig`."""
+    return f"{bot}-bot"
+
+
+def persona_shard_name(bot: str, shard: int) -> str:
+    """Name of the ConfigMap that holds one shard of a Bot's Personas."""
+    return f"{bot}-personas-{shard}"
+
+
+def credentials_name(bot: str) -> str:
+    """Name of the Secret with the bundle's own credentials."""
+    return f"{bot}-credentials"
+
+
+def platform_name(bot: str) -> str:
+    """Name of the Secret with what only the supervisor and the init container may read."""
+    return f"{bot}-platform"

@@ -1,0 +1,28 @@
+"""The gateway's routing table: one ConfigMap in the operator's namespace, key `routes.json`, reloaded live."""
+
+from pydantic import Field
+
+from botyard.contract.base import Document
+
+
+class Route(Document):
+    """One Bot that the gateway may talk to."""
+
+    namespace: str
+    name: str
+    model: str = "auto"
+    default: bool = False
+    ready: bool = False
+    reason: str = ""
+    message: str = ""
+    """Why the Bot is not ready: the Ready condition's message."""
+    partitions: int = Field(default=16, ge=1, le=256)
+    max_input_bytes: int = 1_048_576
+    events_allow: tuple[str, ...] = ()
+    personas: tuple[str, ...] = ()
+
+
+class Routes(Document):
+    """All routes of an installation."""
+
+    routes: tuple[Route, ...] = ()

@@ -1,0 +1,75 @@
+"""Conversations as their users see them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from botyard.core import keys
+from botyard.core.address import BotAddress
+from botyard.core.reply import text
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation with its turns."""
+
+    user: str
+    created_ms: int
+    ended: bool
+    outputs: int
+    """Number of the last output."""
+    turns: tuple[dict[str, Any], ...]
+    """Finished turns in order, then the open ones: {turn, event, state, accepted, finished?, attempt?, error?}."""
+
+
+class Conversations:
+    """Looks conversations up on one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def owner(self, bot: BotAddress, conversation: str) -> str | None:
+        """Return the user whose conversation it is, or None when there is none."""
+        owner = await self._redis.hget(keys.conversation(bot.partition(conversation), conversation), "user")
+        return None if owner is None else text(owner)
+
+    async def describe(self, bot: BotAddress, conversation: str, *, turns: int = 200) -> Conversation | None:
+        """Return a conversation with up to `turns` of its newest finished turns, or None when there is none."""
+        partition = bot.partition(conversation)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(keys.conversation(partition, conversation))
+            pipe.xrevrange(keys.history(partition, conversation), count=turns)
+            pipe.hgetall(keys.open_turns(partition, conversation))
+            meta, finished, waiting = await pipe.execute()
+        if not meta:
+            return None
+        done = [json.loads(fields[b"record"]) for _, fields in reversed(finished)]
+        open_turns = [{"turn": turn.decode(), "state": "open", **json.loads(text)} for turn, text in waiting.items()]
+        open_turns.sort(key=lambda turn: turn["accepted"])
+        return Conversation(
+            user=meta.get(b"user", b"").decode(),
+            created_ms=int(meta.get(b"created", 0)),
+            ended=b"ended" in meta,
+            outputs=int(meta.get(b"outputs", 0)),
+            turns=(*done, *open_turns),
+        )
+
+    async def end(self, bot: BotAddress, conversation: str) -> bool:
+        """End a conversation: its next message starts afresh. False when there is none.
+
+        A turn that runs meanwhile still commits what it says; the state that it leaves is dropped, since it belongs
+        to what ended.
+        """
+        partition = bot.partition(conversation)
+        meta = keys.conversation(partition, conversation)
+        if not await self._redis.exists(meta):
+            return False
+        now_s, now_us = await self._redis.time()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(meta, "ended", now_s * 1000 + now_us // 1000)
+            pipe.hincrby(meta, "ends", 1)
+            pipe.delete(keys.state(partition, conversation))
+            await pipe.execute()
+        return True

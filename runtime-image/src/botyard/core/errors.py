@@ -1,0 +1,47 @@
+"""What can go wrong in the runtime core, by name."""
+
+
+class CoreError(Exception):
+    """Base of the errors of this package."""
+
+
+class Overloaded(CoreError):
+    """The bot's inbox is full; nothing was accepted.
+
+    Attributes:
+        pending: Events that wait in the partition.
+        retry_after: Seconds after which trying again makes sense.
+    """
+
+    def __init__(self, pending: int, retry_after: float) -> None:
+        super().__init__(f"{pending} events are waiting already; try again in {retry_after:g} s")
+        self.pending = pending
+        self.retry_after = retry_after
+
+
+class NotOwner(CoreError):
+    """The conversation belongs to another user."""
+
+
+class Expired(CoreError):
+    """Outputs after the given position are no longer kept.
+
+    Attributes:
+        first: Number of the oldest output that is kept.
+    """
+
+    def __init__(self, first: int) -> None:
+        super().__init__(f"outputs before number {first} are no longer kept")
+        self.first = first
+
+
+class StaleOwner(CoreError):
+    """Another replica owns the partition now; this one must drop what it was doing there."""
+
+
+class AlreadyCommitted(CoreError):
+    """The event was committed before; nothing was written again."""
+
+
+class JournalMismatch(CoreError):
+    """A re-run of a turn asked for another step than its first run did at the same place."""

@@ -1,0 +1,99 @@
+"""Names of all Redis keys, in one place.
+
+Keys of one partition share the hash tag `{namespace/bot/number}`: a commit touches only those, so it is one script
+in one slot of a Redis Cluster. Kubernetes names cannot contain `/`, `{` or `}`; conversation keys may contain
+anything and come last.
+"""
+
+from botyard.core.address import BotAddress, Partition
+
+PREFIX = "by"
+
+
+def _tag(partition: Partition) -> str:
+    return f"{PREFIX}:{{{partition.bot.namespace}/{partition.bot.name}/{partition.number}}}"
+
+
+def lease(partition: Partition) -> str:
+    """Hash {owner, epoch, until}: who may commit in this partition."""
+    return f"{_tag(partition)}:lease"
+
+
+def inbox(partition: Partition) -> str:
+    """Stream of accepted events that are not committed yet; a commit deletes its entry."""
+    return f"{_tag(partition)}:inbox"
+
+
+def attempts(partition: Partition) -> str:
+    """Hash entry id → how often a run of it began; `entry id:crashes` → how often a worker died of it."""
+    return f"{_tag(partition)}:attempts"
+
+
+def timers(partition: Partition) -> str:
+    """Sorted set of delayed events by due time in milliseconds."""
+    return f"{_tag(partition)}:timers"
+
+
+def dead_letters(partition: Partition) -> str:
+    """Stream of events that were given up, with the reason."""
+    return f"{_tag(partition)}:dead"
+
+
+def outbox(partition: Partition) -> str:
+    """Stream of committed events on their way to other partitions."""
+    return f"{_tag(partition)}:outbox"
+
+
+def seen(partition: Partition, key: str, event: str) -> str:
+    """String: the answer that this client-supplied event id got; expires."""
+    return f"{_tag(partition)}:seen:{event}:{key}"
+
+
+def conversation(partition: Partition, key: str) -> str:
+    """Hash of a conversation: user, created, ended, turn counter, output sequence."""
+    return f"{_tag(partition)}:conv:{key}"
+
+
+def open_turns(partition: Partition, key: str) -> str:
+    """Hash turn → JSON of a turn that is accepted and not committed."""
+    return f"{_tag(partition)}:open:{key}"
+
+
+def state(partition: Partition, key: str) -> str:
+    """String: the encoded state (see `botyard.core.codec`)."""
+    return f"{_tag(partition)}:state:{key}"
+
+
+def history(partition: Partition, key: str) -> str:
+    """Stream of finished turns, append-only."""
+    return f"{_tag(partition)}:hist:{key}"
+
+
+def outputs(partition: Partition, key: str) -> str:
+    """Capped stream of envelopes; entry `n-0` is the n-th output of the conversation."""
+    return f"{_tag(partition)}:out:{key}"
+
+
+def live(partition: Partition, key: str) -> str:
+    """Channel on which each new output is published as `<n> <envelope>`."""
+    return f"{_tag(partition)}:live:{key}"
+
+
+def journal(partition: Partition, event: str) -> str:
+    """Hash ordinal → digest and result of a step of an open turn."""
+    return f"{_tag(partition)}:journal:{event}"
+
+
+def replicas(bot: BotAddress) -> str:
+    """Sorted set of live replicas by their last heartbeat in milliseconds."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:replicas"
+
+
+def rebalance(bot: BotAddress) -> str:
+    """Channel that wakes replicas when one joins, leaves or hands a partition over."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:rebalance"
+
+
+def reference(reference_id: str) -> str:
+    """Hash of a callback reference: which session of which bot it belongs to; expires."""
+    return f"{PREFIX}:ref:{reference_id}"

@@ -1,0 +1,115 @@
+"""One subscription connection for all who follow conversations in this process."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+BUFFER = 256
+"""Messages that one follower may lag behind before it has to read from the stream again."""
+
+
+class Follower:
+    """What one follower has received and not yet looked at."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(BUFFER)
+
+    def put(self, message: bytes | None) -> None:
+        """Hand over a message, or None for "something may be missing"; an overflow counts as missing too."""
+        if self._messages.full():
+            while not self._messages.empty():
+                self._messages.get_nowait()
+            message = None
+        self._messages.put_nowait(message)
+
+    async def get(self, timeout: float) -> bytes | None:
+        """Return the next message; None when something may be missing.
+
+        Raises:
+            TimeoutError: Nothing came within `timeout` seconds.
+        """
+        if not self._messages.empty():
+            return self._messages.get_nowait()
+        async with asyncio.timeout(timeout):
+            return await self._messages.get()
+
+
+class LiveHub:
+    """Fans the publications of any number of channels out to followers.
+
+    Publications are a hint that saves reading: after a lost connection every follower is told that something may be
+    missing and reads the stream, which is the truth.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._pubsub: PubSub = redis.pubsub(ignore_subscribe_messages=True)
+        self._followers: dict[str, set[Follower]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def follow(self, channel: str) -> AsyncIterator[Follower]:
+        """Subscribe to `channel` for the length of the context; it is subscribed when the body begins."""
+        follower = Follower()
+        async with self._lock:
+            followers = self._followers.setdefault(channel, set())
+            followers.add(follower)
+            if len(followers) == 1:
+                await self._pubsub.subscribe(channel)
+            if self._reader is None or self._reader.done():
+                self._reader = asyncio.create_task(self._read(), name="live-hub")
+        try:
+            yield follower
+        finally:
+            await self._leave(channel, follower)
+
+    async def _leave(self, channel: str, follower: Follower) -> None:
+        async with self._lock:
+            followers = self._followers[channel]
+            followers.discard(follower)
+            if not followers:
+                del self._followers[channel]
+                with contextlib.suppress(RedisError):
+                    await self._pubsub.unsubscribe(channel)
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                message = await self._pubsub.get_message(timeout=5.0)
+            except RedisError:
+                # redis-py subscribes again by itself when it reconnects; whoever listened must read.
+                self._tell_everybody()
+                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+                with contextlib.suppress(RedisError):
+                    await self._pubsub.ping()
+                continue
+            if message is None:
+                continue
+            for follower in self._followers.get(message["channel"].decode(), ()):
+                follower.put(message["data"])
+
+    def _tell_everybody(self) -> None:
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.put(None)
+
+    async def close(self) -> None:
+        """End the subscription connection; followers see silence."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    async def __aenter__(self) -> "LiveHub":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,21 @@
+"""How long and how much is kept in Redis."""
+
+from dataclasses import dataclass
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Bounds of what a bot leaves in Redis."""
+
+    conversation: int = 30 * DAY
+    """Seconds after its last turn that a conversation, its state and its outputs live."""
+    outputs: int = 2000
+    """Outputs kept for replay in one conversation, at least."""
+    history: int = 10_000
+    """Finished turns listed in one conversation, at least."""
+    duplicates: int = DAY
+    """Seconds in which a client-supplied event id is recognised again."""
+    references: int = DAY
+    """Seconds that a callback reference is valid."""

@@ -1,0 +1,48 @@
+-- Commit one event: everything it did, or nothing.
+-- KEYS: lease, inbox, attempts, state, conversation, open turns, outputs, history, timers, journal, outbox, dead letters
+-- ARGV: owner, epoch, entry, turn, live channel, msgpack of the commit (see botyard.core.turns)
+-- Answers {"ok", number of the last output} | {"stale"} | {"duplicate"}
+local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
+local entry, turn, channel = ARGV[3], ARGV[4], ARGV[5]
+local commit = cmsgpack.unpack(ARGV[6])
+-- The entry's deletion is the acknowledgement, and what a second commit of the same event stumbles over.
+if redis.call("XDEL", KEYS[2], entry) == 0 then return {"duplicate"} end
+
+-- A conversation that was ended while this turn ran keeps nothing of what belonged to before.
+if commit.state == "set" and (redis.call("HGET", KEYS[5], "ends") or "0") ~= commit.ends then
+  commit.state = "drop"
+end
+if commit.state == "set" then
+  redis.call("SET", KEYS[4], commit.blob, "EX", commit.keep)
+elseif commit.state == "drop" then
+  redis.call("DEL", KEYS[4])
+else
+  redis.call("EXPIRE", KEYS[4], commit.keep)
+end
+
+local last = 0
+for _, envelope in ipairs(commit.outputs) do
+  last = redis.call("HINCRBY", KEYS[5], "outputs", 1)
+  redis.call("XADD", KEYS[7], "MAXLEN", "~", commit.cap, last .. "-0", "e", envelope)
+  redis.call("PUBLISH", channel, last .. " " .. envelope)
+end
+redis.call("XADD", KEYS[8], "MAXLEN", "~", commit.history_cap, "*", "turn", turn, "record", commit.record)
+for _, follow in ipairs(commit.follow_ups) do
+  redis.call("XADD", KEYS[2], "*", "event", follow.event, "key", follow.key, "kind", follow.kind,
+    "payload", follow.payload, "turn", follow.turn, "user", follow.user, "at", commit.now)
+end
+for _, timer in ipairs(commit.timers) do
+  redis.call("ZADD", KEYS[9], timer.due, timer.event)
+end
+for _, message in ipairs(commit.outbox) do
+  redis.call("XADD", KEYS[11], "*", "m", message)
+end
+if commit.dead then
+  redis.call("XADD", KEYS[12], "MAXLEN", "~", 10000, "*", "record", commit.dead)
+end
+redis.call("HDEL", KEYS[6], turn)
+redis.call("HDEL", KEYS[3], entry, entry .. ":crashes")
+redis.call("DEL", KEYS[10])
+for index = 5, 8 do redis.call("EXPIRE", KEYS[index], commit.keep) end
+return {"ok", last}

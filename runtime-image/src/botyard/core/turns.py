@@ -1,0 +1,233 @@
+"""The two ends of a turn: begin a run of an event, and commit what it did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgpack
+from redis.asyncio import Redis
+
+from botyard.core import codec, keys
+from botyard.core.errors import AlreadyCommitted, StaleOwner
+from botyard.core.inbox import Entry
+from botyard.core.leases import Lease
+from botyard.core.reply import text
+from botyard.core.retention import Retention
+from botyard.core.scripts import Scripts
+
+StateChange = Literal["keep", "set", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a run of an event starts from."""
+
+    attempt: int
+    """1 for the first run."""
+    crashes: int
+    """How often a worker died of this event."""
+    state: dict[str, Any] | None
+    ends: str
+    """How often the conversation had been ended; a commit's state counts only if that is still so."""
+    journal: dict[int, bytes]
+    """Records of the steps that earlier runs took, by ordinal."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An event that a turn causes in its own partition."""
+
+    event: str
+    key: str
+    kind: str
+    payload: str
+    turn: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """An event that a turn causes later."""
+
+    due_ms: int
+    """Milliseconds since the epoch, by the clock of Redis."""
+    event: str
+    """JSON of {event, key, payload, turn, user}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that one turn changes."""
+
+    record: str
+    """JSON of the turn for the conversation's history."""
+    outputs: Sequence[str] = ()
+    """Envelopes as JSON text, in order."""
+    change: StateChange = "keep"
+    state: Mapping[str, Any] | None = None
+    ends: str = "0"
+    """`Begun.ends` of the run that commits."""
+    follow_ups: Sequence[FollowUp] = ()
+    timers: Sequence[Timer] = ()
+    outbox: Sequence[str] = ()
+    dead: str | None = None
+    """JSON of the dead letter when the event is given up."""
+    now_ms: int = 0
+    retention: Retention = field(default_factory=Retention)
+
+
+class Turns:
+    """Begins and commits turns under leases."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._scripts = Scripts(redis)
+
+    async def begin(self, lease: Lease, entry: Entry) -> Begun:
+        """Count a run of `entry` and return what it starts from.
+
+        Raises:
+            StaleOwner: The lease was lost.
+            AlreadyCommitted: The event is not in the inbox any more.
+            ValueError: The stored state cannot be read.
+        """
+        partition = lease.partition
+        answer = await self._scripts.run(
+            "begin",
+            keys=[
+                keys.lease(partition),
+                keys.inbox(partition),
+                keys.attempts(partition),
+                keys.state(partition, entry.key),
+                keys.conversation(partition, entry.key),
+                keys.journal(partition, entry.event),
+            ],
+            args=[lease.owner, lease.epoch, entry.id],
+        )
+        _raise_refusal(answer[0], lease, entry)
+        flat = answer[5]
+        return Begun(
+            attempt=int(answer[1]),
+            crashes=int(answer[2]),
+            state=codec.decode(answer[3]) if answer[3] else None,
+            ends=text(answer[4]),
+            journal={int(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
+        )
+
+    async def commit(self, lease: Lease, entry: Entry, commit: Commit) -> int:
+        """Write everything of `commit` and acknowledge `entry`, or nothing.
+
+        Returns:
+            The number of the conversation's last output.
+
+        Raises:
+            StaleOwner: The lease was lost; nothing was written.
+            AlreadyCommitted: This event was committed before; nothing was written.
+            TypeError: The state holds something that JSON cannot express.
+        """
+        partition, key = lease.partition, entry.key
+        packed = {
+            "state": commit.change,
+            "ends": commit.ends,
+            "blob": codec.encode(commit.state or {}) if commit.change == "set" else b"",
+            "keep": commit.retention.conversation,
+            "cap": commit.retention.outputs,
+            "history_cap": commit.retention.history,
+            "outputs": [envelope.encode() for envelope in commit.outputs],
+            "record": commit.record,
+            "follow_ups": [
+                {name: getattr(follow, name) for name in ("event", "key", "kind", "payload", "turn", "user")}
+                for follow in commit.follow_ups
+            ],
+            "timers": [{"due": timer.due_ms, "event": timer.event} for timer in commit.timers],
+            "outbox": list(commit.outbox),
+            "now": commit.now_ms,
+        }
+        if commit.dead is not None:
+            packed["dead"] = commit.dead
+        answer = await self._scripts.run(
+            "commit",
+            keys=[
+                keys.lease(partition),
+                keys.inbox(partition),
+                keys.attempts(partition),
+                keys.state(partition, key),
+                keys.conversation(partition, key),
+                keys.open_turns(partition, key),
+                keys.outputs(partition, key),
+                keys.history(partition, key),
+                keys.timers(partition),
+                keys.journal(partition, entry.event),
+                keys.outbox(partition),
+                keys.dead_letters(partition),
+            ],
+            args=[
+                lease.owner,
+                lease.epoch,
+                entry.id,
+                entry.turn,
+                keys.live(partition, key),
+                # Old-style strings: Redis's own msgpack knows neither the bin nor the str8 type.
+                msgpack.packb(packed, use_bin_type=False),
+            ],
+        )
+        _raise_refusal(answer[0], lease, entry)
+        return int(answer[1])
+
+    async def emit(self, lease: Lease, entry: Entry, envelopes: Sequence[str], *, retention: Retention) -> None:
+        """Send outputs of a turn before its commit.
+
+        Raises:
+            StaleOwner: The lease was lost; nothing was sent.
+        """
+        partition = lease.partition
+        answer = await self._scripts.run(
+            "emit",
+            keys=[
+                keys.lease(partition),
+                keys.conversation(partition, entry.key),
+                keys.outputs(partition, entry.key),
+            ],
+            args=[
+                lease.owner,
+                lease.epoch,
+                keys.live(partition, entry.key),
+                retention.outputs,
+                retention.conversation,
+                *envelopes,
+            ],
+        )
+        if answer == 0:
+            raise StaleOwner(f"{lease.partition} has another owner")
+
+    async def journal(self, lease: Lease, entry: Entry, ordinal: int, record: bytes, *, keep: int) -> bytes:
+        """Keep the record of one step; return the record that stands, which is the first one written.
+
+        Raises:
+            StaleOwner: The lease or the event is gone.
+        """
+        partition = lease.partition
+        answer = await self._scripts.run(
+            "journal_put",
+            keys=[keys.lease(partition), keys.inbox(partition), keys.journal(partition, entry.event)],
+            args=[lease.owner, lease.epoch, entry.id, ordinal, record, keep],
+        )
+        if answer is None:
+            raise StaleOwner(f"{lease.partition} has another owner")
+        return bytes(answer)
+
+    async def blame(self, lease: Lease, entry: Entry) -> int:
+        """Note that a worker died while it ran `entry`; return how often by now (0: the lease was lost)."""
+        return int(
+            await self._scripts.run(
+                "blame",
+                keys=[keys.lease(lease.partition), keys.attempts(lease.partition)],
+                args=[lease.owner, lease.epoch, entry.id],
+            )
+        )
+
+
+def _raise_refusal(outcome: bytes, lease: Lease, entry: Entry) -> None:
+    if outcome == b"stale":
+        raise StaleOwner(f"{lease.partition} has another owner")
+    if outcome in (b"gone", b"duplicate"):
+        raise AlreadyCommitted(f"event {entry.event} was committed before")

@@ -1,0 +1,89 @@
+"""What a programming model implements: one turn of a bundle, from request to outcome."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from botyard.contract.base import Document
+from botyard.contract.persona import PersonaConfig
+
+EventKind = Literal["message", "callback", "timer"]
+
+
+class TurnRequest(Document):
+    """One event to run, with the state of its key."""
+
+    event: str
+    """Id of the event: unique, and the same on every attempt."""
+    turn: str
+    key: str
+    """Key of ordering: the conversation, session or persona."""
+    kind: EventKind = "message"
+    payload: dict[str, Any] = Field(default_factory=dict)
+    """message: {text, user, payload, options, files}; callback: {reference, body}; timer: what was scheduled."""
+    state: dict[str, Any] | None = None
+    """What the last committed turn of this key returned; None at first and after its end."""
+    attempt: int = 1
+    persona: PersonaConfig | None = None
+
+
+class Output(Document):
+    """One event that a turn sends out; the supervisor wraps it in the envelope."""
+
+    type: str
+    step: str = "turn"
+    status: str = "running"
+    title: str | None = None
+    agent: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class TurnError(Document):
+    """Why a turn failed, for its user and for the log."""
+
+    kind: str
+    """Exception class or a documented code such as `TurnTimeout`."""
+    message: str
+    where: str = ""
+    """`file:line in function` of the bundle's innermost frame."""
+
+
+class TurnOutcome(Document):
+    """What a turn wants committed."""
+
+    state: dict[str, Any] | None = None
+    outputs: tuple[Output, ...] = ()
+    ended: bool = False
+    """The session is over: its state is dropped, the conversation stays readable."""
+    error: TurnError | None = None
+    """Set: `state` is not kept, the user is told, the session goes on from its last committed state."""
+
+
+class TurnIO(Protocol):
+    """What a program may ask of the platform while a turn runs."""
+
+    async def emit(self, output: Output) -> None:
+        """Send an output before the commit (it carries the attempt)."""
+
+    async def register_reference(self, reference: str) -> None:
+        """Make `reference` known, bound to this turn's session, before the bundle can hand it to anybody."""
+
+    async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
+        """Return this step's journaled result, or run it once, journal its result and return it.
+
+        Args:
+            name: What the step is, e.g. `tool:get_weather`.
+            request: JSON-able arguments; a re-run that asks differently is an error of the turn.
+            run: Called with the step's idempotence key when there is no result yet.
+
+        Raises:
+            JournalMismatch: The re-run of a turn asked something else than its first run did.
+        """
+
+
+class Program(Protocol):
+    """A loaded bundle of one programming model."""
+
+    async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
+        """Run one event to its outcome. Exceptions of the bundle come back as `TurnOutcome.error`."""
