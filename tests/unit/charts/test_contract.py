@@ -1,0 +1,61 @@
+"""The chart writes some names down that the code knows too; here they are compared."""
+
+from typing import Any
+
+from tests.unit.charts.conftest import Objects, Template
+
+from botyard.contract import names
+
+
+def container(objects: Objects, name: str) -> dict[str, Any]:
+    found = next(found for found in objects if found["kind"] == "Deployment" and found["metadata"]["name"] == name)
+    result: dict[str, Any] = found["spec"]["template"]["spec"]["containers"][0]
+    return result
+
+
+def test_ports_are_those_of_the_contract(template: Template) -> None:
+    objects = template()
+    operator = {port["name"]: port["containerPort"] for port in container(objects, "botyard-operator")["ports"]}
+    gateway = {port["name"]: port["containerPort"] for port in container(objects, "botyard-gateway")["ports"]}
+    assert operator == {"artifacts": names.ARTIFACTS_PORT, "metrics": names.OPERATOR_METRICS_PORT}
+    assert gateway == {"http": names.GATEWAY_PORT}
+    services = {
+        found["metadata"]["name"]: found["spec"]["ports"][0]["port"] for found in objects if found["kind"] == "Service"
+    }
+    assert services["botyard-artifacts"] == names.ARTIFACTS_PORT
+    assert services["botyard-gateway"] == names.GATEWAY_PORT
+
+
+def test_gateway_finds_its_files_where_the_contract_says(template: Template) -> None:
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(template(), "botyard-gateway")["volumeMounts"]}
+    assert mounts["routes"] == names.ROUTES_DIR
+    assert mounts["redis"] == names.PLATFORM_DIR
+
+
+def test_every_variable_of_the_operator_is_one_that_it_reads(template: Template) -> None:
+    from botyard_operator.settings import Settings
+
+    class Recorder(dict[str, str]):
+        """An environment that remembers what it was asked for."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: set[str] = set()
+
+        def get(self, key: str, default: Any = None) -> Any:
+            self.asked.add(key)
+            return default
+
+    environment = Recorder()
+    Settings.from_environment(environment)
+    written = {entry["name"] for entry in container(template(namespaces=["shop"]), "botyard-operator")["env"]}
+    assert written - environment.asked <= {"BOTYARD_LOG_LEVEL"}
+
+
+def test_operator_serves_the_listed_namespaces(template: Template) -> None:
+    environment = {
+        entry["name"]: entry.get("value")
+        for entry in container(template(namespaces=["a", "b"]), "botyard-operator")["env"]
+    }
+    assert environment["BOTYARD_NAMESPACES"] == "a,b"
+    assert "BOTYARD_NAMESPACES" not in {entry["name"] for entry in container(template(), "botyard-operator")["env"]}
