@@ -1,0 +1,96 @@
+"""Who calls, whether they may, and which bot it is about: the first thing that every call asks."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from botyard.contract.routes import Route
+from botyard.core.address import BotAddress
+from botyard.gateway import routes
+from botyard.gateway.authentication import bearer
+from botyard.gateway.context import Gateway
+from botyard.gateway.identity import Principal
+from botyard.gateway.problems import Problem
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_CONVERSATION = re.compile(r"[A-Za-z0-9_+~@-][A-Za-z0-9_+~@:.=-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A caller who may use a bot."""
+
+    gateway: Gateway
+    principal: Principal
+    route: Route
+
+    @property
+    def bot(self) -> BotAddress:
+        """Where the bot lives in Redis."""
+        return routes.address(self.route)
+
+    async def may_act_for_others(self) -> bool:
+        """Tell whether the caller has the verb `actas` on the bot."""
+        return await self.gateway.authorizer.allowed(self.principal, "actas", self.route.namespace, self.route.name)
+
+
+async def identify(gateway: Gateway, request: Request) -> Principal:
+    """Return who calls.
+
+    Raises:
+        Problem: `unauthenticated`.
+    """
+    token = bearer(request.headers.get("authorization"))
+    principal = await gateway.authenticator.authenticate(token)
+    if principal is not None and principal.subject:
+        return principal
+    if token is None:
+        raise Problem(
+            "unauthenticated",
+            "Send the header `Authorization: Bearer <token>`.",
+            headers={"WWW-Authenticate": 'Bearer realm="botyard"'},
+        )
+    raise Problem(
+        "unauthenticated",
+        "The token is not valid here: it is unknown, expired, revoked or meant for another audience.",
+        headers={"WWW-Authenticate": 'Bearer realm="botyard", error="invalid_token"'},
+    )
+
+
+async def admit(gateway: Gateway, request: Request) -> Admission:
+    """Return the caller and the bot of the path.
+
+    Permission is asked before existence, so that who may not use a bot learns nothing of it.
+
+    Raises:
+        Problem: `unauthenticated`, `forbidden`, `bad-parameter` or `unknown-bot`.
+    """
+    principal = await identify(gateway, request)
+    namespace, name = request.path_params["namespace"], request.path_params["bot"]
+    for what, value in (("namespace", namespace), ("bot", name)):
+        if not _NAME.fullmatch(value):
+            raise Problem("bad-parameter", f"The {what} in the path is not a Kubernetes name.")
+    if not await gateway.authorizer.allowed(principal, "use", namespace, name):
+        raise Problem(
+            "forbidden",
+            f"{principal.subject} lacks the verb `use` on bots.botyard.dev {namespace}/{name}.",
+        )
+    route = gateway.table.find(namespace, name)
+    if route is None:
+        raise Problem("unknown-bot", f"There is no Bot {namespace}/{name}, or it is not deployed yet.")
+    return Admission(gateway, principal, route)
+
+
+async def own_conversation(admission: Admission, request: Request) -> str:
+    """Return the conversation of the path if the caller may read it.
+
+    Raises:
+        Problem: `unknown-conversation`, also for those of other users.
+    """
+    conversation = str(request.path_params["conversation"])
+    if _CONVERSATION.fullmatch(conversation):
+        owner = await admission.gateway.conversations.owner(admission.bot, conversation)
+        if owner is not None and (owner == admission.principal.subject or await admission.may_act_for_others()):
+            return conversation
+    raise Problem("unknown-conversation")

@@ -1,0 +1,93 @@
+"""What every call of the gateway works with."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from botyard.core.conversations import Conversations
+from botyard.core.inbox import Inbox
+from botyard.core.outputs import Outputs
+from botyard.core.references import References
+from botyard.gateway.authentication import Authenticator
+from botyard.gateway.authorization import Authorizer
+from botyard.gateway.drain import Drain
+from botyard.gateway.metrics import Metrics
+from botyard.gateway.rate import RateLimiter
+from botyard.gateway.routes import RoutingTable
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Bounds of event streams."""
+
+    most: int = 5_000
+    """Streams that may be open at once in one gateway."""
+    keep_alive: float = 10.0
+    """Seconds of silence after which a comment is sent."""
+    write_timeout: float = 20.0
+    """Seconds that a client may not read before it is dropped; it resumes where it was."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The parts of one gateway."""
+
+    table: RoutingTable
+    inbox: Inbox
+    outputs: Outputs
+    conversations: Conversations
+    references: References
+    ping: Callable[[], Awaitable[object]]
+    """Fails when the event store cannot be reached."""
+    authenticator: Authenticator
+    authorizer: Authorizer
+    metrics: Metrics
+    limiter: RateLimiter
+    callback_limiter: RateLimiter
+    drain: Drain = field(default_factory=Drain)
+    stream_limits: StreamLimits = field(default_factory=StreamLimits)
+    open_streams: int = 0
+    hosts: frozenset[str] | None = None
+    """Names that the Host header may carry; None: any. Set where nobody is authenticated, against DNS rebinding."""
+
+    @classmethod
+    def on(
+        cls,
+        redis: Redis,
+        table: RoutingTable,
+        *,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        rate: float = 20.0,
+        burst: int = 100,
+        stream_limits: StreamLimits | None = None,
+        hosts: frozenset[str] | None = None,
+    ) -> "Gateway":
+        """Return a gateway on one Redis.
+
+        Args:
+            redis: The event store.
+            table: The bots.
+            authenticator: Who calls.
+            authorizer: What they may do.
+            rate: Messages a second of one user to one bot; 0: no limit.
+            burst: Messages at once.
+            stream_limits: Bounds of event streams.
+            hosts: See the attribute.
+        """
+        return cls(
+            table=table,
+            inbox=Inbox(redis),
+            outputs=Outputs(redis),
+            conversations=Conversations(redis),
+            references=References(redis),
+            ping=redis.ping,
+            authenticator=authenticator,
+            authorizer=authorizer,
+            metrics=Metrics(table),
+            limiter=RateLimiter(rate, burst),
+            callback_limiter=RateLimiter(rate, burst),
+            stream_limits=stream_limits or StreamLimits(),
+            hosts=hosts,
+        )

@@ -1,0 +1,133 @@
+"""The gateway as a process."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+import uvloop
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config.config_exception import ConfigException
+
+from botyard.core.connection import connect
+from botyard.gateway import authentication, authorization
+from botyard.gateway.context import Gateway, StreamLimits
+from botyard.gateway.route_sources import ConfigMapRoutes, FileRoutes, RouteSource
+from botyard.gateway.routes import RoutingTable
+from botyard.gateway.server import GatewayServer, ServerSettings
+from botyard.gateway.settings import Settings, add_arguments, from_arguments
+
+log = logging.getLogger(__name__)
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+REDIS_CONNECTIONS = 1024
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run `botyard gateway` until it is told to stop.
+
+    Raises:
+        ValueError: The options or the environment do not allow it to start; the message says what to do.
+    """
+    parser = argparse.ArgumentParser(prog="botyard gateway", description="Serve the HTTP API and the console.")
+    add_arguments(parser)
+    settings = from_arguments(parser.parse_args(argv))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    uvloop.run(serve(settings))
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal comes.
+
+    Raises:
+        ValueError: Kubernetes is needed and cannot be reached from the settings.
+    """
+    table = RoutingTable()
+    async with contextlib.AsyncExitStack() as stack:
+        client = await stack.enter_async_context(_kubernetes(settings)) if _needs_kubernetes(settings) else None
+        redis = connect(settings.redis_url, max_connections=REDIS_CONNECTIONS)
+        stack.push_async_callback(redis.aclose)
+        gateway = Gateway.on(
+            redis,
+            table,
+            authenticator=_authenticator(settings, client),
+            authorizer=_authorizer(settings, client),
+            rate=settings.rate,
+            burst=settings.burst,
+            stream_limits=StreamLimits(most=settings.max_streams, write_timeout=settings.write_timeout),
+            hosts=LOCAL_HOSTS if settings.auth == "none" else None,
+        )
+        follow = asyncio.create_task(_source(settings, client).run(table), name="routes")
+        follow.add_done_callback(_report)
+        server = GatewayServer(
+            gateway,
+            ServerSettings(
+                host=settings.host,
+                port=settings.port,
+                drain_delay=settings.drain_delay,
+                drain_timeout=settings.drain_timeout,
+            ),
+        )
+        try:
+            await server.serve()
+        finally:
+            follow.cancel()
+            await asyncio.gather(follow, return_exceptions=True)
+
+
+def _needs_kubernetes(settings: Settings) -> bool:
+    return settings.routes_file is None or "kubernetes" in settings.auth
+
+
+@contextlib.asynccontextmanager
+async def _kubernetes(settings: Settings) -> AsyncIterator[ApiClient]:
+    configuration = Configuration()
+    try:
+        if settings.kubeconfig is not None:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=str(settings.kubeconfig), client_configuration=configuration
+            )
+        else:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError) as error:
+        raise ValueError(
+            f"no way to reach Kubernetes: {error}; inside of a pod mount a service account's token, elsewhere "
+            "give --kubeconfig FILE, or do without by --routes FILE and --auth tokens"
+        ) from None
+    async with ApiClient(configuration) as client:
+        yield client
+
+
+def _source(settings: Settings, client: ApiClient | None) -> RouteSource:
+    if settings.routes_file is not None:
+        return FileRoutes(settings.routes_file)
+    assert client is not None
+    return ConfigMapRoutes(client, settings.system_namespace)
+
+
+def _authenticator(settings: Settings, client: ApiClient | None) -> authentication.Authenticator:
+    if settings.auth == "none":
+        return authentication.Nobody()
+    found: list[authentication.Authenticator] = []
+    if settings.tokens_file is not None and "tokens" in settings.auth:
+        found.append(authentication.StaticTokens(settings.tokens_file))
+    if client is not None and "kubernetes" in settings.auth:
+        found.append(authentication.TokenReviews(client, audiences=settings.audiences))
+    return authentication.Either(found)
+
+
+def _authorizer(settings: Settings, client: ApiClient | None) -> authorization.Authorizer:
+    if settings.auth == "none":
+        return authorization.Everything()
+    if client is not None and "kubernetes" in settings.auth:
+        return authorization.ByPrincipal(authorization.SubjectAccessReviews(client))
+    return authorization.Grants()
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("the routing table is not followed any more", exc_info=task.exception())

@@ -1,0 +1,105 @@
+"""POST …/messages: a user says something to a bot."""
+
+import base64
+import hashlib
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from botyard.core import ids
+from botyard.core.errors import NotOwner
+from botyard.core.inbox import Accepted as Receipt
+from botyard.gateway import bodies
+from botyard.gateway.access import Admission, admit
+from botyard.gateway.context import Gateway
+from botyard.gateway.models import Accepted, MessageRequest
+from botyard.gateway.problems import Problem
+
+
+async def post_message(gateway: Gateway, request: Request) -> Response:
+    """Accept a message: 202 once the event store has it."""
+    admission = await admit(gateway, request)
+    wait = gateway.limiter.take((admission.principal.subject, admission.bot))
+    if wait:
+        raise Problem("rate-limited", retry_after=wait)
+    route = admission.route
+    if not route.ready:
+        raise Problem(
+            "bot-not-ready", route.message or f"Bot {route.namespace}/{route.name} is not ready.", retry_after=5
+        )
+    body = await bodies.read_json(request, MessageRequest, limit=route.max_input_bytes)
+    _check(body, admission)
+    user = await _user(body, admission)
+    conversation = body.conversation or _conversation(body, user, admission)
+    receipt = await _accept(admission, body, user, conversation)
+    gateway.metrics.accepted.labels("message", str(receipt.duplicate).lower()).inc()
+    answer = Accepted(conversation=conversation, turn=receipt.turn, event=receipt.event, duplicate=receipt.duplicate)
+    base = f"/v1/namespaces/{route.namespace}/bots/{route.name}"
+    return JSONResponse(answer.model_dump(), 202, headers={"Location": f"{base}/conversations/{conversation}/events"})
+
+
+def _check(body: MessageRequest, admission: Admission) -> None:
+    if not (body.text or body.options or body.files or body.payload):
+        raise Problem(
+            "invalid-body",
+            "The message is empty.",
+            errors=[{"pointer": "/text", "detail": "Give text, options, files or payload."}],
+        )
+    if body.persona is not None and body.persona not in admission.route.personas:
+        raise Problem("unknown-persona", f"The bot has no Persona {body.persona}.")
+
+
+async def _user(body: MessageRequest, admission: Admission) -> str:
+    subject = admission.principal.subject
+    if body.user is None or body.user == subject:
+        return subject
+    if not await admission.may_act_for_others():
+        raise Problem(
+            "forbidden",
+            f"{subject} lacks the verb `actas` on bots.botyard.dev {admission.route.namespace}/"
+            f"{admission.route.name}, which the field `user` needs.",
+        )
+    return body.user
+
+
+def _conversation(body: MessageRequest, user: str, admission: Admission) -> str:
+    """Return a new conversation's identifier.
+
+    A message with an `id` must reach the same conversation when it is sent again, so it follows from the `id`; whose
+    it is stays checked, so that knowing it gives nothing.
+    """
+    if body.id is None:
+        return ids.new_conversation()
+    return "conv_" + _digest(admission.route.namespace, admission.route.name, user, body.id)
+
+
+async def _accept(admission: Admission, body: MessageRequest, user: str, conversation: str) -> Receipt:
+    payload = body.model_dump(mode="json", include={"text", "payload", "options", "files"})
+    payload["user"] = user
+    if body.persona is not None:
+        payload["persona"] = body.persona
+    # Ids of clients are told apart by conversation: what one user sends never hides what another sends.
+    event_id = None if body.id is None else "msg_" + _digest(conversation, body.id)
+
+    async def accept(*, for_others: bool) -> Receipt:
+        return await admission.gateway.inbox.accept(
+            admission.bot,
+            key=conversation,
+            kind="message",
+            payload=payload,
+            user=user,
+            may_act_for_others=for_others,
+            event_id=event_id,
+        )
+
+    try:
+        return await accept(for_others=False)
+    except NotOwner:
+        if body.user is None and await admission.may_act_for_others():
+            return await accept(for_others=True)
+        raise Problem("conversation-of-another-user") from None
+
+
+def _digest(*parts: str) -> str:
+    joined = "\0".join(parts).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(joined).digest()[:15]).decode()

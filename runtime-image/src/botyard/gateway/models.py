@@ -1,0 +1,169 @@
+"""The bodies of the HTTP API. They also are its documentation: /openapi.json is made from them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+ConversationId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_+~@-][A-Za-z0-9_+~@:.=-]{0,127}$", max_length=128)
+]
+"""A conversation's identifier: opaque to clients; safe in paths, headers and Redis keys."""
+UserName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+MessageId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+DnsLabel = Annotated[str, StringConstraints(max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+
+
+class Body(BaseModel):
+    """What a client sends: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """What the gateway answers; clients must ignore fields that they do not know."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FileReference(Body):
+    """A file that the message refers to; the content itself is never part of a message."""
+
+    name: str = Field(min_length=1, max_length=255, description="File name that the user sees.")
+    url: str = Field(min_length=1, max_length=4096, pattern=r"^https?://", description="Where the bot can fetch it.")
+    type: str = Field(default="", max_length=255, description="Media type, for example `image/png`.")
+    size: int | None = Field(default=None, ge=0, description="Bytes.")
+
+
+class ChosenOption(Body):
+    """An option that the user chose among those that the bot offered."""
+
+    option_id: str = Field(min_length=1, max_length=256, description="Identifier of the option.")
+    option_text: str = Field(default="", max_length=4096, description="Its text as the user saw it.")
+
+
+class MessageRequest(Body):
+    """One message of a user to a bot. At least one of text, options, files and payload says something."""
+
+    text: str = Field(default="", description="What the user wrote.")
+    conversation: ConversationId | None = Field(
+        default=None, description="Left out: a new conversation, with an identifier that cannot be guessed."
+    )
+    persona: DnsLabel | None = Field(default=None, description="Persona of the bot that is addressed.")
+    user: UserName | None = Field(
+        default=None, description="Only for callers with the verb `actas`: the user who wrote it."
+    )
+    files: tuple[FileReference, ...] = Field(default=(), max_length=32)
+    payload: dict[str, Any] = Field(default_factory=dict, description="Structured content for the bot.")
+    options: tuple[ChosenOption, ...] = Field(default=(), max_length=100, description="Options that were chosen.")
+    id: MessageId | None = Field(
+        default=None,
+        description="The client's own identifier; a message sent again is answered as before and does nothing.",
+    )
+
+
+class Accepted(Answer):
+    """The message is stored and will be worked on."""
+
+    conversation: str
+    turn: str = Field(description="The turn that works on it.")
+    event: str = Field(description="The stored event.")
+    duplicate: bool = Field(default=False, description="The same `id` had been accepted before.")
+
+
+class TurnFailure(Answer):
+    """Why a turn failed."""
+
+    kind: str
+    message: str
+    where: str = ""
+
+
+class Turn(Answer):
+    """One turn of a conversation."""
+
+    turn: str
+    event: str
+    state: str = Field(description="`open` while it waits or runs, then how it finished.")
+    accepted: int | None = Field(default=None, description="Milliseconds since 1970.")
+    finished: int | None = Field(default=None, description="Milliseconds since 1970.")
+    attempt: int | None = Field(default=None, description="Which run of it was committed, from 1.")
+    error: TurnFailure | None = None
+
+
+class ConversationAnswer(Answer):
+    """A conversation with its newest turns."""
+
+    conversation: str
+    user: str
+    created: int = Field(description="Milliseconds since 1970.")
+    ended: bool = False
+    last: str = Field(description="Id of its last event.")
+    turns: tuple[Turn, ...] = ()
+
+
+class StoredEvent(Answer):
+    """One event of a conversation."""
+
+    id: str = Field(description="Give it as `after` to read on.")
+    event: str = Field(description="Type of the envelope.")
+    data: dict[str, Any] = Field(description="The envelope.")
+
+
+class EventList(Answer):
+    """Events that are kept."""
+
+    events: tuple[StoredEvent, ...]
+    last: str = Field(description="Id of the last event that was looked at; give it as `after` to read on.")
+    more: bool = Field(default=False, description="There were more events than one answer holds.")
+
+
+class BotAnswer(Answer):
+    """A bot that the caller may use."""
+
+    namespace: str
+    name: str
+    model: str
+    ready: bool
+    reason: str = ""
+    message: str = Field(default="", description="Why it is not ready.")
+    default: bool = False
+    personas: tuple[str, ...] = ()
+
+
+class BotList(Answer):
+    """Bots that the caller may use."""
+
+    bots: tuple[BotAnswer, ...]
+
+
+class CallbackAccepted(Answer):
+    """The callback is stored; the session that waits for it goes on."""
+
+    conversation: str
+    turn: str
+    event: str
+
+
+class FieldError(Answer):
+    """One thing wrong in a body."""
+
+    pointer: str = Field(description="JSON pointer to the field.")
+    detail: str
+    nearest: str | None = Field(default=None, description="The field that was probably meant.")
+
+
+class ProblemDetails(Answer):
+    """Problem details of RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+class Health(Answer):
+    """State of a probe."""
+
+    status: Literal["ok", "failing"]
+    checks: dict[str, str] = Field(default_factory=dict)

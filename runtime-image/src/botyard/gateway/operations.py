@@ -1,0 +1,167 @@
+"""All calls of the HTTP API in one list: the server's routes and /openapi.json are both made from it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from botyard.gateway import bots, callbacks, conversations, events, messages, models
+from botyard.gateway.context import Gateway
+
+Call = Callable[[Gateway, Request], Awaitable[Response]]
+
+BASE = "/v1/namespaces/{namespace}/bots/{bot}"
+_BOT_PROBLEMS = ("bad-parameter", "unauthenticated", "forbidden", "unknown-bot", "authentication-unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a call."""
+
+    name: str
+    place: str
+    description: str
+    schema: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of the API."""
+
+    method: str
+    path: str
+    call: Call
+    summary: str
+    status: int
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | str | None = None
+    """A model, or the media type of a raw body."""
+    problems: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    authenticated: bool = True
+    streams: bool = False
+
+    @property
+    def name(self) -> str:
+        """The operation's identifier."""
+        return self.call.__name__
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET",
+        "/v1/bots",
+        bots.list_bots,
+        "List the bots that you may use",
+        200,
+        answer=models.BotList,
+        problems=("bad-parameter", "unauthenticated", "authentication-unavailable"),
+        parameters=(Parameter("namespace", "query", "Only the bots of this namespace."),),
+    ),
+    Operation(
+        "POST",
+        BASE + "/messages",
+        messages.post_message,
+        "Send a message to a bot",
+        202,
+        answer=models.Accepted,
+        body=models.MessageRequest,
+        problems=(
+            *_BOT_PROBLEMS,
+            "malformed-json",
+            "conversation-of-another-user",
+            "unknown-persona",
+            "timeout",
+            "too-large",
+            "unsupported-media-type",
+            "invalid-body",
+            "rate-limited",
+            "overloaded",
+            "bot-not-ready",
+            "storage-unavailable",
+        ),
+    ),
+    Operation(
+        "GET",
+        BASE + "/conversations/{conversation}/events",
+        events.get_events,
+        "Follow a conversation",
+        200,
+        answer=models.EventList,
+        streams=True,
+        problems=(
+            *_BOT_PROBLEMS,
+            "unknown-conversation",
+            "history-expired",
+            "too-many-streams",
+            "draining",
+            "storage-unavailable",
+        ),
+        parameters=(
+            Parameter("Last-Event-ID", "header", "Go on after this event; wins over `after`."),
+            Parameter("after", "query", "Go on after this event."),
+            Parameter("follow", "query", "`false`: answer what is kept as JSON and end.", "boolean"),
+            Parameter("limit", "query", "Most events of a JSON answer, 1 to 1000.", "integer"),
+        ),
+    ),
+    Operation(
+        "GET",
+        BASE + "/conversations/{conversation}",
+        conversations.get_conversation,
+        "Describe a conversation",
+        200,
+        answer=models.ConversationAnswer,
+        problems=(*_BOT_PROBLEMS, "unknown-conversation", "storage-unavailable"),
+        parameters=(Parameter("turns", "query", "Most finished turns, 1 to 1000.", "integer"),),
+    ),
+    Operation(
+        "DELETE",
+        BASE + "/conversations/{conversation}",
+        conversations.delete_conversation,
+        "End a conversation",
+        204,
+        problems=(*_BOT_PROBLEMS, "unknown-conversation", "storage-unavailable"),
+    ),
+    Operation(
+        "POST",
+        BASE + "/callbacks/{reference}",
+        callbacks.post_callback,
+        "Answer a bot that waits for a third party",
+        202,
+        answer=models.CallbackAccepted,
+        body="text/plain",
+        problems=(
+            "bad-parameter",
+            "unknown-reference",
+            "timeout",
+            "reference-used",
+            "too-large",
+            "rate-limited",
+            "overloaded",
+            "storage-unavailable",
+        ),
+        authenticated=False,
+    ),
+    Operation(
+        "POST",
+        "/v1/webhook",
+        callbacks.post_webhook,
+        "Answer a bot by the reference inside the body",
+        202,
+        answer=models.CallbackAccepted,
+        body="text/plain",
+        problems=(
+            "bad-parameter",
+            "unknown-reference",
+            "timeout",
+            "reference-used",
+            "too-large",
+            "rate-limited",
+            "overloaded",
+            "storage-unavailable",
+        ),
+        authenticated=False,
+    ),
+)

@@ -1,0 +1,23 @@
+"""Which events a client receives.
+
+By default everything but the steps and accounts of a bot's inner life; a Bot opens more with `spec.events.allow`.
+Callers with the verb `actas` receive everything.
+"""
+
+from collections.abc import Collection
+
+HIDDEN_TYPES = frozenset({"chat.step", "accounting.usage"})
+HIDDEN_PREFIXES = ("chat.step.", "accounting.", "internal.", "debug.")
+
+
+def visible(event_type: str, *, allow: Collection[str], privileged: bool) -> bool:
+    """Tell whether a client receives events of this type.
+
+    Args:
+        event_type: The envelope's type.
+        allow: What the Bot allows beyond the default.
+        privileged: The caller has the verb `actas`.
+    """
+    if privileged or event_type in allow:
+        return True
+    return event_type not in HIDDEN_TYPES and not event_type.startswith(HIDDEN_PREFIXES)
