@@ -1,0 +1,129 @@
+"""Fields that are declared but have no behaviour yet in this release.
+
+The schema shows the whole API from the first release on. A field that nothing acts on yet must never be ignored in
+silence: reconcilers report it as Stalled with reason FieldNotSupported, `kubectl explain` says so in its description,
+and the CRD gives it no default. When a field's behaviour arrives, delete its line here and regenerate the CRDs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from botyard_operator.api.bot import BotSpec
+from botyard_operator.api.bundle import BundleSpec
+from botyard_operator.api.persona import PersonaSpec
+
+Kind = Literal["Bundle", "Bot", "Persona"]
+Spec = BundleSpec | BotSpec | PersonaSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupportedField:
+    """A field that is set but has no behaviour yet."""
+
+    path: str
+    """Where it is, such as `spec.git.verify`."""
+    hint: str
+    """What to do instead."""
+
+    @property
+    def message(self) -> str:
+        """The text for the condition."""
+        return f"{self.path} has no effect in this release: {self.hint}"
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the table."""
+
+    path: str
+    hint: str
+    harmless: Callable[[Any], bool] = _never
+    """Tells values that ask for nothing beyond what this release does anyway."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the field has no behaviour at all, whatever its value."""
+        return self.harmless is _never
+
+
+_REMOVE = "remove the field"
+
+TABLE: Mapping[Kind, tuple[Entry, ...]] = {
+    "Bundle": (
+        Entry("spec.archive", "use git over http or https"),
+        Entry("spec.inline", "use git over http or https"),
+        Entry(
+            "spec.git.url",
+            "SSH is not in force yet; write an https:// or http:// URL",
+            harmless=lambda url: url.startswith(("https://", "http://")),
+        ),
+        Entry("spec.git.ref.semver", "write branch, tag or commit"),
+        Entry("spec.git.secretRef", "only repositories that need no credentials can be fetched"),
+        Entry("spec.git.verify", _REMOVE),
+        Entry(
+            "spec.git.submodules", "write false, or put the submodule's files into the repository", lambda on: not on
+        ),
+        Entry("spec.dependencies", "use what the runtime image brings, or put the packages into the source"),
+        Entry("spec.retain", _REMOVE),
+        Entry(
+            "spec.allowedNamespaces",
+            "write from: Same, and create the Bundle in the Bot's namespace",
+            harmless=lambda allowed: allowed.from_ == "Same",
+        ),
+    ),
+    "Bot": (
+        Entry("spec.bundleRef.namespace", "create the Bundle in the Bot's namespace and leave namespace out"),
+        Entry("spec.bundleRef.revision", "pin the revision by git.ref.commit of the Bundle"),
+        Entry("spec.autoscaling", "set replicas"),
+        Entry("spec.model", _REMOVE),
+        Entry("spec.budget", _REMOVE),
+        Entry("spec.quotas", _REMOVE),
+        Entry("spec.events", _REMOVE),
+        Entry("spec.rollout", _REMOVE),
+        Entry("spec.podTemplate", _REMOVE),
+    ),
+    "Persona": (
+        Entry("spec.setupFrom", "write the values into setup"),
+        Entry("spec.budget", _REMOVE),
+        Entry("spec.erp", _REMOVE),
+        Entry("spec.schedules", _REMOVE),
+        Entry("spec.mongo", _REMOVE),
+    ),
+}
+"""What is not in force yet."""
+
+
+def unsupported_fields(kind: Kind, spec: Spec) -> list[UnsupportedField]:
+    """Return the fields of `spec` that were set by somebody but have no behaviour in this release.
+
+    Args:
+        kind: The kind that the spec belongs to.
+        spec: The spec as `Kind.parse` read it. Fields that were left out, or are null, empty or `{}`, do not count.
+    """
+    found = []
+    for entry in TABLE[kind]:
+        value = _explicit(spec, entry.path)
+        if value is not None and not entry.harmless(value):
+            found.append(UnsupportedField(path=entry.path, hint=entry.hint))
+    return found
+
+
+def _explicit(spec: BaseModel, path: str) -> Any:
+    """Return the value at `path` where it was written in the object and says something, else None."""
+    value: Any = spec
+    for name in path.split(".")[1:]:
+        model = type(value)
+        field = next(python for python, info in model.model_fields.items() if (info.alias or python) == name)
+        if field not in value.model_fields_set:
+            return None
+        value = getattr(value, field)
+        if value in (None, "", (), {}) or (isinstance(value, BaseModel) and not value.model_fields_set):
+            return None
+    return value
