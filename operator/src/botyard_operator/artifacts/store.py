@@ -1,0 +1,279 @@
+"""The folder of artifacts: content-addressed, complete or absent, never trusted without its digest.
+
+Layout below the root: `artifacts/<hex>.tar.gz`, `sources/<hex>.json` (which archive a commit became, so that an
+unchanged source needs no fetch), `tmp/` (work in progress, emptied at start). All methods block on the disk; callers
+in an event loop use threads for those that hash or remove.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "sha256:"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SUFFIX = ".tar.gz"
+_BLOCK = 1 << 20
+
+Signature = tuple[int, int, int]
+"""Size, modification time in ns, inode: what changes when a file is touched."""
+
+
+class StorageError(Exception):
+    """An artifact could not be stored; `full` tells whether room is missing."""
+
+    def __init__(self, message: str, *, full: bool) -> None:
+        super().__init__(message)
+        self.full = full
+
+
+class ArtifactStore:
+    """Artifacts on one disk. Safe to use from several threads of one process."""
+
+    def __init__(self, root: Path, *, quota_bytes: int | None = None) -> None:
+        """Prepare; `open` does the work.
+
+        Args:
+            root: folder of the store, on one file system.
+            quota_bytes: limit on all artifacts together; None: the disk alone limits.
+        """
+        self._artifacts = root / "artifacts"
+        self._sources = root / "sources"
+        self._tmp = root / "tmp"
+        self._quota = quota_bytes
+        self._lock = threading.Lock()
+        self._verified: dict[str, Signature] = {}
+
+    def open(self) -> list[str]:
+        """Create the folders, sweep what a crash left behind, verify every artifact.
+
+        Returns:
+            The digests whose content was damaged; their files are gone.
+        """
+        shutil.rmtree(self._tmp, ignore_errors=True)
+        for folder in (self._artifacts, self._sources, self._tmp):
+            folder.mkdir(parents=True, exist_ok=True)
+        damaged = []
+        for path in sorted(self._artifacts.iterdir()):
+            digest = f"{_PREFIX}{path.name.removesuffix(_SUFFIX)}"
+            if not path.name.endswith(_SUFFIX) or not _DIGEST.fullmatch(digest):
+                _remove(path)
+            elif not self.verify(digest):
+                damaged.append(digest)
+        for path in self._sources.glob("*.json"):
+            if self._read_source(path) is None:
+                _remove(path)
+        return damaged
+
+    @contextmanager
+    def work_dir(self) -> Iterator[Path]:
+        """Give an empty private folder on the store's disk; it is removed at the end of the block.
+
+        Raises:
+            StorageError: the folder cannot be made.
+        """
+        try:
+            path = Path(tempfile.mkdtemp(dir=self._tmp))
+        except OSError as error:
+            raise _storage_error(error) from error
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def adopt(self, file: Path, digest: str) -> int:
+        """Take a finished archive over into the store.
+
+        Args:
+            file: an archive in a `work_dir` of this store; it is moved away.
+            digest: what its content must have, `sha256:<hex>`.
+
+        Returns:
+            Its size in bytes.
+
+        Raises:
+            StorageError: it is damaged, over the quota, or the disk refuses.
+        """
+        target = self.path(digest)
+        try:
+            size = file.stat().st_size
+            if _digest_of(file) != digest:
+                raise StorageError(f"the archive's content is not {digest}; it is fetched again", full=False)
+            with self._lock:
+                # Present already: equal by name, and replaced in case the old copy was damaged.
+                size_before = target.stat().st_size if target.exists() else 0
+                if self._quota is not None and self._usage() - size_before + size > self._quota:
+                    raise StorageError(
+                        f"the artifact of {size} bytes does not fit into the store's quota of {self._quota} bytes; "
+                        "raise it or retain fewer revisions",
+                        full=True,
+                    )
+                file.chmod(0o600)
+                _sync(file)
+                file.replace(target)
+                _sync(self._artifacts)
+                self._verified[digest] = _signature(target)
+        except OSError as error:
+            raise _storage_error(error) from error
+        return size
+
+    def path(self, digest: str) -> Path:
+        """Return where an artifact lies or would lie.
+
+        Raises:
+            ValueError: `digest` is not `sha256:<64 hex digits>`.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"{digest!r} is no digest; sha256: and 64 hexadecimal digits are expected")
+        return self._artifacts / f"{digest.removeprefix(_PREFIX)}{_SUFFIX}"
+
+    def has(self, digest: str) -> bool:
+        """Return whether the artifact is here, without reading it."""
+        return bool(_DIGEST.fullmatch(digest)) and self.path(digest).is_file()
+
+    def size(self, digest: str) -> int:
+        """Return the artifact's size in bytes; raises FileNotFoundError when it is not here."""
+        return self.path(digest).stat().st_size
+
+    def is_verified(self, digest: str) -> bool:
+        """Return whether the content was verified and the file has not been touched since."""
+        try:
+            return self._verified.get(digest) == _signature(self.path(digest))
+        except FileNotFoundError:
+            return False
+
+    def verify(self, digest: str) -> bool:
+        """Return whether the artifact is here with the right content; a damaged one is removed."""
+        if self.is_verified(digest):
+            return True
+        path = self.path(digest)
+        try:
+            before = _signature(path)
+            found = _digest_of(path)
+        except FileNotFoundError:
+            return False
+        with self._lock:
+            if found == digest:
+                self._verified[digest] = before
+                return True
+            # Only what was read is removed: a good copy may have taken its place meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if _signature(path) == before:
+                    path.unlink()
+            self._verified.pop(digest, None)
+        return False
+
+    def remember(self, source: str, commit: str, digest: str) -> None:
+        """Note that `commit` of a source became the artifact `digest`.
+
+        Args:
+            source: hex digest over everything but the commit that shapes the archive (URL, path, ignore rules…).
+            commit: full object id.
+            digest: the artifact's digest.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        try:
+            handle, name = tempfile.mkstemp(dir=self._tmp)
+            with os.fdopen(handle, "w") as out:
+                json.dump({"commit": commit, "digest": digest}, out)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(name).replace(self._sources / f"{source}.json")
+        except OSError as error:
+            raise _storage_error(error) from error
+
+    def known(self, source: str) -> tuple[str, str] | None:
+        """Return (commit, digest) that the source was last fetched as, when that artifact is still here."""
+        return self._read_source(self._sources / f"{source}.json")
+
+    def retain(self, in_use: Collection[str], *, min_age_seconds: float) -> list[str]:
+        """Remove artifacts that nothing refers to.
+
+        Args:
+            in_use: digests that must stay.
+            min_age_seconds: younger artifacts stay too: what was stored a moment ago may not be in any status yet.
+
+        Returns:
+            The digests that were removed.
+        """
+        removed = []
+        oldest = time.time() - min_age_seconds
+        with self._lock:
+            for path in sorted(self._artifacts.glob(f"*{_SUFFIX}")):
+                digest = f"{_PREFIX}{path.name.removesuffix(_SUFFIX)}"
+                with contextlib.suppress(FileNotFoundError):
+                    if digest in in_use or path.stat().st_ctime > oldest:
+                        continue
+                    path.unlink()
+                    self._verified.pop(digest, None)
+                    removed.append(digest)
+        if removed:
+            for path in self._sources.glob("*.json"):
+                if self._read_source(path) is None:
+                    _remove(path)
+        return removed
+
+    def usage(self) -> int:
+        """Return the size of all artifacts in bytes."""
+        with self._lock:
+            return self._usage()
+
+    def _usage(self) -> int:
+        total = 0
+        for path in self._artifacts.glob(f"*{_SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
+
+    def _read_source(self, path: Path) -> tuple[str, str] | None:
+        try:
+            entry = json.loads(path.read_text())
+            commit, digest = str(entry["commit"]), str(entry["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return (commit, digest) if self.has(digest) else None
+
+
+def _signature(path: Path) -> Signature:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+def _digest_of(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as content:
+        while block := content.read(_BLOCK):
+            found.update(block)
+    return f"{_PREFIX}{found.hexdigest()}"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _storage_error(error: OSError) -> StorageError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    advice = "the artifact volume is full; enlarge it" if full else "check the artifact volume"
+    return StorageError(f"{error.strerror}: {advice}", full=full)

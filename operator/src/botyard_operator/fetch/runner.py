@@ -1,0 +1,165 @@
+"""Starts fetch children and makes sure that they end: the operator's side of a fetch."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from botyard_operator.fetch.environment import secrets_of
+from botyard_operator.fetch.errors import FetchError, Reason
+from botyard_operator.fetch.request import ChildRequest, FetchRequest, FetchResult
+from botyard_operator.fetch.url import redact, redact_url
+
+_PASSED_ON = (
+    "PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+_MAX_REPORT_BYTES = 64 * 1024
+_MAX_STDERR_BYTES = 64 * 1024
+_SHOWN_STDERR = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchSettings:
+    """Limits of the installation, whatever a Bundle asks for."""
+
+    max_download_bytes: int = 1024 * 1024 * 1024
+    """Limit on each file that git writes while it fetches, in bytes."""
+    memory_bytes: int = 512 * 1024 * 1024
+    """Address space of each process of a fetch."""
+    max_timeout_seconds: float = 600.0
+    """Longest wall-clock time of a fetch."""
+
+
+class Fetcher:
+    """Runs one fetch at a time for each call, in a child process of its own session."""
+
+    def __init__(self, settings: FetchSettings = FetchSettings()) -> None:
+        self._settings = settings
+
+    async def fetch(self, request: FetchRequest, work_dir: Path) -> FetchResult:
+        """Fetch a source.
+
+        Args:
+            request: what to fetch.
+            work_dir: an empty folder of the caller, which removes it afterwards. After success it holds the archive
+                under `ARCHIVE_NAME`.
+
+        Returns:
+            A report with outcome `unchanged` or `fetched`.
+
+        Raises:
+            FetchError: with the documented reason. Whatever happens, no process of the fetch is left when this returns
+                or is cancelled.
+        """
+        timeout = min(request.timeout_seconds, self._settings.max_timeout_seconds)
+        child_request = ChildRequest(
+            **(request.model_dump() | {"timeout_seconds": timeout}),
+            work_dir=work_dir,
+            max_download_bytes=self._settings.max_download_bytes,
+            memory_bytes=self._settings.memory_bytes,
+            cpu_seconds=int(timeout) + 1,
+        )
+        read_fd, write_fd = os.pipe()
+        with contextlib.ExitStack() as stack:
+            report = stack.enter_context(os.fdopen(read_fd, "rb", buffering=0))
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-I",
+                    "-m",
+                    "botyard_operator.fetch.child",
+                    str(write_fd),
+                    stdin=PIPE,
+                    stdout=DEVNULL,
+                    stderr=PIPE,
+                    cwd=work_dir,
+                    env=_environment(),
+                    pass_fds=(write_fd,),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(write_fd)
+            try:
+                async with asyncio.timeout(timeout):
+                    stderr, text = await _converse(process, child_request.model_dump_json().encode(), report.fileno())
+            except TimeoutError:
+                raise FetchError(
+                    Reason.TIMED_OUT,
+                    f"{redact_url(request.url)} was not fetched within {timeout:g} s; "
+                    "check the network to the server or raise spec.timeout.",
+                ) from None
+            finally:
+                await _kill_group(process)
+        return _result(text, stderr, process.returncode, request)
+
+
+async def _converse(process: Process, request: bytes, report_fd: int) -> tuple[bytes, bytes]:
+    """Hand over the request and collect the report and what is said on stderr, up to the end of the process."""
+    assert process.stdin is not None
+    assert process.stderr is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(request)
+        await process.stdin.drain()
+    process.stdin.close()
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(report_fd), "rb", buffering=0)
+    )
+    try:
+        text, stderr, _ = await asyncio.gather(
+            _read_capped(reader, _MAX_REPORT_BYTES), _read_capped(process.stderr, _MAX_STDERR_BYTES), process.wait()
+        )
+    finally:
+        transport.close()
+    return stderr, text
+
+
+async def _read_capped(reader: asyncio.StreamReader, most: int) -> bytes:
+    """Read to the end, keeping the first `most` bytes, so that a talkative child neither blocks nor fills memory."""
+    kept = bytearray()
+    while block := await reader.read(1 << 14):
+        kept += block[: max(0, most - len(kept))]
+    return bytes(kept)
+
+
+async def _kill_group(process: Process) -> None:
+    """Kill whatever is left of the child's session and reap the child."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _result(text: bytes, stderr: bytes, code: int | None, request: FetchRequest) -> FetchResult:
+    try:
+        result = FetchResult.model_validate_json(text)
+    except ValidationError:
+        said = redact(stderr.decode(errors="replace"), secrets_of(request.credentials))[-_SHOWN_STDERR:].strip()
+        if code is not None and code < 0:
+            raise FetchError(
+                Reason.FETCH_FAILED, f"the fetch process was killed by signal {-code}; it is tried again."
+            ) from None
+        raise FetchError(
+            Reason.FETCH_FAILED, f"the fetch process ended with code {code} without a report: {said}"
+        ) from None
+    result.raise_for_failure()
+    return result
+
+
+def _environment() -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "GIT_PYTHON_REFRESH": "quiet", **passed}
