@@ -11,6 +11,19 @@ _PLAIN = b"j"
 _DEFLATED = b"z"
 
 
+def _text(state: Mapping[str, Any]) -> bytes:
+    return json.dumps(state, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def size(state: Mapping[str, Any]) -> int:
+    """Return the bytes of `state` as JSON.
+
+    Raises:
+        TypeError, ValueError: As for `encode`.
+    """
+    return len(_text(state))
+
+
 def encode(state: Mapping[str, Any]) -> bytes:
     """Return the stored form of `state`.
 
@@ -18,7 +31,7 @@ def encode(state: Mapping[str, Any]) -> bytes:
         TypeError: `state` holds something that JSON cannot express.
         ValueError: `state` holds NaN, an infinity or a circular reference.
     """
-    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text = _text(state)
     if len(text) > COMPRESS_ABOVE:
         return _DEFLATED + zlib.compress(text, 1)
     return _PLAIN + text

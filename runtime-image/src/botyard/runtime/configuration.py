@@ -1,0 +1,89 @@
+"""The Bot's configuration and its Personas as mounted files, read again whenever they change."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from botyard.contract import names
+from botyard.contract.bot import BotConfig
+from botyard.contract.persona import PersonaConfig, PersonaShard
+
+log = logging.getLogger("botyard.configuration")
+
+LOOK_EVERY = 0.5
+"""Seconds between looks at the mounted files: one stat for each file."""
+
+
+class Configuration:
+    """What the mounted ConfigMaps and Secrets say now."""
+
+    def __init__(self, *, config: Path, personas: Path, credentials: Path) -> None:
+        """Remember where to look.
+
+        Args:
+            config: Folder that holds `bot.json`.
+            personas: Folder of shard folders, each with `personas.json`.
+            credentials: Folder with one file for each credential of the bundle.
+        """
+        self._bot_file = config / names.BOT_FILE
+        self._personas_dir = personas
+        self._credentials_dir = credentials
+        self._stamp: object = None
+        self.bot: BotConfig = BotConfig(namespace="", name="")
+        self.personas: Mapping[str, PersonaConfig] = {}
+
+    def load(self) -> None:
+        """Read everything.
+
+        Raises:
+            OSError: `bot.json` cannot be read.
+            ValidationError: It is not a BotConfig.
+        """
+        self._stamp = self._look()
+        self.bot = BotConfig.model_validate_json(self._bot_file.read_bytes())
+        self.personas = {persona.name: persona for shard in self._shards() for persona in shard.personas}
+
+    def _shards(self) -> list[PersonaShard]:
+        shards = []
+        for path in sorted(self._personas_dir.glob(f"*/{names.PERSONAS_FILE}")):
+            try:
+                shards.append(PersonaShard.model_validate_json(path.read_bytes()))
+            except (OSError, ValidationError) as error:
+                log.error("personas in %s are skipped: %s", path.name, error)
+        return shards
+
+    def credentials(self) -> dict[str, str]:
+        """Return the bundle's credentials by name, as mounted now."""
+        if not self._credentials_dir.is_dir():
+            return {}
+        files = [path for path in self._credentials_dir.iterdir() if path.is_file() and path.name[0] != "."]
+        return {path.name: path.read_text(encoding="utf-8") for path in files}
+
+    def _look(self) -> object:
+        paths = [self._bot_file, *sorted(self._personas_dir.glob(f"*/{names.PERSONAS_FILE}"))]
+        stamps = []
+        for path in paths:
+            try:
+                # A mounted ConfigMap is swapped by a link, so the file behind the name has another inode.
+                found = path.stat()
+            except OSError:
+                continue
+            stamps.append((str(path), found.st_ino, found.st_mtime_ns, found.st_size))
+        return stamps
+
+    async def watch(self, changed: Callable[[], Awaitable[None]]) -> None:
+        """Read again on every change and call `changed`; what cannot be read leaves the last good content in force."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._look() == self._stamp:
+                continue
+            try:
+                self.load()
+            except (OSError, ValidationError) as error:
+                log.error("the changed configuration is not used: %s", error)
+                continue
+            log.info("configuration reloaded: generation %s, %s personas", self.bot.generation, len(self.personas))
+            await changed()

@@ -1,0 +1,80 @@
+"""`botyard supervisor`: a supervisor with the files and the environment of its pod."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from botyard.contract import names
+from botyard.core.connection import connect
+from botyard.runtime import logs
+from botyard.runtime.configuration import Configuration
+from botyard.runtime.pool import LoadFailed
+from botyard.runtime.supervisor import Supervisor
+
+log = logging.getLogger("botyard.main")
+
+TERMINATION_LOG = Path("/dev/termination-log")
+"""What is written here shows in the pod's status; the operator reads it."""
+EXIT_LOAD_FAILED = 3
+
+
+async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
+    configuration = Configuration(config=options.config, personas=options.personas, credentials=options.credentials)
+    configuration.load()
+    redis = connect(redis_url)
+    supervisor = Supervisor(
+        redis,
+        configuration,
+        replica=os.environ.get(names.ENV_REPLICA) or socket.gethostname(),
+        socket_path=options.socket,
+        bundle=options.bundle,
+        health_port=options.health_port,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await supervisor.run(stop, drain_timeout=options.drain_timeout)
+    except LoadFailed as error:
+        log.error("the bundle cannot be imported: %s", error)
+        _leave_behind(str(error))
+        return EXIT_LOAD_FAILED
+    finally:
+        await redis.aclose()
+    return 0
+
+
+def _leave_behind(message: str) -> None:
+    """Tell the pod's status why it ended; outside a pod there is nobody to tell."""
+    with contextlib.suppress(OSError):
+        TERMINATION_LOG.write_text(message[:4000], encoding="utf-8")
+
+
+def run_supervisor(argv: Sequence[str]) -> int:
+    """Run a supervisor until it is told to stop.
+
+    Args:
+        argv: Command line; every option defaults to where the operator mounts things.
+
+    Returns:
+        The process's exit code: 0 after a clean drain, 3 when the bundle cannot be imported.
+    """
+    parser = argparse.ArgumentParser(prog="botyard supervisor")
+    parser.add_argument("--config", type=Path, default=Path(names.CONFIG_DIR))
+    parser.add_argument("--personas", type=Path, default=Path(names.PERSONAS_DIR))
+    parser.add_argument("--credentials", type=Path, default=Path(names.CREDENTIALS_DIR))
+    parser.add_argument("--platform", type=Path, default=Path(names.PLATFORM_DIR))
+    parser.add_argument("--bundle", type=Path, default=Path(names.BUNDLE_DIR))
+    parser.add_argument("--socket", type=Path, default=Path(names.SOCKET_DIR) / names.WORKER_SOCKET)
+    parser.add_argument("--health-port", type=int, default=names.SUPERVISOR_PORT)
+    parser.add_argument("--drain-timeout", type=float, default=30.0, help="seconds for running turns to end")
+    options = parser.parse_args(argv)
+    logs.configure()
+    redis_url = (options.platform / names.REDIS_URL_FILE).read_text(encoding="utf-8").strip()
+    return asyncio.run(_supervise(options, redis_url))

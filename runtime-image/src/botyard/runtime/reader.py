@@ -1,0 +1,87 @@
+"""Reads the inboxes of owned partitions and offers what comes to the dispatcher."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from botyard.core import keys
+from botyard.core.address import Partition
+from botyard.core.inbox import parse_entry
+from botyard.core.leases import Lease
+from botyard.runtime.dispatcher import Dispatcher
+
+log = logging.getLogger("botyard.reader")
+
+BLOCK_MS = 5000
+"""Milliseconds that one read waits for news; less than the connection's time-out."""
+BATCH = 128
+"""Events taken from one partition at a time."""
+
+
+class InboxReader:
+    """One blocking read over all partitions of this replica."""
+
+    def __init__(self, redis: Redis, dispatcher: Dispatcher) -> None:
+        self._redis = redis
+        self._dispatcher = dispatcher
+        self._leases: dict[Partition, Lease] = {}
+        self._positions: dict[Partition, str] = {}
+        self._changed = asyncio.Event()
+
+    def add(self, lease: Lease) -> None:
+        """Read a partition from its beginning: whatever is in an inbox is not committed."""
+        self._leases[lease.partition] = lease
+        self._positions[lease.partition] = "0-0"
+        self._changed.set()
+
+    def remove(self, partition: Partition) -> None:
+        """Stop reading a partition and forget what was read and not begun."""
+        self._leases.pop(partition, None)
+        self._positions.pop(partition, None)
+        self._dispatcher.forget(partition)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Read until cancelled. Redis may go away and come back."""
+        while True:
+            await self._dispatcher.room()
+            self._changed.clear()
+            if not self._positions:
+                await self._changed.wait()
+                continue
+            try:
+                self._offer(await self._read())
+            except RedisError as error:
+                log.warning("the inboxes cannot be read, trying again: %s", error)
+                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+
+    async def _read(self) -> Any:
+        """Return what one read brought; nothing when the set of partitions changed meanwhile."""
+        streams: Any = {keys.inbox(partition): position for partition, position in self._positions.items()}
+        read = asyncio.ensure_future(self._redis.xread(streams, count=BATCH, block=BLOCK_MS))
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait((read, changed), return_when=asyncio.FIRST_COMPLETED)
+            return read.result() if read.done() else []
+        finally:
+            for task in (read, changed):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, RedisError):
+                    await task
+
+    def _offer(self, answer: Any) -> None:
+        if not answer:
+            return
+        by_stream = {keys.inbox(partition).encode(): partition for partition in self._positions}
+        for stream, entries in answer.items() if isinstance(answer, dict) else answer:
+            partition = by_stream.get(stream)
+            if partition is None:
+                continue
+            for entry_id, fields in entries:
+                self._positions[partition] = entry_id.decode()
+                self._dispatcher.offer(self._leases[partition], parse_entry(partition, entry_id, fields))

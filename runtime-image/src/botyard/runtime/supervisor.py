@@ -1,0 +1,180 @@
+"""The supervisor of one replica: wires configuration, workers, ownership, reading and turns."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from botyard.core.address import BotAddress
+from botyard.core.leases import LEASE_MS
+from botyard.core.retention import Retention
+from botyard.runtime.configuration import Configuration
+from botyard.runtime.dispatcher import Dispatcher
+from botyard.runtime.health import HealthServer
+from botyard.runtime.metrics import Metrics
+from botyard.runtime.ownership import Ownership
+from botyard.runtime.pool import LoadFailed, WorkerPool
+from botyard.runtime.reader import InboxReader
+from botyard.runtime.turn_runner import TurnRunner
+
+log = logging.getLogger("botyard.supervisor")
+
+DEAF_AFTER = 60.0
+"""Seconds without a look that reached Redis after which the process no longer counts as ready."""
+STUCK_AFTER = 30.0
+"""Seconds that the event loop may be late before the process counts as unhealthy."""
+
+
+class Supervisor:
+    """One replica of a bot."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        configuration: Configuration,
+        *,
+        replica: str,
+        socket_path: Path,
+        bundle: Path,
+        health_host: str = "0.0.0.0",  # noqa: S104 - the kubelet comes from outside the pod
+        health_port: int = 0,
+        lease_ms: int = LEASE_MS,
+        retention: Retention | None = None,
+    ) -> None:
+        """Prepare a replica; `run` starts it.
+
+        Args:
+            redis: A client that nobody else closes.
+            configuration: Loaded already.
+            replica: Name of the pod; this incarnation adds a random part, as a restarted container is another owner.
+            socket_path: Where worker host and workers connect.
+            bundle: Folder of the bundle as workers see it.
+            health_host: Address of the probes.
+            health_port: Port of the probes; 0 takes a free one.
+            lease_ms: Milliseconds that leases live without renewal.
+            retention: What is kept in Redis.
+        """
+        bot = configuration.bot
+        self.address = BotAddress(bot.namespace, bot.name, bot.partitions)
+        self.metrics = Metrics()
+        self.pool = WorkerPool(socket_path, bundle=bundle, credentials=configuration.credentials)
+        self._configuration = configuration
+        runner = TurnRunner(redis, self.pool, configuration, self.metrics, retention or Retention())
+        self._dispatcher = Dispatcher(runner, concurrency=bot.limits.concurrency)
+        self._reader = InboxReader(redis, self._dispatcher)
+        self._ownership = Ownership(
+            redis,
+            self.address,
+            name=f"{replica}-{secrets.token_hex(3)}",
+            acquired=self._reader.add,
+            lost=self._reader.remove,
+            drain=self._dispatcher.drain,
+            lease_ms=lease_ms,
+        )
+        self._health = HealthServer(
+            healthy=self._unhealthy, ready=self._unready, registry=self.metrics.registry, refresh=self._measure
+        )
+        self._health_address = (health_host, health_port)
+        self._beat = 0.0
+        self._draining = False
+        self._settled = False
+
+    async def run(self, stop: asyncio.Event, *, drain_timeout: float = 30.0) -> None:
+        """Serve until `stop` is set, then hand everything over within `drain_timeout` seconds.
+
+        Raises:
+            LoadFailed: No worker can import the bundle; nothing was taken.
+        """
+        await self._health.start(*self._health_address)
+        await self.pool.start(self._configuration.bot)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            tasks.append(_start(self._watch_loop()))
+            if not await self._loaded(stop):
+                return
+            tasks += [_start(self._configuration.watch(self._reconfigure)), _start(self._reader.run())]
+            owning = _start(self._ownership.run())
+            settling = _start(self._announce_settled())
+            await _first(stop.wait(), *tasks, owning)
+            self._draining = True
+            log.info("draining: %s turns run", self._dispatcher.running)
+            for task in (owning, settling):
+                task.cancel()
+            await asyncio.gather(owning, settling, return_exceptions=True)
+            await self._ownership.leave(drain_timeout)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.pool.close()
+            await self._health.close()
+
+    async def _loaded(self, stop: asyncio.Event) -> bool:
+        """Return whether a worker imported the bundle before `stop` was set."""
+        loading = asyncio.ensure_future(self.pool.ready())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not loading.done():
+                return False
+            loading.result()
+            return True
+        finally:
+            for waiter in (loading, stopping):
+                waiter.cancel()
+
+    async def _announce_settled(self) -> None:
+        await self._ownership.settled()
+        self._settled = True
+        log.info("ready: owns %s of %s partitions", len(self._ownership.owned), self.address.partitions)
+
+    async def _reconfigure(self) -> None:
+        self.pool.configure(self._configuration.bot)
+
+    async def _watch_loop(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(1.0)
+
+    def _unhealthy(self) -> str:
+        late = time.monotonic() - self._beat
+        return f"the event loop is {late:.0f} s late" if late > STUCK_AFTER else ""
+
+    def _unready(self) -> str:
+        if self._draining:
+            return "draining"
+        if isinstance(self.pool.load_error, LoadFailed) and not self.pool.loaded:
+            return f"the bundle cannot be imported: {self.pool.load_error}"
+        if not self.pool.loaded:
+            return "no worker has imported the bundle yet"
+        if not self._settled:
+            return "waiting for the partitions that are this replica's share"
+        silent = asyncio.get_running_loop().time() - self._ownership.last_look
+        return f"Redis has not answered for {silent:.0f} s" if silent > DEAF_AFTER else ""
+
+    def _measure(self) -> None:
+        self.metrics.partitions.set(len(self._ownership.owned))
+        self.metrics.running.set(self._dispatcher.running)
+        self.metrics.workers.set(self.pool.loaded)
+        self.metrics.worker_deaths.set(self.pool.restarts)
+        oldest = self._dispatcher.oldest_accepted_ms()
+        self.metrics.oldest.set(0 if oldest is None else max(0.0, time.time() - oldest / 1000))
+
+
+def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work)
+
+
+async def _first(*waits: Any) -> None:
+    """Return when the first of several ends; raise what it raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    with contextlib.suppress(asyncio.CancelledError):
+        for task in done:
+            task.result()

@@ -1,0 +1,204 @@
+"""A worker: one process that imports a bundle and runs its turns, and nothing else.
+
+It holds no platform credential and no connection but the one to its supervisor. It may be killed at any line.
+"""
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from botyard.contract.bot import Entrypoint
+from botyard.core.errors import JournalMismatch
+from botyard.program import Output, Program, TurnError, TurnOutcome, TurnRequest
+from botyard.runtime import frames, logs, programs
+
+
+class SupervisorError(Exception):
+    """The supervisor refused what a turn asked of it."""
+
+
+class WorkerIO:
+    """What one turn may ask of the platform (see `botyard.program.TurnIO`)."""
+
+    def __init__(self, worker: "Worker", turn: str, event: str, journal: dict[int, bytes]) -> None:
+        self._worker = worker
+        self._turn = turn
+        self._event = event
+        self._journal = journal
+        self._ordinals = itertools.count()
+
+    async def emit(self, output: Output) -> None:
+        """Send an output before the commit."""
+        await self._worker.send({"t": "output", "turn": self._turn, "output": output.model_dump(by_alias=True)})
+
+    async def register_reference(self, reference: str) -> None:
+        """Bind `reference` to this turn's session."""
+        await self._worker.call(self._turn, "reference.register", {"reference": reference})
+
+    async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
+        """Return the journaled result of this step, or run and journal it."""
+        ordinal = next(self._ordinals)
+        canonical = json.dumps([name, request], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        digest = blake2b(canonical.encode(), digest_size=16).hexdigest()
+        if ordinal in self._journal:
+            return _journaled(self._journal[ordinal], digest, name, ordinal)
+        result = await run(f"{self._event}:{ordinal}:{digest}")
+        record = json.dumps({"digest": digest, "name": name, "result": result}, ensure_ascii=False)
+        stands = await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record.encode()})
+        return _journaled(stands, digest, name, ordinal)
+
+
+def _journaled(record: bytes, digest: str, name: str, ordinal: int) -> Any:
+    kept = json.loads(record)
+    if kept["digest"] != digest:
+        raise JournalMismatch(
+            f"step {ordinal} was {kept['name']!r} on the first run of this turn and is {name!r} with other arguments "
+            f"now; a turn must ask the same on every run (put what varies into a step)"
+        )
+    return kept["result"]
+
+
+class Worker:
+    """Runs turns for one supervisor until the connection ends."""
+
+    def __init__(self, channel: frames.Channel, name: str) -> None:
+        self._channel = channel
+        self._name = name
+        self._program: Program | None = None
+        self._turns: dict[str, asyncio.Task[None]] = {}
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._call_ids = itertools.count(1)
+
+    async def send(self, message: frames.Message) -> None:
+        """Send one frame to the supervisor."""
+        await self._channel.send(message)
+
+    async def call(self, turn: str, method: str, args: dict[str, Any]) -> Any:
+        """Ask the supervisor and return its answer.
+
+        Raises:
+            SupervisorError: It refused.
+        """
+        number = next(self._call_ids)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls[number] = answer
+        try:
+            await self.send({"t": "call", "turn": turn, "id": number, "method": method, "args": args})
+            return await answer
+        finally:
+            del self._calls[number]
+
+    async def run(self) -> None:
+        """Serve until the supervisor closes the connection."""
+        await self.send({"t": "worker", "worker": self._name, "pid": os.getpid()})
+        while (message := await self._channel.receive()) is not None:
+            kind = message["t"]
+            if kind == "load":
+                await self._load(message)
+            elif kind == "run":
+                self._start(message)
+            elif kind == "answer":
+                self._answer(message)
+            elif kind == "cancel" and (task := self._turns.get(message["turn"])):
+                task.cancel()
+
+    async def _load(self, message: frames.Message) -> None:
+        loop = asyncio.get_running_loop()
+        # One thread for each turn that may run at once, so that blocking code holds up nobody else's turn.
+        loop.set_default_executor(ThreadPoolExecutor(message["concurrency"], thread_name_prefix="turn"))
+        bundle = Path(message["bundle"])
+        sys.path.insert(0, str(bundle))
+        os.chdir(bundle)
+        try:
+            # In a thread: an import may block for ever, and the supervisor must be able to say so.
+            model, self._program = await asyncio.to_thread(
+                programs.load,
+                bundle,
+                Entrypoint.model_validate(message["entrypoint"]),
+                credentials=message["credentials"],
+                config=message["config"],
+            )
+        except (Exception, SystemExit) as error:
+            failure = describe(error, bundle)
+            await self.send({"t": "load_failed", **failure.model_dump()})
+            return
+        gc.collect()
+        gc.freeze()
+        await self.send({"t": "loaded", "model": model})
+
+    def _start(self, message: frames.Message) -> None:
+        turn = message["turn"]
+        task = asyncio.create_task(self._run_turn(turn, message), name=turn)
+        self._turns[turn] = task
+        task.add_done_callback(lambda _: self._turns.pop(turn, None))
+
+    async def _run_turn(self, turn: str, message: frames.Message) -> None:
+        request = TurnRequest.model_validate(message["request"])
+        logs.turn_fields.set({"conversation": request.key, "turn": turn})
+        assert self._program is not None
+        io = WorkerIO(self, turn, request.event, {int(key): value for key, value in message["journal"].items()})
+        try:
+            outcome = await self._program.run_turn(request, io)
+        except asyncio.CancelledError:
+            outcome = TurnOutcome(error=TurnError(kind="TurnCancelled", message="The turn was cancelled."))
+        except Exception as error:
+            outcome = TurnOutcome(error=describe(error, Path.cwd()))
+        try:
+            await self.send({"t": "done", "turn": turn, "outcome": outcome.model_dump(by_alias=True)})
+        except (TypeError, ValueError, OverflowError) as error:
+            failed = TurnOutcome(error=TurnError(kind="ResultNotSerializable", message=str(error)))
+            await self.send({"t": "done", "turn": turn, "outcome": failed.model_dump(by_alias=True)})
+
+    def _answer(self, message: frames.Message) -> None:
+        future = self._calls.get(message["id"])
+        if future is None or future.done():
+            return
+        if "error" in message:
+            future.set_exception(SupervisorError(message["error"]))
+        else:
+            future.set_result(message["result"])
+
+
+def describe(error: BaseException, bundle: Path) -> TurnError:
+    """Return what a person needs to know of an exception: class, message and the bundle's innermost line."""
+    where = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(bundle):
+            where = f"{path.relative_to(bundle)}:{frame.lineno} in {frame.name}"
+    if isinstance(error, SyntaxError) and error.filename:
+        path = Path(error.filename)
+        where = f"{path.relative_to(bundle) if path.is_relative_to(bundle) else path.name}:{error.lineno}"
+    return TurnError(kind=type(error).__name__, message=str(error), where=where)
+
+
+async def _main(socket_path: str, name: str) -> None:
+    channel = await frames.connect(socket_path)
+    with contextlib.suppress(ConnectionError):
+        await Worker(channel, name).run()
+
+
+def main() -> None:
+    """Run a worker: `python -m botyard.runtime.worker SOCKET NAME`."""
+    raw = sys.stdout
+    sys.stdout = logs.LineStream(raw, "stdout")
+    sys.stderr = logs.LineStream(raw, "stderr")
+    logs.configure(stream=raw)
+    asyncio.run(_main(sys.argv[1], sys.argv[2]))
+    # Threads of the bundle may never end; nothing of this process is worth waiting for.
+    raw.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

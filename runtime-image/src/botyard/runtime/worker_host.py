@@ -1,0 +1,173 @@
+"""The host of workers: the first process of the worker's container, which starts and kills them on demand.
+
+It holds no secret and imports no bundle code. Its own environment is what workers get, without anything that names
+a credential of the platform, because there is none in this container.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+
+from botyard.contract import names
+from botyard.runtime import frames, logs
+
+log = logging.getLogger("botyard.worker_host")
+
+LOG_RATE = 256 * 1024
+"""Bytes a second that one worker may write to its log, on average; what exceeds it is dropped and counted."""
+LOG_BURST = 4 * LOG_RATE
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE")
+"""Variables that workers inherit. Everything else stays here."""
+
+
+class WorkerHost:
+    """Starts, kills and reaps the workers of one supervisor."""
+
+    def __init__(self, socket_path: str) -> None:
+        self._socket_path = socket_path
+        self._workers: dict[str, asyncio.subprocess.Process] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve supervisors, one after the other, until `stop` was called and the last one went away."""
+        while channel := await self._connect():
+            try:
+                await self._serve(channel)
+            finally:
+                channel.close()
+                await self._kill_all()
+
+    def stop(self) -> None:
+        """Serve the present supervisor to its end and no other.
+
+        A pod's containers are told to stop at the same time, but workers must outlive the supervisor's drain.
+        """
+        self._stopping.set()
+
+    async def _connect(self) -> frames.Channel | None:
+        wait = 0.05
+        while not self._stopping.is_set():
+            try:
+                return await frames.connect(self._socket_path)
+            except OSError:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):  # noqa: S311
+                        await self._stopping.wait()
+                wait = min(wait * 2, 1.0)
+        return None
+
+    async def _serve(self, channel: frames.Channel) -> None:
+        await channel.send({"t": "host", "pid": os.getpid()})
+        try:
+            while (message := await channel.receive()) is not None:
+                worker = str(message.get("worker"))
+                if message["t"] == "spawn":
+                    await self._spawn(channel, worker)
+                elif message["t"] == "kill":
+                    self._kill(worker)
+        except frames.ProtocolError as error:
+            log.error("the supervisor sent nonsense, connecting again: %s", error)
+
+    async def _spawn(self, channel: frames.Channel, worker: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "botyard.runtime.worker",
+            self._socket_path,
+            worker,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
+            start_new_session=True,
+            limit=logs.MAX_LINE * 8,
+        )
+        self._workers[worker] = process
+        task = asyncio.create_task(self._watch(channel, worker, process))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self, channel: frames.Channel, worker: str, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        pump = asyncio.create_task(_pump(process.stdout, worker))
+        code = await process.wait()
+        # What the worker left behind in its process group must not live on.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self._workers.pop(worker, None)
+        self._reap_orphans()
+        pump.cancel()
+        message = {"t": "exited", "worker": worker, "code": max(code, 0), "signal": -min(code, 0)}
+        with contextlib.suppress(ConnectionError):
+            await channel.send(message)
+
+    def _reap_orphans(self) -> None:
+        """Reap what workers left behind: as the container's first process this one inherits it."""
+        ours = {process.pid for process in self._workers.values()}
+        with contextlib.suppress(ChildProcessError):
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if found.si_pid in ours:
+                    return
+                os.waitpid(found.si_pid, os.WNOHANG)
+
+    def _kill(self, worker: str) -> None:
+        process = self._workers.get(worker)
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    async def _kill_all(self) -> None:
+        processes = list(self._workers.values())
+        for worker in list(self._workers):
+            self._kill(worker)
+        for process in processes:
+            await process.wait()
+
+
+async def _pump(stream: asyncio.StreamReader, worker: str) -> None:
+    """Copy a worker's output to this process's, no faster than LOG_RATE."""
+    loop = asyncio.get_running_loop()
+    allowed, at, dropped = float(LOG_BURST), loop.time(), 0
+    out = sys.stdout.buffer
+    while chunk := await stream.read(65_536):
+        now = loop.time()
+        allowed = min(LOG_BURST, allowed + (now - at) * LOG_RATE)
+        at = now
+        if len(chunk) > allowed:
+            dropped += len(chunk)
+            continue
+        allowed -= len(chunk)
+        if dropped:
+            notice = logs.format_line("warning", f"{dropped} bytes of output were dropped", worker=worker)
+            out.write(f"\n{notice}\n".encode())
+            dropped = 0
+        out.write(chunk)
+        out.flush()
+
+
+async def _main(socket_path: str) -> None:
+    host = WorkerHost(socket_path)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, host.stop)
+    await host.run()
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the host until it is told to stop and its supervisor has gone.
+
+    Args:
+        argv: Command line: `--socket PATH`.
+    """
+    parser = argparse.ArgumentParser(prog="botyard worker-host")
+    parser.add_argument("--socket", default=f"{names.SOCKET_DIR}/{names.WORKER_SOCKET}")
+    options = parser.parse_args(argv)
+    logs.configure()
+    asyncio.run(_main(options.socket))
+    return 0
