@@ -1,7 +1,7 @@
 """Status conditions in the sense of kstatus, computed anew on every reconcile.
 
-Ready is always present. Reconciling and Stalled are abnormal-true: present only while they hold. A condition's
-`lastTransitionTime` moves only when its status flips, so that an unchanged object needs no write.
+Ready is always present. Reconciling and Stalled are abnormal-true: present only while they hold. The time of a
+condition's last transition moves only when its status flips, so that an unchanged object needs no write.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def summarise(
 
     Args:
         states: What holds now; must contain Ready. Types that are left out are removed.
-        previous: The conditions that the object carries, whose transition times are kept where the status is equal.
+        previous: The conditions that the object carries; where the status is equal, their times are kept.
         generation: `metadata.generation` that was reconciled.
         now: Transition time of the conditions that flipped.
 

@@ -1,4 +1,4 @@
-"""What an installation configures, from flags and environment; nothing here changes while the operator runs."""
+"""What an installation configures, from flags and environment; fixed while the operator runs."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Settings:
     network_policies: bool = True
     """Whether a NetworkPolicy is created for each Bot."""
     leader_election: bool = True
+    log_level: str = "INFO"
     identity: str = "botyard-operator"
     """This process in the Lease: the pod's name."""
     kubeconfig: str | None = None
@@ -127,6 +128,7 @@ class Settings:
             allow_insecure_sources=flag("ALLOW_INSECURE_SOURCES", default.allow_insecure_sources),
             network_policies=flag("NETWORK_POLICIES", default.network_policies),
             leader_election=flag("LEADER_ELECTION", default.leader_election),
+            log_level=text("LOG_LEVEL", default.log_level).upper(),
             identity=environ.get("POD_NAME") or environ.get("HOSTNAME") or default.identity,
             kubeconfig=environ.get("KUBECONFIG"),
         )

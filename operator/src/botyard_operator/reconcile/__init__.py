@@ -1,1 +1,1 @@
-"""One level-triggered reconciler for each kind of key: read the caches, apply what differs, report in status."""
+"""One level-triggered reconciler for each kind of key: read caches, apply what differs, report status."""

@@ -1,8 +1,8 @@
 """What the control loop and a reconciler know of each other.
 
-The loop calls `await reconciler.reconcile(key, ctx)` for a dirty key, never twice at once for the same key. The
-reconciler reads the caches, writes what differs and returns. It keeps no state between calls that it could not
-rebuild, because a standby may take over at any moment.
+The loop calls `await reconciler.reconcile(key, ctx)` for a dirty key, never twice at once for the same key.
+The reconciler reads the caches, writes what differs and returns. It keeps no state between calls that it
+could not rebuild, because a standby may take over at any moment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Key:
     """What is reconciled: an object, or one of the aggregates that the operator keeps (`Routes`)."""
 
     kind: str
-    """`Bundle`, `Bot`, `Persona`, or the kind of a watched child such as `Deployment` or `Secret`."""
+    """`Bundle`, `Bot`, `Persona`, a watched kind such as `Secret`, or an aggregate such as `Routes`."""
     namespace: str
     name: str
 
@@ -43,8 +43,20 @@ class RetryLater(Exception):
     """Raised by a reconciler (or the API client) when trying again helps: the queue backs off and retries."""
 
 
+class ApiError(Exception):
+    """The API server refused a request in a way that sending it again does not change."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status."""
+        self.reason = reason
+        """The API's own word, for instance `Forbidden` or `Invalid`."""
+        self.message = message
+
+
 class ReadCaches(Protocol):
-    """The latest known state of the cluster, as a reconciler reads it. Returned objects must not be changed."""
+    """The latest known state of the cluster, as a reconciler reads it."""
 
     def get(self, kind: str, namespace: str, name: str) -> JsonObject | None:
         """Return the object, trimmed of what no reconciler reads, or None when it does not exist."""
@@ -53,7 +65,7 @@ class ReadCaches(Protocol):
         """Return all objects of a kind, of one namespace or of all."""
 
     def children(self, owner: Key, kind: str) -> Iterable[JsonObject]:
-        """Return the objects of `kind` that belong to `owner` by owner reference or Bot label."""
+        """Return the objects of `kind` that carry `owner`'s Bot label."""
 
     def dependents(self, target: Key) -> Iterable[Key]:
         """Return the keys whose specs refer to `target` (a Secret, ConfigMap, Bundle or Bot)."""
@@ -72,6 +84,9 @@ class Kube(Protocol):
             Whether anything differed and was written.
         """
 
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Return the data of a ConfigMap, from the cache where it is held; None: it does not exist."""
+
     async def patch_metadata(self, key: Key, metadata: JsonObject) -> None:
         """Merge `metadata` (for instance finalizers or annotations) into an object."""
 
@@ -82,7 +97,7 @@ class Kube(Protocol):
         """Read one object from the API server, past the caches."""
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
-        """Return the decoded data of a Secret, from the cache when it is held there; None: it does not exist."""
+        """Return the decoded data of a Secret, from the cache where it is held; None: it does not exist."""
 
 
 class Clock(Protocol):

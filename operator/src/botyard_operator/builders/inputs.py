@@ -1,0 +1,61 @@
+"""Everything that the children of a Bot are made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from botyard.contract.bot import BotConfig
+from botyard_operator.reconcile.base import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The code that the pods run."""
+
+    revision: str
+    """Where it comes from, such as `main@sha1:…`."""
+    digest: str
+    """`sha256:…` of the archive."""
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotInputs:
+    """A Bot, resolved: what its spec says and what it refers to."""
+
+    name: str
+    namespace: str
+    uid: str
+    replicas: int
+    artifact: Artifact
+    config: BotConfig
+    runtime_image: str
+    image_pull_policy: str
+    redis_url: str = field(repr=False)
+    artifact_token: str = field(repr=False)
+    credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The bundle's own credentials by the name that the bundle reads."""
+    resources: JsonObject = field(default_factory=dict)
+    """Resources of the worker's container."""
+    progress_deadline_seconds: int = 300
+    system_namespace: str = "botyard"
+    network_policy: bool = True
+
+    def config_hash(self) -> str:
+        """Return the digest of everything that only a restart brings into the process.
+
+        The Redis URL with its password goes in first, so that the digest of a short credential cannot be looked up by
+        whoever may read the Deployment. The artifact's token stays out: it follows from the artifact's digest, and
+        running pods do not need it any more.
+        """
+        digest = hashlib.sha256()
+        for part in (self.redis_url.encode(), *_flatten(self.credentials)):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return digest.hexdigest()[:32]
+
+
+def _flatten(entries: Mapping[str, bytes]) -> list[bytes]:
+    return [part for name in sorted(entries) for part in (name.encode(), entries[name])]

@@ -1,0 +1,34 @@
+"""The Secrets of a Bot: what the bundle may know, and what only the platform's own containers may."""
+
+from __future__ import annotations
+
+import base64
+
+from botyard.contract import names
+from botyard_operator.builders.inputs import BotInputs
+from botyard_operator.builders.labels import child
+from botyard_operator.reconcile.base import JsonObject
+
+
+def credentials_secret(inputs: BotInputs) -> JsonObject:
+    """Return the Secret with the bundle's own credentials, one entry each."""
+    obj = child(inputs, api_version="v1", kind="Secret", name=names.credentials_name(inputs.name))
+    obj["type"] = "Opaque"
+    if inputs.credentials:
+        obj["data"] = {name: _encode(inputs.credentials[name]) for name in sorted(inputs.credentials)}
+    return obj
+
+
+def platform_secret(inputs: BotInputs) -> JsonObject:
+    """Return the Secret with the Redis URL and the artifact's token."""
+    obj = child(inputs, api_version="v1", kind="Secret", name=names.platform_name(inputs.name))
+    obj["type"] = "Opaque"
+    obj["data"] = {
+        names.ARTIFACT_TOKEN_FILE: _encode(inputs.artifact_token.encode()),
+        names.REDIS_URL_FILE: _encode(inputs.redis_url.encode()),
+    }
+    return obj
+
+
+def _encode(value: bytes) -> str:
+    return base64.b64encode(value).decode()

@@ -1,0 +1,166 @@
+"""Resolving a Bot: from its spec and what that refers to, to everything that its children are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard_operator.api.bot import Bot
+from botyard_operator.api.bundle import Artifact as StoredArtifact
+from botyard_operator.api.bundle import Bundle
+from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.reasons import Reason
+from botyard_operator.artifacts.tokens import token_for
+from botyard_operator.builders.inputs import Artifact, BotInputs
+from botyard_operator.conditions import find
+from botyard_operator.reconcile.base import Context, JsonObject
+from botyard_operator.reconcile.problems import Blocked, Problem
+
+
+async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
+    """Return the inputs of a Bot's children.
+
+    Args:
+        bot: The Bot.
+        live: Its Deployment as it is, or None.
+        ctx: Where the Bundle and the Secrets are read.
+
+    Raises:
+        Blocked: Something that the spec refers to is missing or not ready.
+    """
+    bundle = _bundle(bot, ctx)
+    stored = _artifact(bot, bundle)
+    credentials = await _credentials(bot, ctx)
+    settings = ctx.settings
+    return BotInputs(
+        name=bot.metadata.name,
+        namespace=bot.metadata.namespace,
+        uid=bot.metadata.uid,
+        replicas=bot.spec.replicas,
+        artifact=Artifact(
+            revision=_steady_revision(stored, live), digest=stored.digest, url=stored.url
+        ),
+        config=_config(bot, bundle),
+        runtime_image=settings.runtime_image,
+        image_pull_policy=settings.runtime_image_pull_policy,
+        redis_url=settings.redis_url,
+        artifact_token=token_for(settings.artifact_key, stored.digest),
+        credentials=credentials,
+        resources=bot.spec.resources.model_dump(mode="json", exclude_defaults=True),
+        progress_deadline_seconds=max(1, int(bot.spec.rollout.progress_deadline.seconds)),
+        system_namespace=settings.system_namespace,
+        network_policy=settings.network_policies,
+    )
+
+
+def _bundle(bot: Bot, ctx: Context) -> Bundle:
+    reference = bot.spec.bundle_ref
+    namespace = reference.namespace or bot.metadata.namespace
+    found = ctx.caches.get("Bundle", namespace, reference.name)
+    if found is None:
+        message = (
+            f"Bundle {reference.name} does not exist in namespace {namespace}: "
+            "create it or correct spec.bundleRef"
+        )
+        raise Blocked(Problem(Reason.BUNDLE_NOT_FOUND, message))
+    try:
+        bundle = Bundle.parse(found)
+    except InvalidObject as error:
+        message = f"Bundle {namespace}/{reference.name} is invalid: {error.path}: {error.message}"
+        raise Blocked(Problem(Reason.BUNDLE_NOT_READY, message)) from error
+    if namespace != bot.metadata.namespace and bundle.spec.allowed_namespaces.from_ != "All":
+        message = (
+            f"Bundle {namespace}/{reference.name} may not be used from namespace {bot.metadata.namespace}: "
+            "write allowedNamespaces: {from: All} into the Bundle"
+        )
+        raise Blocked(Problem(Reason.BUNDLE_NOT_ALLOWED, message))
+    return bundle
+
+
+def _artifact(bot: Bot, bundle: Bundle) -> StoredArtifact:
+    where = f"Bundle {bundle.metadata.namespace}/{bundle.metadata.name}"
+    pinned = bot.spec.bundle_ref.revision
+    if pinned is not None:
+        for kept in (bundle.status.artifact, *bundle.status.history):
+            if kept is not None and kept.revision == pinned:
+                return kept
+        kept_revisions = ", ".join(entry.revision for entry in bundle.status.history) or "none"
+        message = f"{where} does not keep revision {pinned}; it keeps {kept_revisions}"
+        raise Blocked(Problem(Reason.REVISION_NOT_FOUND, message))
+    artifact = bundle.status.artifact
+    if artifact is None or not artifact.digest or not artifact.url:
+        raise Blocked(Problem(Reason.BUNDLE_NOT_READY, f"{where} has no revision to run yet{_why(bundle)}"))
+    return artifact
+
+
+def _why(bundle: Bundle) -> str:
+    ready = find([condition.model_dump() for condition in bundle.status.conditions], "Ready")
+    return f": {ready['message']}" if ready and ready.get("message") else ""
+
+
+def _steady_revision(stored: StoredArtifact, live: JsonObject | None) -> str:
+    """Return the revision to show on the pods.
+
+    A commit that leaves the bundle's content as it was is no reason to replace pods: while the digest is the running
+    one, the template keeps the revision that it was made with.
+    """
+    if live is None:
+        return stored.revision
+    from_template = running(live)
+    return from_template[0] if from_template and from_template[1] == stored.digest else stored.revision
+
+
+def running(live: JsonObject) -> tuple[str, str] | None:
+    """Return revision and digest in a Deployment's pod template, or None where it has none."""
+    from botyard.contract import names
+
+    template = (live.get("spec") or {}).get("template") or {}
+    revision = ((template.get("metadata") or {}).get("annotations") or {}).get(names.ANNOTATION_REVISION)
+    for container in (template.get("spec") or {}).get("initContainers") or ():
+        for entry in container.get("env") or ():
+            if entry.get("name") == names.ENV_ARTIFACT_DIGEST and revision and entry.get("value"):
+                return str(revision), str(entry["value"])
+    return None
+
+
+async def _credentials(bot: Bot, ctx: Context) -> Mapping[str, bytes]:
+    values: dict[str, bytes] = {}
+    for credential in bot.spec.credentials:
+        reference = credential.secret_key_ref
+        data = await ctx.kube.secret(bot.metadata.namespace, reference.name)
+        if data is None:
+            message = (
+                f"Secret {reference.name} of credential {credential.name} does not exist in namespace "
+                f"{bot.metadata.namespace}: create it"
+            )
+            raise Blocked(Problem(Reason.REFERENCE_NOT_FOUND, message))
+        if reference.key not in data:
+            present = ", ".join(sorted(data)) or "no entries"
+            message = (
+                f"Secret {reference.name} of credential {credential.name} has no entry {reference.key} "
+                f"(it has {present}): add the entry or correct spec.credentials"
+            )
+            raise Blocked(Problem(Reason.REFERENCE_INVALID, message))
+        values[credential.name] = data[reference.key]
+    return values
+
+
+def _config(bot: Bot, bundle: Bundle) -> BotConfig:
+    entrypoint = bundle.spec.entrypoint
+    limits = bot.spec.limits
+    # `generation` is left out on purpose: it grows with every scaling, and each new content is written and mounted.
+    return BotConfig(
+        namespace=bot.metadata.namespace,
+        name=bot.metadata.name,
+        entrypoint=Entrypoint(
+            model=entrypoint.model, module=entrypoint.module or "", symbol=entrypoint.symbol or ""
+        ),
+        limits=Limits(
+            turn_timeout_seconds=limits.turn_timeout.seconds,
+            max_input_bytes=limits.max_input.bytes,
+            concurrency=limits.concurrency,
+            workers=limits.workers,
+        ),
+        config=bot.spec.config,
+        events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
+    )
