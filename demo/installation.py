@@ -95,8 +95,12 @@ def _is_deployed(kubectl: Kubectl, helm: str, release: Release, namespace: str) 
         info = json.loads(status)["info"]
         if (info["status"], info["description"]) != ("deployed", release.digest):
             return False
+        # Somebody may have scaled a workload down or deleted it since; an upgrade brings it back.
         for workload in release.workloads:
-            kubectl("-n", namespace, "rollout", "status", workload, "--timeout=1s")
+            kind, _, name = workload.partition("/")
+            found = kubectl.get(kind, name, namespace)
+            if found is None or not found["status"].get("readyReplicas"):
+                return False
     except DemoError:
         return False
     return True

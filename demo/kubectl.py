@@ -46,8 +46,9 @@ class Kubectl:
         return json.loads(text) if text.strip() else None
 
     def items(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
-        """Return the objects of a kind in a namespace, those of a label selector where one is given."""
-        found = json.loads(self("-n", namespace, "get", kind, "--selector", selector, "-o", "json"))
+        """Return the objects of a kind in a namespace (empty: in all), of a label selector where one is given."""
+        scope = ["-n", namespace] if namespace else ["--all-namespaces"]
+        found = json.loads(self(*scope, "get", kind, "--selector", selector, "-o", "json"))
         items: list[Object] = found["items"]
         return items
 

@@ -1,12 +1,14 @@
-"""A git repository with a folder's content, the same commit for the same content, pushed where it is served."""
+"""Git repositories inside the cluster: the server, and a folder's content as the same commit for the same content."""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from demo.commands import run
+from demo.kubectl import Kubectl
 
 AUTHOR = "Botyard demo"
 EMAIL = "demo@botyard.dev"
@@ -25,6 +27,20 @@ _ENVIRONMENT = {
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
 }
+
+
+def serve(kubectl: Kubectl, image: str, repositories: Sequence[str], *, namespace: str) -> None:
+    """Run the git server, as Service `git`, with these repositories and wait until it answers.
+
+    Raises:
+        DemoError: It does not come up.
+    """
+    manifest = Path(__file__).with_name("git-server.yaml").read_text()
+    manifest = manifest.replace("image: IMAGE", f"image: {image}").replace(
+        "args: REPOSITORIES", f"args: {json.dumps(list(repositories))}"
+    )
+    kubectl.apply(manifest, namespace=namespace)
+    kubectl("-n", namespace, "rollout", "status", "deployment/git", "--timeout=120s", seconds=130)
 
 
 def git(*arguments: str, cwd: Path, seconds: float = 60.0) -> str:

@@ -106,9 +106,7 @@ def serve_code(kubectl: Kubectl, images: dict[str, dict[str, str]]) -> str:
         DemoError: The server does not come up or refuses the push.
     """
     image = f"{images['git-server']['repository']}:{images['git-server']['tag']}"
-    manifest = (ROOT / "demo/git-server.yaml").read_text().replace("IMAGE", image)
-    kubectl.apply(manifest, namespace=NAMESPACE)
-    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/git", "--timeout=120s", seconds=130)
+    repository.serve(kubectl, image, ["repairs.git"], namespace=NAMESPACE)
     with kubectl.forwarded(NAMESPACE, "service/git", 80) as url:
         return repository.publish(BUNDLE, f"{url}/repairs.git", into="repairs")
 

@@ -30,9 +30,9 @@ app.kubernetes.io/component: {{ .component }}
 {{/* The pod security of every pod: the restricted standard. */}}
 {{- define "botyard.podSecurityContext" -}}
 runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault

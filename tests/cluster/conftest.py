@@ -1,0 +1,123 @@
+"""One real cluster and one installation for the whole session, a namespace of its own for each test."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from demo import installation, repository
+from demo.commands import DemoError
+from demo.kubectl import Kubectl
+from demo.story import SYSTEM_NAMESPACE, load_images, state_folder, tools
+from tests.cluster.audit import AuditLog
+from tests.cluster.spaces import Space, System
+
+SPACES = 16
+"""Namespaces for tests of one session: the operator gets a Role in each, so they exist before it does."""
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "botyard.dev/tests": "true"}
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            # One worker of pytest-xdist gets them all, because they share the installation.
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> tuple[Kubectl, str]:
+    """kubectl for the cluster in use, and helm."""
+    try:
+        return tools()
+    except DemoError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def _paused(cluster: tuple[Kubectl, str]) -> Iterator[None]:
+    """Other operators that serve the whole cluster are stopped meanwhile: two would fight over the tests' objects."""
+    kubectl, _ = cluster
+    found = [
+        (item["metadata"]["namespace"], item["spec"]["replicas"])
+        for item in kubectl.items("deployments", "", installation.OPERATOR_SELECTOR)
+        if item["spec"]["replicas"] and "BOTYARD_NAMESPACES" not in str(item["spec"]["template"])
+    ]
+    local = not os.environ.get("KUBECONFIG") or (state_folder() / "kubeconfig") == Path(os.environ["KUBECONFIG"])
+    if found and not local:
+        pytest.fail(f"Botyard in {found[0][0]} serves the whole cluster; the tests need it stopped.", pytrace=False)
+    for namespace, _ in found:
+        kubectl("-n", namespace, "scale", "deployment/botyard-operator", "--replicas=0")
+        kubectl("-n", namespace, "wait", "pod", "--for=delete", "-l", installation.OPERATOR_SELECTOR, "--timeout=60s")
+    yield
+    for namespace, replicas in found:
+        kubectl("-n", namespace, "scale", "deployment/botyard-operator", f"--replicas={replicas}")
+
+
+@pytest.fixture(scope="session")
+def _session() -> str:
+    return secrets.token_hex(2)
+
+
+@pytest.fixture(scope="session")
+def system(cluster: tuple[Kubectl, str], _paused: None, _session: str) -> Iterator[System]:
+    """The charts, installed from this checkout into a namespace of the session."""
+    kubectl, helm = cluster
+    namespace = f"botyard-test-{_session}"
+    spaces = [f"{namespace}-{number}" for number in range(SPACES)]
+    images = load_images()
+    with ExitStack() as stack:
+        for name in (namespace, *spaces):
+            kubectl.ensure_namespace(name, RESTRICTED)
+            stack.callback(kubectl, "delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        installation.install(kubectl, helm, installation.crds(), SYSTEM_NAMESPACE)
+        release = installation.botyard(images, namespaces=spaces, userRoles={"create": False})
+        stack.callback(installation.uninstall, kubectl, helm, release.name, namespace)
+        installation.install(kubectl, helm, release, namespace)
+        git_image = f"{images['git-server']['repository']}:{images['git-server']['tag']}"
+        repository.serve(kubectl, git_image, [f"{name}.git" for name in spaces], namespace=namespace)
+        yield System(
+            kubectl=kubectl,
+            namespace=namespace,
+            gateway=stack.enter_context(kubectl.forwarded(namespace, "service/botyard-gateway", 8080)),
+            git=stack.enter_context(kubectl.forwarded(namespace, "service/git", 80)),
+            runtime_image=f"{images['runtime']['repository']}:{images['runtime']['tag']}",
+        )
+
+
+@pytest.fixture(scope="session")
+def _free(system: System) -> Iterator[str]:
+    return iter([f"{system.namespace}-{number}" for number in range(SPACES)])
+
+
+@pytest.fixture
+def space(system: System, _free: Iterator[str], tmp_path: Path) -> Space:
+    """A fresh namespace and repository for one test."""
+    return Space(system, next(_free), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(system: System, _free: Iterator[str], tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A namespace for the tests of a module that only look, with a Ready Bundle, Bot and Persona."""
+    from tests.cluster.bots import counter
+
+    space = Space(system, next(_free), tmp_path_factory.mktemp("repository"))
+    space.push(counter("v1"))
+    space.bundle()
+    space.bot()
+    space.apply("Persona", "nora", {"botRef": {"name": "counter"}, "displayName": "Nora"})
+    space.ready("bundle/counter", "bot/counter", "persona/nora")
+    return space
+
+
+@pytest.fixture(scope="session")
+def audit(cluster: tuple[Kubectl, str]) -> AuditLog:
+    """The audit log of the local cluster."""
+    path = state_folder() / "audit.log"
+    if not path.exists():
+        pytest.skip("needs the audit log of the local cluster (make cluster)")
+    return AuditLog(path)
