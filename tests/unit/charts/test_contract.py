@@ -28,8 +28,9 @@ def test_ports_are_those_of_the_contract(template: Template) -> None:
 
 def test_gateway_finds_its_files_where_the_contract_says(template: Template) -> None:
     mounts = {mount["name"]: mount["mountPath"] for mount in container(template(), "botyard-gateway")["volumeMounts"]}
-    assert mounts["routes"] == names.ROUTES_DIR
+    environment = {entry["name"]: entry["value"] for entry in container(template(), "botyard-gateway")["env"]}
     assert mounts["redis"] == names.PLATFORM_DIR
+    assert environment["BOTYARD_REDIS_URL_FILE"] == f"{names.PLATFORM_DIR}/{names.REDIS_URL_FILE}"
 
 
 def test_every_variable_of_the_operator_is_one_that_it_reads(template: Template) -> None:
