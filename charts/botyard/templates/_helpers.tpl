@@ -100,5 +100,5 @@ A random value that is made once and kept on upgrades. Takes (dict "root" $ "sec
   verbs: [get, list, watch, patch]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}
