@@ -12,7 +12,7 @@ from pathlib import Path
 from botyard_operator.fetch import failures
 from botyard_operator.fetch.archive import Written, write_archive
 from botyard_operator.fetch.environment import authorization, git_environment, secrets_of
-from botyard_operator.fetch.errors import FetchError, Reason
+from botyard_operator.fetch.errors import CONTENT, FetchError, Reason
 from botyard_operator.fetch.ignore import IGNORE_FILE, MAX_IGNORE_BYTES, IgnoreRules
 from botyard_operator.fetch.limits import apply_limits
 from botyard_operator.fetch.redirect import redirected_url
@@ -70,14 +70,23 @@ def _fetch(request: ChildRequest, url: GitUrl, ca_file: Path | None) -> FetchRes
     found = request.ref.name.lower() if request.ref.kind == "commit" else remote.resolve(request.ref)
     if found == request.known_commit:
         return FetchResult(outcome="unchanged", commit=found)
-    commit = remote.fetch(request.ref, object_format=hash_of(found))
     try:
+        commit = remote.fetch(request.ref, object_format=hash_of(found))
         written = _archive(request, remote, commit)
+    except GitFailed as failure:
+        if failures.was_redirected(failure.stderr):
+            raise
+        raise _of_commit(failures.from_stderr(failure.stderr, url=url.clean), found) from failure
     except FetchError as error:
-        # Content is refused for this commit; the caller need not fetch it again to say so again.
-        error.commit = commit
-        raise
+        raise _of_commit(error, found) from error.__cause__
     return FetchResult(outcome="fetched", commit=commit, digest=written.digest, size=written.size, files=written.files)
+
+
+def _of_commit(error: FetchError, commit: str) -> FetchError:
+    """Note the commit whose content is refused, so that the caller need not fetch it again to hear the same."""
+    if error.reason in CONTENT:
+        error.commit = commit
+    return error
 
 
 def _archive(request: ChildRequest, remote: Remote, commit: str) -> Written:

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     """The URL's transport is not on the installation's list."""
     DISK_FULL = "DiskFull"
     """The operator's artifact volume is full."""
+    STORAGE_FAILED = "StorageFailed"
+    """The artifact could not be written for another reason than room."""
     OUT_OF_MEMORY = "OutOfMemory"
     """The fetch hit its memory limit."""
     FETCH_FAILED = "FetchFailed"
@@ -68,6 +70,15 @@ TERMINAL = frozenset(
     }
 )
 """Reasons that somebody has to repair: shown as Stalled and looked at again at the next poll, not in a retry loop."""
+
+
+CONTENT = frozenset(
+    {Reason.PATH_NOT_FOUND, Reason.SOURCE_EMPTY, Reason.TOO_LARGE, Reason.TOO_MANY_FILES, Reason.UNSAFE_PATH}
+)
+"""Reasons that lie in the content of one commit: the same commit need not be fetched again to know them."""
+
+HOST_TROUBLE = frozenset({Reason.HOST_NOT_FOUND, Reason.CONNECTION_FAILED, Reason.SERVER_ERROR, Reason.TIMED_OUT})
+"""Reasons that speak of the host, for which all fetches from it pause together."""
 
 
 class FetchError(Exception):

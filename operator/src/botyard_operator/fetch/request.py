@@ -1,5 +1,7 @@
 """What the operator asks of a fetch child and what it gets back (JSON on a pipe each way)."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +66,11 @@ class FetchRequest(BaseModel):
     credentials: Credentials = Credentials()
     known_commit: str = ""
     """The commit that the caller holds already; the child stops after ls-remote when the ref still names it."""
+
+    def source_key(self, archive_format: str) -> str:
+        """Return a hex digest over all that shapes the archive beside the commit."""
+        shape = [archive_format, self.url, self.path, self.ignore, self.max_bytes, self.max_files]
+        return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
 
 class ChildRequest(FetchRequest):

@@ -1,0 +1,355 @@
+"""Reconciles Bundles: follows a git ref and keeps its newest good revision in the artifact store.
+
+Level-triggered: each pass compares what the status says with the spec, the store and the outcome of the last fetch.
+Fetches run in the background (`fetch.jobs`) and mark the Bundle dirty when they end. An unchanged remote costs one
+ls-remote and no write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from botyard.contract import names
+from botyard_operator.api.bundle import Artifact, Bundle, BundleStatus
+from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.reasons import Reason
+from botyard_operator.api.unsupported import unsupported_fields
+from botyard_operator.artifacts.store import ArtifactStore
+from botyard_operator.conditions import ConditionState, find, summarise
+from botyard_operator.fetch.credentials import credentials_from_secret
+from botyard_operator.fetch.errors import FetchError
+from botyard_operator.fetch.errors import Reason as FetchReason
+from botyard_operator.fetch.jobs import Fetched, FetchJobs, backoff
+from botyard_operator.fetch.request import Credentials, FetchRequest, Ref
+from botyard_operator.fetch.url import parse_git_url
+from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
+from botyard_operator.reconcile.bundle_status import (
+    Halt,
+    commit_of,
+    conditions,
+    next_artifact,
+    next_history,
+    ref_of,
+)
+
+SWEEP_INTERVAL = 600.0
+"""Seconds between two sweeps of artifacts that nothing refers to."""
+SWEEP_MIN_AGE = 3600.0
+"""Artifacts younger than this many seconds are never swept."""
+_SLOW_FETCH = 3.0
+"""A fetch that takes longer than this many seconds is worth a status write that says so."""
+_SHORTEST_WAIT = 0.05
+_LONGEST_RETRY = 300.0
+_INTERVAL_JITTER = 0.05
+
+
+@dataclass(slots=True)
+class _Polling:
+    """When a Bundle is looked at next; lost with the process, and rebuilt by looking at once."""
+
+    tag: str
+    due: float
+    failures: int = 0
+    seen: float = -1.0
+    """End of the outcome that this was computed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the spec asks to be fetched."""
+
+    request: FetchRequest
+    ref: Ref
+    tag: str
+    host: str
+    forced: bool
+
+
+class BundleReconciler:
+    """Brings the status and the artifact of a Bundle to what its spec asks for."""
+
+    def __init__(self, jobs: FetchJobs, store: ArtifactStore) -> None:
+        """Prepare.
+
+        Args:
+            jobs: runs fetches into `store`.
+            store: an opened store.
+        """
+        self._jobs = jobs
+        self._store = store
+        self._polling: dict[Key, _Polling] = {}
+        self._swept = float("-inf")
+
+    async def reconcile(self, key: Key, ctx: Context) -> Result:
+        """Reconcile a Bundle once; never waits for a remote."""
+        obj = ctx.caches.get("Bundle", key.namespace, key.name)
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            self._forget(key)
+            return Result()
+        try:
+            bundle = Bundle.parse(obj)
+        except InvalidObject as error:
+            return await self._halted(key, ctx, obj, _status_of(obj), Halt(Reason.INVALID_SPEC, str(error)))
+        halt = _halt(bundle)
+        if halt is not None:
+            self._polling.pop(key, None)
+            return await self._halted(key, ctx, obj, bundle.status, halt, bundle)
+        try:
+            plan = await self._plan(key, ctx, bundle)
+        except FetchError as error:
+            return await self._refused(ctx, obj, bundle, error)
+        return await self._follow(key, ctx, obj, bundle, plan)
+
+    async def _follow(self, key: Key, ctx: Context, obj: JsonObject, bundle: Bundle, plan: _Plan) -> Result:
+        now = ctx.clock.monotonic()
+        polling = self._polling.get(key)
+        if polling is None or polling.tag != plan.tag:
+            polling = self._polling[key] = _Polling(plan.tag, now)
+        outcome = self._jobs.outcome(key)
+        result = outcome.result if outcome is not None and outcome.tag == plan.tag else None
+        if outcome is not None and result is not None and outcome.ended != polling.seen:
+            polling.seen = outcome.ended
+            _schedule(polling, result, now, interval=bundle.spec.interval.seconds)
+        if isinstance(result, Fetched) and not self._store.has(result.digest):
+            result, polling.due = None, now
+        wait = max(polling.due - now, self._jobs.pause_of(plan.host))
+        running = self._jobs.running_for(key, plan.tag)
+        if running is None and wait <= 0:
+            # What is forced looks at a refused commit again; once, because the outcome's tag is then known.
+            self._jobs.start(
+                key, plan.tag, plan.request, lambda: ctx.enqueue(key), force=result is None and plan.forced
+            )
+            running = 0.0
+        if result is None and running is not None and running < _SLOW_FETCH:
+            return Result(requeue_after=_SLOW_FETCH - running + _SHORTEST_WAIT)
+        await self._write(ctx, obj, bundle.status, bundle, result=result, ref=plan.ref, halt=None)
+        if isinstance(result, Fetched):
+            await self._sweep(ctx)
+        elif isinstance(result, FetchError):
+            await self._restore(key, ctx, bundle.status, bundle)
+        return Result(requeue_after=None if running is not None else max(wait, _SHORTEST_WAIT))
+
+    async def _halted(
+        self,
+        key: Key,
+        ctx: Context,
+        obj: JsonObject,
+        status: BundleStatus,
+        halt: Halt,
+        bundle: Bundle | None = None,
+    ) -> Result:
+        """Tell why nothing is followed, and keep the last good artifact available all the same."""
+        requeue = await self._restore(key, ctx, status, bundle)
+        await self._write(ctx, obj, status, bundle, result=None, ref=None, halt=halt)
+        return Result(requeue_after=requeue)
+
+    async def _restore(self, key: Key, ctx: Context, status: BundleStatus, bundle: Bundle | None) -> float | None:
+        """Fetch the last good revision anew where the store lost it, by its commit; return when to look again."""
+        artifact = status.artifact
+        commit = commit_of(artifact.revision) if artifact is not None else None
+        if bundle is None or bundle.spec.git is None or artifact is None or commit is None:
+            return None
+        if self._store.has(artifact.digest):
+            return None
+        job = _restore_key(key)
+        outcome = self._jobs.outcome(job)
+        if outcome is not None and outcome.tag == artifact.digest:
+            pause = outcome.ended + _LONGEST_RETRY - ctx.clock.monotonic()
+            if pause > 0:
+                return pause
+        try:
+            plan = await self._plan(key, ctx, bundle)
+        except FetchError:
+            return None
+        request = plan.request.model_copy(update={"ref": Ref(kind="commit", name=commit)})
+        self._jobs.start(job, artifact.digest, request, lambda: ctx.enqueue(key))
+        return None
+
+    async def _refused(self, ctx: Context, obj: JsonObject, bundle: Bundle, error: FetchError) -> Result:
+        """Tell about a fetch that cannot even start; a change of the spec or the Secret comes as an event."""
+        await self._write(ctx, obj, bundle.status, bundle, result=error, ref=None, halt=None)
+        return Result()
+
+    async def _plan(self, key: Key, ctx: Context, bundle: Bundle) -> _Plan:
+        """Return what to fetch.
+
+        Raises:
+            FetchError: the URL or the credentials cannot be used.
+        """
+        spec = bundle.spec
+        assert spec.git is not None
+        protocols = ("http", "https", "file") if ctx.settings.allow_insecure_sources else ("http", "https")
+        url = parse_git_url(spec.git.url, protocols=protocols)
+        credentials = Credentials()
+        if spec.git.secret_ref is not None:
+            name = spec.git.secret_ref.name
+            data = await ctx.kube.secret(key.namespace, name)
+            if data is None:
+                raise FetchError(
+                    FetchReason.CREDENTIALS_INVALID,
+                    f"Secret {key.namespace}/{name} of spec.git.secretRef does not exist; create it.",
+                )
+            credentials = credentials_from_secret(data, secret=f"{key.namespace}/{name}")
+        ref = ref_of(bundle)
+        request = FetchRequest(
+            url=spec.git.url,
+            ref=ref,
+            path=spec.path,
+            ignore=spec.ignore,
+            max_bytes=spec.limits.size.bytes,
+            max_files=spec.limits.files,
+            timeout_seconds=spec.timeout.seconds,
+            protocols=protocols,
+            credentials=credentials,
+        )
+        requested = bundle.metadata.annotations.get(names.ANNOTATION_REQUESTED_AT, "")
+        # Part of the tag: every change of it, of the spec or of the Secret looks at the remote anew. Secrets go in
+        # as a digest; the tag stays in memory.
+        shape = hashlib.sha256(f"{request.model_dump_json()}\0{requested}".encode()).hexdigest()
+        forced = bool(requested) and requested != bundle.status.last_handled_requested_at
+        return _Plan(request=request, ref=ref, tag=shape, host=url.host, forced=forced)
+
+    async def _write(
+        self,
+        ctx: Context,
+        obj: JsonObject,
+        status: BundleStatus,
+        bundle: Bundle | None,
+        *,
+        result: Fetched | FetchError | None,
+        ref: Ref | None,
+        halt: Halt | None,
+    ) -> None:
+        now = ctx.clock.now()
+        artifact = status.artifact
+        if isinstance(result, Fetched) and ref is not None:
+            artifact = next_artifact(artifact, result, ref=ref, base_url=ctx.settings.artifact_base_url, now=now)
+        history = status.history
+        if bundle is not None:
+            history = next_history(
+                history,
+                artifact,
+                keep=bundle.spec.retain.revisions,
+                ttl=bundle.spec.retain.ttl.timedelta,
+                now=now,
+                in_storage=self._store.has,
+            )
+        previous = (obj.get("status") or {}).get("conditions") or []
+        before = find(previous, "Fetched")
+        states = conditions(
+            artifact=artifact,
+            in_storage=artifact is not None and self._store.has(artifact.digest),
+            result=result,
+            halt=halt,
+            fetched_before=_state(before) if before else None,
+        )
+        generation = obj["metadata"].get("generation", 0)
+        desired: JsonObject = {
+            **(obj.get("status") or {}),
+            "observedGeneration": generation,
+            "conditions": summarise(states, previous=previous, generation=generation, now=now),
+        }
+        if artifact is not None:
+            desired["artifact"] = _dump(artifact)
+        desired["history"] = [_dump(entry) for entry in history]
+        requested = (obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_REQUESTED_AT)
+        if requested and result is not None:
+            desired["lastHandledRequestedAt"] = requested
+        if await ctx.kube.patch_status(obj, {field: value for field, value in desired.items() if value != []}):
+            _tell(ctx, obj, status.artifact, artifact, before, states)
+
+    async def _sweep(self, ctx: Context) -> None:
+        """Remove artifacts that no status and no Deployment refers to."""
+        now = ctx.clock.monotonic()
+        if now - self._swept < SWEEP_INTERVAL:
+            return
+        self._swept = now
+        in_use = self._jobs.digests() | set(_digests_in_use(ctx))
+        await asyncio.to_thread(self._store.retain, in_use, min_age_seconds=SWEEP_MIN_AGE)
+
+    def _forget(self, key: Key) -> None:
+        self._jobs.forget(key)
+        self._jobs.forget(_restore_key(key))
+        self._polling.pop(key, None)
+
+
+def _restore_key(key: Key) -> Key:
+    """Return the name under which the last good revision of a Bundle is fetched, beside what its spec follows."""
+    return Key("BundleRestore", key.namespace, key.name)
+
+
+def _halt(bundle: Bundle) -> Halt | None:
+    if bundle.spec.suspend:
+        return Halt(Reason.SUSPENDED, "spec.suspend is true", suspended=True)
+    fields = unsupported_fields("Bundle", bundle.spec)
+    if fields:
+        return Halt(Reason.FIELD_NOT_SUPPORTED, "; ".join(field.message for field in fields))
+    if bundle.spec.git is None:
+        return Halt(Reason.FIELD_NOT_SUPPORTED, "only spec.git is a source in this release")
+    return None
+
+
+def _status_of(obj: JsonObject) -> BundleStatus:
+    """Return the status of an object whose spec cannot be read."""
+    try:
+        return BundleStatus.model_validate(obj.get("status") or {})
+    except ValidationError:
+        return BundleStatus()
+
+
+def _schedule(polling: _Polling, result: Fetched | FetchError, now: float, *, interval: float) -> None:
+    """Set when to look again: an interval after a success, sooner after what may heal by itself."""
+    if isinstance(result, FetchError) and result.retryable:
+        polling.failures += 1
+        polling.due = now + backoff(polling.failures, longest=min(_LONGEST_RETRY, max(interval, 10.0)))
+        return
+    polling.failures = 0
+    spread = random.uniform(1 - _INTERVAL_JITTER, 1 + _INTERVAL_JITTER)  # noqa: S311 - spreading load, not secrecy
+    polling.due = now + max(interval, 1.0) * spread
+
+
+def _digests_in_use(ctx: Context) -> Iterator[str]:
+    for obj in ctx.caches.list("Bundle"):
+        status = obj.get("status") or {}
+        for artifact in (status.get("artifact") or {}, *(status.get("history") or ())):
+            yield artifact.get("digest", "")
+    # A Bot that is suspended or pinned runs an older revision than any status tells; its pods may start again.
+    for deployment in ctx.caches.list("Deployment"):
+        pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+        for container in pod.get("initContainers") or ():
+            for variable in container.get("env") or ():
+                if variable.get("name") == names.ENV_ARTIFACT_DIGEST:
+                    yield variable.get("value", "")
+
+
+def _tell(
+    ctx: Context,
+    obj: JsonObject,
+    old: Artifact | None,
+    new: Artifact | None,
+    before: JsonObject | None,
+    states: list[ConditionState],
+) -> None:
+    """Record Events for what changed."""
+    if new is not None and (old is None or old.revision != new.revision):
+        ctx.recorder.event(obj, "Normal", "NewRevision", f"{new.revision} is in storage as {new.digest}")
+    fetched = next((state for state in states if state.type == "Fetched"), None)
+    changed = fetched is not None and (before is None or before.get("reason") != fetched.reason)
+    if fetched is not None and changed and fetched.status == "False":
+        ctx.recorder.event(obj, "Warning", fetched.reason, fetched.message)
+
+
+def _state(condition: JsonObject) -> ConditionState:
+    return ConditionState(
+        condition["type"], condition["status"], condition.get("reason", ""), condition.get("message", "")
+    )
+
+
+def _dump(artifact: Artifact) -> JsonObject:
+    return artifact.model_dump(by_alias=True)
