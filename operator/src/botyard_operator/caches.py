@@ -13,7 +13,6 @@ import json
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-
 from typing import Protocol
 
 from botyard.contract import names

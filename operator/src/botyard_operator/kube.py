@@ -53,11 +53,13 @@ async def load_configuration(kubeconfig: str | None = None) -> Configuration:
     configuration = Configuration()
     if kubeconfig is None:
         try:
-            load_incluster_config(client_configuration=configuration)
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except ConfigException:
-            await load_kube_config(client_configuration=configuration)
+            await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
-        await load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+        await load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig, client_configuration=configuration
+        )
     return configuration
 
 
@@ -72,7 +74,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()
+        await self._api.close()  # type: ignore[no-untyped-call]
 
     @property
     def host(self) -> str:
@@ -102,8 +104,12 @@ class KubeClient:
             proxy=rest.proxy,
         )
 
-    async def apply(self, obj: JsonObject) -> JsonObject:
-        """Server-side apply `obj` with the field manager `botyard`, taking over conflicting fields.
+    async def apply(self, obj: JsonObject, *, force: bool = True) -> JsonObject:
+        """Server-side apply `obj` with the field manager `botyard`.
+
+        Args:
+            obj: The whole of what the operator wants; fields that it applied earlier and left out now are removed.
+            force: Whether fields that others have set are taken over; without, they are an `ApiError` (409).
 
         Returns:
             The object as it is now.
@@ -115,7 +121,7 @@ class KubeClient:
         resource = resources.of(obj["kind"])
         metadata = obj["metadata"]
         path = resource.path(metadata["namespace"], metadata["name"])
-        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": names.FIELD_MANAGER, "force": "true" if force else "false"}
         answer = await self._write("PATCH", "apply", resource, path, query, obj, APPLY)
         return self._remember(resource.kind, answer)
 
@@ -124,18 +130,14 @@ class KubeClient:
         resource = resources.of(obj["kind"])
         path = resource.path(obj["metadata"]["namespace"])
         query = {"fieldManager": names.FIELD_MANAGER}
-        return self._remember(
-            resource.kind, await self._write("POST", "create", resource, path, query, obj, JSON)
-        )
+        return self._remember(resource.kind, await self._write("POST", "create", resource, path, query, obj, JSON))
 
     async def replace(self, obj: JsonObject) -> JsonObject:
         """Replace an object, checking its resource version; `ApiError` with status 409 when it changed."""
         resource = resources.of(obj["kind"])
         path = resource.path(obj["metadata"]["namespace"], obj["metadata"]["name"])
         query = {"fieldManager": names.FIELD_MANAGER}
-        return self._remember(
-            resource.kind, await self._write("PUT", "update", resource, path, query, obj, JSON)
-        )
+        return self._remember(resource.kind, await self._write("PUT", "update", resource, path, query, obj, JSON))
 
     async def patch_status(self, current: JsonObject, status: JsonObject) -> bool:
         """Bring the status of `current` to `status`; fields left out are removed.
@@ -179,9 +181,7 @@ class KubeClient:
         if uid is not None:
             options["preconditions"] = {"uid": uid}
         try:
-            await self._write(
-                "DELETE", "delete", resource, resource.path(key.namespace, key.name), {}, options, JSON
-            )
+            await self._write("DELETE", "delete", resource, resource.path(key.namespace, key.name), {}, options, JSON)
         except ApiError as error:
             if error.status not in {404, 409}:
                 raise
@@ -200,9 +200,7 @@ class KubeClient:
         self._metrics.api_reads.labels(resource.kind, "200").inc()
         return answer
 
-    async def list(
-        self, resource: resources.Resource, namespace: str | None, **parameters: str
-    ) -> JsonObject:
+    async def list(self, resource: resources.Resource, namespace: str | None, **parameters: str) -> JsonObject:
         """Read a collection, or a page of it."""
         query = f"?{urlencode(parameters)}" if parameters else ""
         return await self._request("GET", f"{self.host}{resource.path(namespace)}{query}", None, JSON)
@@ -267,7 +265,7 @@ class KubeClient:
                 response = await self._api.call_api(
                     method, url, headers, body, _request_timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
                 )
-                text = await response.read()
+                text: bytes = await response.read()  # type: ignore[no-untyped-call]
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise ApiUnavailable(f"{method} {url}: {error or type(error).__name__}") from error
             if response.status < 400:

@@ -108,18 +108,16 @@ class Settings:
             runtime_image=text("RUNTIME_IMAGE", default.runtime_image),
             runtime_image_pull_policy=text("RUNTIME_IMAGE_PULL_POLICY", default.runtime_image_pull_policy),
             redis_url_file=_path(environ, "BOTYARD_REDIS_URL_FILE"),
-            redis_url=redis_url.decode()
-            if redis_url
-            else text("REDIS_URL", f"redis://redis.{system}:6379/0"),
+            redis_url=redis_url.decode() if redis_url else text("REDIS_URL", f"redis://redis.{system}:6379/0"),
             artifact_key_file=_path(environ, "BOTYARD_ARTIFACT_KEY_FILE"),
             artifact_key=artifact_key or b"",
             artifact_base_url=text(
                 "ARTIFACT_BASE_URL", f"http://botyard-operator.{system}:{names.ARTIFACTS_PORT}"
             ).rstrip("/"),
             artifact_dir=Path(text("ARTIFACT_DIR", str(default.artifact_dir))),
-            gateway_base_url=text(
-                "GATEWAY_BASE_URL", f"http://botyard-gateway.{system}:{names.GATEWAY_PORT}"
-            ).rstrip("/"),
+            gateway_base_url=text("GATEWAY_BASE_URL", f"http://botyard-gateway.{system}:{names.GATEWAY_PORT}").rstrip(
+                "/"
+            ),
             metrics_port=whole("METRICS_PORT", default.metrics_port),
             artifacts_port=whole("ARTIFACTS_PORT", default.artifacts_port),
             workers=whole("WORKERS", default.workers),

@@ -55,9 +55,7 @@ def _pod(inputs: BotInputs) -> JsonObject:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         # A turn that is cut off runs again elsewhere; a short one gets the time to finish.
-        "terminationGracePeriodSeconds": int(
-            min(inputs.config.limits.turn_timeout_seconds, _LONGEST_DRAIN_SECONDS)
-        )
+        "terminationGracePeriodSeconds": int(min(inputs.config.limits.turn_timeout_seconds, _LONGEST_DRAIN_SECONDS))
         + _DRAIN_MARGIN_SECONDS,
         "initContainers": [_fetch(inputs)],
         "containers": [_supervisor(inputs), _worker(inputs)],
@@ -118,10 +116,7 @@ def _supervisor(inputs: BotInputs) -> JsonObject:
         },
         "volumeMounts": [
             {"name": "config", "mountPath": names.CONFIG_DIR, "readOnly": True},
-            *(
-                {"name": f"personas-{n}", "mountPath": f"{names.PERSONAS_DIR}/{n}", "readOnly": True}
-                for n in shards
-            ),
+            *({"name": f"personas-{n}", "mountPath": f"{names.PERSONAS_DIR}/{n}", "readOnly": True} for n in shards),
             {"name": "credentials", "mountPath": names.CREDENTIALS_DIR, "readOnly": True},
             {"name": "platform", "mountPath": names.PLATFORM_DIR, "readOnly": True},
             {"name": "bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},

@@ -34,7 +34,7 @@ def _differs(wanted: Any, live: Any, *, quantity: bool) -> bool:
     if isinstance(wanted, list):
         return _list_differs(wanted, live or [])
     if quantity and live is not None and wanted != live:
-        return _quantity(wanted) != _quantity(live)
+        return bool(_quantity(wanted) != _quantity(live))
     if wanted in (None, False, "", 0) and live is None:
         return False
     return bool(wanted != live)

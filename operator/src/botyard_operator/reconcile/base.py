@@ -7,7 +7,7 @@ could not rebuild, because a standby may take over at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -67,6 +67,12 @@ class ReadCaches(Protocol):
     def children(self, owner: Key, kind: str) -> Iterable[JsonObject]:
         """Return the objects of `kind` that carry `owner`'s Bot label."""
 
+    def keys(self, kind: str) -> Iterable[Key]:
+        """Return the keys of all objects of a kind."""
+
+    def version(self, key: Key) -> int | None:
+        """Return the resource version of a held object, or None when it is not held."""
+
     def dependents(self, target: Key) -> Iterable[Key]:
         """Return the keys whose specs refer to `target` (a Secret, ConfigMap, Bundle or Bot)."""
 
@@ -74,8 +80,11 @@ class ReadCaches(Protocol):
 class Kube(Protocol):
     """The API server, for writes and for the few reads that the caches do not hold."""
 
-    async def apply(self, obj: JsonObject) -> JsonObject:
-        """Server-side apply `obj` with the field manager `botyard`, taking over conflicting fields."""
+    async def apply(self, obj: JsonObject, *, force: bool = True) -> JsonObject:
+        """Server-side apply `obj` with the field manager `botyard`.
+
+        With `force`, fields that others have set are taken over; without, they are an `ApiError` with status 409.
+        """
 
     async def patch_status(self, current: JsonObject, status: JsonObject) -> bool:
         """Bring the status of `current` to `status`; fields left out are removed.
@@ -113,6 +122,13 @@ class Clock(Protocol):
 EventType = Literal["Normal", "Warning"]
 
 
+class Enqueue(Protocol):
+    """Marks keys dirty."""
+
+    def __call__(self, key: Key, delay: float = 0.0) -> None:
+        """Reconcile `key` in `delay` seconds, or earlier when it is due earlier already."""
+
+
 class Recorder(Protocol):
     """Kubernetes Events. Call it on transitions only; writing happens later and never fails a reconcile."""
 
@@ -129,8 +145,8 @@ class Context:
     settings: Settings
     clock: Clock
     recorder: Recorder
-    enqueue: Callable[[Key], None]
-    """Mark another key dirty."""
+    enqueue: Enqueue
+    """Marks another key dirty."""
 
 
 class Reconciler(Protocol):

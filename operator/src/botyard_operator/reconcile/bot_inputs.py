@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.bundle import Artifact as StoredArtifact
@@ -12,7 +13,6 @@ from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import Reason
 from botyard_operator.artifacts.tokens import token_for
 from botyard_operator.builders.inputs import Artifact, BotInputs
-from botyard_operator.conditions import find
 from botyard_operator.reconcile.base import Context, JsonObject
 from botyard_operator.reconcile.problems import Blocked, Problem
 
@@ -29,7 +29,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
         Blocked: Something that the spec refers to is missing or not ready.
     """
     bundle = _bundle(bot, ctx)
-    stored = _artifact(bot, bundle)
+    stored = _artifact(bundle)
     credentials = await _credentials(bot, ctx)
     settings = ctx.settings
     return BotInputs(
@@ -37,9 +37,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
         namespace=bot.metadata.namespace,
         uid=bot.metadata.uid,
         replicas=bot.spec.replicas,
-        artifact=Artifact(
-            revision=_steady_revision(stored, live), digest=stored.digest, url=stored.url
-        ),
+        artifact=Artifact(revision=_steady_revision(stored, live), digest=stored.digest, url=stored.url),
         config=_config(bot, bundle),
         runtime_image=settings.runtime_image,
         image_pull_policy=settings.runtime_image_pull_policy,
@@ -55,12 +53,11 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
 
 def _bundle(bot: Bot, ctx: Context) -> Bundle:
     reference = bot.spec.bundle_ref
-    namespace = reference.namespace or bot.metadata.namespace
+    namespace = bot.metadata.namespace
     found = ctx.caches.get("Bundle", namespace, reference.name)
     if found is None:
         message = (
-            f"Bundle {reference.name} does not exist in namespace {namespace}: "
-            "create it or correct spec.bundleRef"
+            f"Bundle {reference.name} does not exist in namespace {namespace}: create it or correct spec.bundleRef"
         )
         raise Blocked(Problem(Reason.BUNDLE_NOT_FOUND, message))
     try:
@@ -68,25 +65,11 @@ def _bundle(bot: Bot, ctx: Context) -> Bundle:
     except InvalidObject as error:
         message = f"Bundle {namespace}/{reference.name} is invalid: {error.path}: {error.message}"
         raise Blocked(Problem(Reason.BUNDLE_NOT_READY, message)) from error
-    if namespace != bot.metadata.namespace and bundle.spec.allowed_namespaces.from_ != "All":
-        message = (
-            f"Bundle {namespace}/{reference.name} may not be used from namespace {bot.metadata.namespace}: "
-            "write allowedNamespaces: {from: All} into the Bundle"
-        )
-        raise Blocked(Problem(Reason.BUNDLE_NOT_ALLOWED, message))
     return bundle
 
 
-def _artifact(bot: Bot, bundle: Bundle) -> StoredArtifact:
+def _artifact(bundle: Bundle) -> StoredArtifact:
     where = f"Bundle {bundle.metadata.namespace}/{bundle.metadata.name}"
-    pinned = bot.spec.bundle_ref.revision
-    if pinned is not None:
-        for kept in (bundle.status.artifact, *bundle.status.history):
-            if kept is not None and kept.revision == pinned:
-                return kept
-        kept_revisions = ", ".join(entry.revision for entry in bundle.status.history) or "none"
-        message = f"{where} does not keep revision {pinned}; it keeps {kept_revisions}"
-        raise Blocked(Problem(Reason.REVISION_NOT_FOUND, message))
     artifact = bundle.status.artifact
     if artifact is None or not artifact.digest or not artifact.url:
         raise Blocked(Problem(Reason.BUNDLE_NOT_READY, f"{where} has no revision to run yet{_why(bundle)}"))
@@ -94,8 +77,8 @@ def _artifact(bot: Bot, bundle: Bundle) -> StoredArtifact:
 
 
 def _why(bundle: Bundle) -> str:
-    ready = find([condition.model_dump() for condition in bundle.status.conditions], "Ready")
-    return f": {ready['message']}" if ready and ready.get("message") else ""
+    ready = next((condition for condition in bundle.status.conditions if condition.type == "Ready"), None)
+    return f": {ready.message}" if ready is not None and ready.message else ""
 
 
 def _steady_revision(stored: StoredArtifact, live: JsonObject | None) -> str:
@@ -112,8 +95,6 @@ def _steady_revision(stored: StoredArtifact, live: JsonObject | None) -> str:
 
 def running(live: JsonObject) -> tuple[str, str] | None:
     """Return revision and digest in a Deployment's pod template, or None where it has none."""
-    from botyard.contract import names
-
     template = (live.get("spec") or {}).get("template") or {}
     revision = ((template.get("metadata") or {}).get("annotations") or {}).get(names.ANNOTATION_REVISION)
     for container in (template.get("spec") or {}).get("initContainers") or ():
@@ -152,9 +133,7 @@ def _config(bot: Bot, bundle: Bundle) -> BotConfig:
     return BotConfig(
         namespace=bot.metadata.namespace,
         name=bot.metadata.name,
-        entrypoint=Entrypoint(
-            model=entrypoint.model, module=entrypoint.module or "", symbol=entrypoint.symbol or ""
-        ),
+        entrypoint=Entrypoint(model=entrypoint.model, module=entrypoint.module or "", symbol=entrypoint.symbol or ""),
         limits=Limits(
             turn_timeout_seconds=limits.turn_timeout.seconds,
             max_input_bytes=limits.max_input.bytes,

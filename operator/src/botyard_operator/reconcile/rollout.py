@@ -140,8 +140,7 @@ def _last_words(ended: JsonObject) -> str:
 
 def _deployment_problem(deployment: JsonObject) -> Problem | None:
     conditions: dict[str, Any] = {
-        condition.get("type"): condition
-        for condition in (deployment.get("status") or {}).get("conditions") or ()
+        condition.get("type"): condition for condition in (deployment.get("status") or {}).get("conditions") or ()
     }
     failure = conditions.get("ReplicaFailure") or {}
     if failure.get("status") == "True":

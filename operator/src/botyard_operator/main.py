@@ -1,0 +1,119 @@
+"""The command `botyard-operator`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from kubernetes.aio.config import ConfigException
+
+from botyard_operator import logs
+from botyard_operator.caches import Caches
+from botyard_operator.control import ControlLoop, reconcilers
+from botyard_operator.health import HealthServer
+from botyard_operator.kube import KubeClient, load_configuration
+from botyard_operator.leadership import Elector, LeadershipLost
+from botyard_operator.metrics import Metrics
+from botyard_operator.settings import Settings, SettingsError
+
+logger = logging.getLogger(__name__)
+
+LEASE_NAME = "botyard-operator"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="botyard-operator", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="reconcile Bundles, Bots and Personas")
+    run.add_argument(
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="NS",
+        help="serve this namespace only (repeatable); without it all namespaces are served",
+    )
+    run.add_argument("--system-namespace", metavar="NS", help="namespace of the operator itself")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environment(
+            namespaces=tuple(options.namespace), system_namespace=options.system_namespace
+        )
+        if not settings.artifact_key:
+            raise SettingsError("BOTYARD_ARTIFACT_KEY_FILE must name a file with at least 32 random bytes")
+        logs.configure(settings.log_level)
+    except (SettingsError, ValueError) as error:
+        sys.stderr.write(f"botyard-operator: {error}\n")
+        return 2
+    try:
+        return asyncio.run(run_operator(settings))
+    except ConfigException as error:
+        sys.stderr.write(f"botyard-operator: no API server is configured: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+async def run_operator(settings: Settings) -> int:
+    """Run the operator until a signal or the loss of leadership; return the exit code."""
+    metrics = Metrics()
+    caches = Caches()
+    kube = KubeClient(await load_configuration(settings.kubeconfig), caches, metrics)
+    loop = ControlLoop(settings=settings, kube=kube, caches=caches, metrics=metrics, reconcilers=reconcilers())
+    health = HealthServer(metrics=metrics, alive=(loop.deaf, loop.stuck), ready=(), collect=loop.collect)
+    await health.start(settings.metrics_port)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # kopf takes these over once it runs, and then ends by itself.
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    elector = Elector(kube, namespace=settings.system_namespace, name=LEASE_NAME, identity=settings.identity)
+    try:
+        return await _lead(settings, loop, elector, metrics, stop)
+    finally:
+        await health.stop()
+        await kube.close()
+
+
+async def _lead(settings: Settings, loop: ControlLoop, elector: Elector, metrics: Metrics, stop: asyncio.Event) -> int:
+    stopped = asyncio.create_task(stop.wait(), name="signal")
+    tasks: set[asyncio.Task[Any]] = {stopped}
+    try:
+        if settings.leader_election:
+            acquiring = asyncio.create_task(elector.acquire(), name="election")
+            await asyncio.wait({stopped, acquiring}, return_when=asyncio.FIRST_COMPLETED)
+            if not acquiring.done():
+                await _cancel({acquiring})
+                return 0
+            acquiring.result()
+            tasks.add(asyncio.create_task(elector.hold(), name="lease"))
+        metrics.leader.set(1)
+        tasks.add(asyncio.create_task(loop.run(), name="control loop"))
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    except LeadershipLost as error:
+        logger.error("%s; this process ends", error)
+        await _cancel(tasks)
+        return 1
+    else:
+        await _cancel(tasks)
+        if settings.leader_election:
+            await elector.release()
+        return 0
+    finally:
+        metrics.leader.set(0)
+        await _cancel(tasks)
+
+
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task

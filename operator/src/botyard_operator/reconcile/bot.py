@@ -1,0 +1,222 @@
+"""Reconciles a Bot: its children from its spec, its status from its children."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from botyard.contract import names
+from botyard_operator.api.bot import Bot
+from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.reasons import ConditionType, Reason
+from botyard_operator.api.unsupported import unsupported_fields
+from botyard_operator.builders.children import children
+from botyard_operator.builders.inputs import BotInputs
+from botyard_operator.builders.labels import selector_text
+from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
+from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
+from botyard_operator.reconcile.bot_inputs import resolve
+from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted, owned
+from botyard_operator.reconcile.problems import Blocked, Problem
+from botyard_operator.reconcile.refresh import refresh_pods
+from botyard_operator.reconcile.rollout import Rollout, observe
+from botyard_operator.reconcile.status import report
+
+logger = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 0.25
+"""Pause between a change of the children and the report: by then their controllers have answered, and one write tells
+what two or three would have told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What one pass found and did."""
+
+    problem: Problem | None = None
+    inputs: BotInputs | None = None
+    wrote: bool = False
+
+
+class BotReconciler:
+    """Reconciles keys of kind `Bot`."""
+
+    async def reconcile(self, key: Key, ctx: Context) -> Result:
+        """Bring the children of a Bot to what its spec says, and its status to what its children are."""
+        obj = ctx.caches.get("Bot", key.namespace, key.name)
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            return Result()  # The children go with their owner.
+        outcome = await self._converge(key, obj, ctx)
+        if outcome.wrote and outcome.problem is None:
+            return Result(requeue_after=SETTLE_SECONDS)
+        current = ctx.caches.get("Bot", key.namespace, key.name)
+        if current is None:
+            return Result()
+        await self._report(key, current, outcome, ctx)
+        if outcome.problem is not None and outcome.problem.retry:
+            raise RetryLater(outcome.problem.message)
+        return Result()
+
+    async def _converge(self, key: Key, obj: JsonObject, ctx: Context) -> _Outcome:
+        try:
+            bot = Bot.parse(obj)
+        except InvalidObject as error:
+            message = f"{error.path} {error.message}"
+            return _Outcome(Problem(Reason.INVALID_SPEC, message, stalled=True))
+        if bot.spec.suspend:
+            return _Outcome()
+        unsupported = unsupported_fields("Bot", bot.spec)
+        if unsupported:
+            message = "; ".join(field.message for field in unsupported)
+            return _Outcome(Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True))
+        live = ctx.caches.get("Deployment", key.namespace, key.name)
+        inputs: BotInputs | None = None
+        try:
+            inputs = await resolve(bot, live, ctx)
+            wanted = children(inputs)
+            written = await apply_changed(wanted, key, bot.metadata.uid, ctx)
+            for kind in ("PodDisruptionBudget", "NetworkPolicy"):
+                kept = {child["metadata"]["name"] for child in wanted if child["kind"] == kind}
+                await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
+        except Blocked as blocked:
+            return _Outcome(blocked.problem, inputs)
+        config_map = Key("ConfigMap", key.namespace, names.config_map_name(key.name))
+        if config_map in written:
+            await refresh_pods(key, config_map, ctx)
+        return _Outcome(_default_conflict(key, bot, ctx), inputs, bool(written))
+
+    async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> None:
+        deployment = ctx.caches.get("Deployment", key.namespace, key.name)
+        rollout: Rollout | None = None
+        if deployment is not None and owned(deployment, obj["metadata"]["uid"]):
+            rollout = observe(deployment, ctx.caches.children(key, "Pod"))
+        states = conditions(rollout, outcome.problem, suspended=bool(obj["spec"].get("suspend")))
+        revision = rollout.revision if rollout is not None else ""
+        before = obj.get("status") or {}
+        total, count = _personas(key, ctx)
+        fields = {
+            "replicas": rollout.existing if rollout else 0,
+            "readyReplicas": rollout.ready if rollout else 0,
+            "selector": selector_text(key.name),
+            "revision": revision or None,
+            "previousRevision": _previous(before, revision),
+            "url": f"{ctx.settings.gateway_base_url}/v1/namespaces/{key.namespace}/bots/{key.name}",
+            "personas": {"total": total, "ready": count},
+            "spentToday": before.get("spentToday"),
+        }
+        if await report(obj, states, fields, ctx):
+            logger.info(
+                "bot reported",
+                extra={
+                    "kind": "Bot",
+                    "namespace": key.namespace,
+                    "object": key.name,
+                    "revision": revision,
+                    "reason": states[0].reason,
+                },
+            )
+
+
+def conditions(rollout: Rollout | None, problem: Problem | None, *, suspended: bool = False) -> list[ConditionState]:
+    """Return the conditions of a Bot.
+
+    Args:
+        rollout: What its Deployment tells; None while there is none.
+        problem: What keeps its spec from being in force.
+        suspended: Whether nothing is done about differences.
+    """
+    states = [_ready(rollout, problem)]
+    moving = _moving(rollout)
+    if problem is not None and problem.stalled:
+        states.append(stalled(problem.reason, problem.message))
+    elif problem is not None:
+        states.append(reconciling(problem.reason, problem.message))
+    elif moving is not None and not suspended:
+        states.append(reconciling(moving.reason, moving.message))
+    about_bundle = problem is not None and problem.reason in _BUNDLE_REASONS
+    if about_bundle and problem is not None:
+        states.append(ConditionState(ConditionType.BUNDLE_READY, "False", problem.reason, problem.message))
+    elif problem is None and not suspended:
+        message = "the Bundle has a revision to run"
+        states.append(ConditionState(ConditionType.BUNDLE_READY, "True", Reason.SUCCEEDED, message))
+    states.append(_rolled_out(rollout, problem, moving))
+    return states
+
+
+_BUNDLE_REASONS = frozenset({Reason.BUNDLE_NOT_FOUND, Reason.BUNDLE_NOT_READY})
+
+
+def _ready(rollout: Rollout | None, problem: Problem | None) -> ConditionState:
+    if rollout is None:
+        if problem is None:
+            return ready("False", Reason.PROGRESSING, "the Deployment is being created")
+        return ready("False", problem.reason, problem.message)
+    if rollout.wanted == 0:
+        return ready("True", Reason.STOPPED, "stopped: spec.replicas is 0")
+    if rollout.available > 0:
+        message = f"{rollout.available} of {rollout.wanted} replicas are available"
+        return ready("True", Reason.SUCCEEDED, message)
+    if rollout.problem is not None:
+        return ready("False", rollout.problem.reason, rollout.problem.message)
+    if problem is not None:
+        return ready("False", problem.reason, problem.message)
+    return ready("False", Reason.PODS_NOT_READY, f"none of {rollout.wanted} replicas is available yet")
+
+
+def _moving(rollout: Rollout | None) -> Problem | None:
+    if rollout is None:
+        return Problem(Reason.PROGRESSING, "the Deployment is being created")
+    if rollout.complete:
+        return None
+    if rollout.problem is not None:
+        return rollout.problem
+    if rollout.available == 0:
+        return Problem(Reason.PODS_NOT_READY, f"none of {rollout.wanted} replicas is available yet")
+    message = f"{rollout.updated} of {rollout.wanted} replicas run the newest revision and configuration"
+    return Problem(Reason.ROLLING_OUT, message)
+
+
+def _rolled_out(rollout: Rollout | None, problem: Problem | None, moving: Problem | None) -> ConditionState:
+    if problem is not None:
+        return ConditionState(ConditionType.ROLLED_OUT, "False", problem.reason, problem.message)
+    if moving is not None:
+        return ConditionState(ConditionType.ROLLED_OUT, "False", moving.reason, moving.message)
+    revision = rollout.revision if rollout is not None else ""
+    return ConditionState(ConditionType.ROLLED_OUT, "True", Reason.SUCCEEDED, f"all replicas run {revision}")
+
+
+def _default_conflict(key: Key, bot: Bot, ctx: Context) -> Problem | None:
+    if not bot.spec.default:
+        return None
+    others = [
+        other["metadata"]["name"]
+        for other in ctx.caches.list("Bot", key.namespace)
+        if (other.get("spec") or {}).get("default") and other["metadata"]["name"] != key.name
+    ]
+    if not others:
+        return None
+    message = (
+        f"spec.default is true in {', '.join(sorted(others))} of namespace {key.namespace} too: "
+        "leave it true in one Bot; until then the oldest is the default"
+    )
+    return Problem(Reason.DEFAULT_CONFLICT, message, stalled=True)
+
+
+def _personas(key: Key, ctx: Context) -> tuple[int, int]:
+    total = ready_count = 0
+    for dependent in ctx.caches.dependents(key):
+        persona = ctx.caches.get(dependent.kind, dependent.namespace, dependent.name)
+        if persona is None:
+            continue
+        total += 1
+        condition = find((persona.get("status") or {}).get("conditions"), "Ready")
+        ready_count += bool(condition and condition.get("status") == "True")
+    return total, ready_count
+
+
+def _previous(before: JsonObject, revision: str) -> str | None:
+    shown = before.get("revision")
+    if shown and revision and shown != revision:
+        return str(shown)
+    previous: str | None = before.get("previousRevision")
+    return previous

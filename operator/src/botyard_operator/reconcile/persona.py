@@ -1,0 +1,96 @@
+"""Reconciles the status of a Persona; its content reaches the pods through the shards of its Bot."""
+
+from __future__ import annotations
+
+from botyard.contract import names
+from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.persona import Persona
+from botyard_operator.api.reasons import Reason
+from botyard_operator.api.unsupported import unsupported_fields
+from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
+from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
+from botyard_operator.reconcile.persona_shards import ShardReader, persona_config, to_json
+from botyard_operator.reconcile.problems import Problem
+from botyard_operator.reconcile.status import report
+
+
+class PersonaReconciler:
+    """Reconciles keys of kind `Persona`."""
+
+    def __init__(self, reader: ShardReader) -> None:
+        self._reader = reader
+
+    async def reconcile(self, key: Key, ctx: Context) -> Result:
+        """Tell in a Persona's status whether it is in force."""
+        obj = ctx.caches.get("Persona", key.namespace, key.name)
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            return Result()
+        states = conditions(*_observe(key, obj, self._reader, ctx))
+        before = obj.get("status") or {}
+        kept = {field: before.get(field) for field in ("spend", "tasks", "replica")}
+        await report(obj, states, kept, ctx)
+        return Result()
+
+
+def conditions(serving: bool, problem: Problem | None) -> list[ConditionState]:
+    """Return the conditions of a Persona.
+
+    Args:
+        serving: Whether an earlier version of it is in force.
+        problem: What keeps its spec from being in force; None: it is.
+    """
+    if problem is None:
+        return [ready("True", Reason.SUCCEEDED, "hired: its Bot works with this setup")]
+    first = (
+        ready("True", Reason.SUCCEEDED, "its Bot works with the last good setup")
+        if serving and problem.stalled
+        else ready("False", problem.reason, problem.message)
+    )
+    if problem.stalled:
+        return [first, stalled(problem.reason, problem.message)]
+    return [first, reconciling(problem.reason, problem.message)]
+
+
+def _observe(key: Key, obj: JsonObject, reader: ShardReader, ctx: Context) -> tuple[bool, Problem | None]:
+    bot_name = str((((obj.get("spec") or {}).get("botRef")) or {}).get("name") or "")
+    bot = Key("Bot", key.namespace, bot_name)
+    held = ctx.caches.get("Bot", bot.namespace, bot.name)
+    bot_ready = _is_ready(held)
+    in_force = reader.persona(bot, key.name, ctx)
+    serving = in_force is not None and bot_ready
+    try:
+        persona = Persona.parse(obj)
+    except InvalidObject as error:
+        return serving, Problem(Reason.INVALID_SPEC, f"{error.path} {error.message}", stalled=True)
+    unsupported = unsupported_fields("Persona", persona.spec)
+    if unsupported:
+        message = "; ".join(field.message for field in unsupported)
+        return serving, Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True)
+    if held is None:
+        message = f"Bot {bot.name} does not exist in namespace {bot.namespace}: create it"
+        return False, Problem(Reason.BOT_NOT_FOUND, message)
+    if persona.spec.suspend:
+        if in_force is None:
+            return False, Problem(Reason.SUSPENDED, "suspended before it was hired: write suspend: false")
+    elif in_force != to_json(persona_config(persona)):
+        size = len(persona_config(persona).to_json().encode())
+        if in_force is None and reader.full(bot, size, ctx):
+            message = (
+                f"the {names.PERSONA_SHARDS} ConfigMaps of Bot {bot.name} have no room for its {size} bytes: "
+                "make the setup smaller"
+            )
+            return serving, Problem(Reason.TOO_LARGE, message, stalled=True)
+        message = f"the ConfigMaps of Bot {bot.name} are being written"
+        return False, Problem(Reason.PROGRESSING, message)
+    if not bot_ready:
+        condition = find((held.get("status") or {}).get("conditions"), "Ready") or {}
+        message = f"Bot {bot.name} is not ready: {condition.get('message', 'it was not reconciled yet')}"
+        return False, Problem(Reason.BOT_NOT_READY, message)
+    return True, None
+
+
+def _is_ready(bot: JsonObject | None) -> bool:
+    if bot is None:
+        return False
+    condition = find((bot.get("status") or {}).get("conditions"), "Ready") or {}
+    return bool(condition.get("status") == "True")

@@ -1,0 +1,224 @@
+"""Reconciles the aggregated ConfigMaps that carry the Personas of a Bot.
+
+The key is the Bot's. A Persona stays in the shard where it is, so that adding or editing one rewrites one ConfigMap.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from botyard.contract import names
+from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.persona import Persona
+from botyard_operator.api.unsupported import unsupported_fields
+from botyard_operator.builders.children import stamped
+from botyard_operator.builders.config_map import persona_shard
+from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
+from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted
+from botyard_operator.reconcile.problems import Blocked
+from botyard_operator.reconcile.refresh import refresh_pods
+
+logger = logging.getLogger(__name__)
+
+KIND = "PersonaShards"
+"""Kind of the keys of this reconciler; namespace and name are the Bot's."""
+
+_ENVELOPE_BYTES = len('{"personas":[]}')
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Which Persona is in which shard."""
+
+    shards: tuple[tuple[PersonaConfig, ...], ...]
+    """Content of each shard, each sorted by name."""
+    left_out: tuple[str, ...] = ()
+    """Personas for which there is no room."""
+
+
+def assign(
+    personas: Iterable[PersonaConfig],
+    current: Mapping[str, int],
+    *,
+    shards: int = names.PERSONA_SHARDS,
+    limit: int = names.PERSONA_SHARD_BYTES,
+) -> Assignment:
+    """Distribute Personas over shards, each of which stays below `limit` bytes of JSON.
+
+    Args:
+        personas: What is to be distributed.
+        current: The shard in which each Persona is now; those stay there while they fit.
+        shards: Number of shards.
+        limit: Bytes of JSON for each shard.
+    """
+    free = [limit - _ENVELOPE_BYTES] * shards
+    placed: list[list[PersonaConfig]] = [[] for _ in range(shards)]
+    homeless: list[PersonaConfig] = []
+
+    def put(persona: PersonaConfig, shard: int) -> bool:
+        size = len(persona.to_json().encode()) + 1
+        if size > free[shard]:
+            return False
+        free[shard] -= size
+        placed[shard].append(persona)
+        return True
+
+    for persona in sorted(personas, key=lambda persona: persona.name):
+        home = current.get(persona.name)
+        if home is None or not 0 <= home < shards or not put(persona, home):
+            homeless.append(persona)
+    left_out = [persona.name for persona in homeless if not any(put(persona, shard) for shard in range(shards))]
+    return Assignment(
+        shards=tuple(tuple(sorted(content, key=lambda persona: persona.name)) for content in placed),
+        left_out=tuple(left_out),
+    )
+
+
+class ShardReader:
+    """Reads the shards as they are; remembers the decoded content of those that were read last."""
+
+    def __init__(self, remembered: int = 64) -> None:
+        self._remembered = remembered
+        self._content: OrderedDict[Key, tuple[int | None, dict[str, JsonObject]]] = OrderedDict()
+
+    def read(self, bot: Key, ctx: Context) -> dict[str, tuple[int, JsonObject]]:
+        """Return the Personas in the shards of a Bot: shard and JSON content by name."""
+        found: dict[str, tuple[int, JsonObject]] = {}
+        for number in range(names.PERSONA_SHARDS):
+            for name, persona in self._shard(bot, number, ctx).items():
+                found[name] = (number, persona)
+        return found
+
+    def persona(self, bot: Key, name: str, ctx: Context) -> JsonObject | None:
+        """Return the JSON content of one Persona, or None when no shard has it."""
+        for number in range(names.PERSONA_SHARDS):
+            found = self._shard(bot, number, ctx).get(name)
+            if found is not None:
+                return found
+        return None
+
+    def full(self, bot: Key, size: int, ctx: Context) -> bool:
+        """Whether no shard has room for a Persona of `size` bytes."""
+        for number in range(names.PERSONA_SHARDS):
+            obj = ctx.caches.get("ConfigMap", bot.namespace, names.persona_shard_name(bot.name, number))
+            text = ((obj or {}).get("data") or {}).get(names.PERSONAS_FILE, "")
+            if len(text.encode()) + size + 1 <= names.PERSONA_SHARD_BYTES:
+                return False
+        return True
+
+    def _shard(self, bot: Key, number: int, ctx: Context) -> dict[str, JsonObject]:
+        key = Key("ConfigMap", bot.namespace, names.persona_shard_name(bot.name, number))
+        version = ctx.caches.version(key)
+        if version is None:
+            return {}
+        remembered = self._content.get(key)
+        if remembered is not None and remembered[0] == version:
+            self._content.move_to_end(key)
+            return remembered[1]
+        obj = ctx.caches.get(key.kind, key.namespace, key.name) or {}
+        content = _decode((obj.get("data") or {}).get(names.PERSONAS_FILE, "{}"))
+        self._content[key] = (version, content)
+        self._content.move_to_end(key)
+        if len(self._content) > self._remembered:
+            self._content.popitem(last=False)
+        return content
+
+
+def _decode(text: str) -> dict[str, JsonObject]:
+    try:
+        shard = PersonaShard.model_validate_json(text)
+    except ValidationError:
+        return {}  # Somebody else wrote it; the shard is written anew.
+    return {persona.name: to_json(persona) for persona in shard.personas}
+
+
+def to_json(persona: PersonaConfig) -> JsonObject:
+    """Return a Persona as its shard has it."""
+    decoded: JsonObject = json.loads(persona.to_json())
+    return decoded
+
+
+def persona_config(persona: Persona) -> PersonaConfig:
+    """Return what the runtime learns of a Persona."""
+    return PersonaConfig(
+        name=persona.metadata.name,
+        uid=persona.metadata.uid,
+        display_name=persona.spec.display_name or persona.metadata.name,
+        setup=persona.spec.setup,
+        max_in_progress=persona.spec.max_in_progress,
+    )
+
+
+class PersonaShardsReconciler:
+    """Reconciles keys of kind `PersonaShards`."""
+
+    def __init__(self, reader: ShardReader) -> None:
+        self._reader = reader
+
+    async def reconcile(self, key: Key, ctx: Context) -> Result:
+        """Bring the shards of a Bot to its Personas, and its pods to read them at once."""
+        bot = Key("Bot", key.namespace, key.name)
+        obj = ctx.caches.get("Bot", key.namespace, key.name)
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            return Result()
+        if (obj.get("spec") or {}).get("suspend"):
+            return Result()
+        before = self._reader.read(bot, ctx)
+        wanted = self._wanted(bot, before, ctx)
+        assignment = assign(wanted, {name: shard for name, (shard, _) in before.items()})
+        uid = obj["metadata"]["uid"]
+        shards = [
+            stamped(
+                persona_shard(
+                    bot=key.name,
+                    uid=uid,
+                    namespace=key.namespace,
+                    number=number,
+                    shard=PersonaShard(personas=content),
+                )
+            )
+            for number, content in enumerate(assignment.shards)
+            if content or number == 0
+        ]
+        try:
+            written = await apply_changed(shards, bot, uid, ctx)
+        except Blocked as blocked:
+            raise RetryLater(blocked.problem.message) from blocked
+        kept = {shard["metadata"]["name"] for shard in shards} | {names.config_map_name(key.name)}
+        await delete_unwanted("ConfigMap", kept, bot, uid, ctx)
+        for config_map in written:
+            await refresh_pods(bot, config_map, ctx)
+        changed = {persona.name for persona in wanted if before.get(persona.name, (0, None))[1] != to_json(persona)}
+        for name in sorted(changed | set(assignment.left_out)):
+            ctx.enqueue(Key("Persona", key.namespace, name))
+        if written:
+            logger.info(
+                "personas written",
+                extra={"kind": KIND, "namespace": key.namespace, "object": key.name, "changed": len(changed)},
+            )
+        return Result()
+
+    def _wanted(self, bot: Key, before: Mapping[str, tuple[int, JsonObject]], ctx: Context) -> list[PersonaConfig]:
+        wanted: list[PersonaConfig] = []
+        for dependent in ctx.caches.dependents(bot):
+            obj = ctx.caches.get(dependent.kind, dependent.namespace, dependent.name)
+            if dependent.kind != "Persona" or obj is None or obj["metadata"].get("deletionTimestamp"):
+                continue
+            try:
+                persona = Persona.parse(obj)
+                usable = not persona.spec.suspend and not unsupported_fields("Persona", persona.spec)
+            except InvalidObject:
+                usable = False
+            if usable:
+                wanted.append(persona_config(persona))
+            elif dependent.name in before:
+                # What cannot be read, or must be left alone, goes on as it was.
+                wanted.append(PersonaConfig.model_validate(before[dependent.name][1]))
+        return wanted

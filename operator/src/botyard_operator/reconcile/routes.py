@@ -1,0 +1,178 @@
+"""Keeps the gateway's routing table: one ConfigMap in the system namespace, from all Bots and Personas."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from botyard.contract import names
+from botyard.contract.routes import Route, Routes
+from botyard_operator.api.bot import Bot
+from botyard_operator.api.errors import InvalidObject
+from botyard_operator.conditions import find
+from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
+
+logger = logging.getLogger(__name__)
+
+KIND = "Routes"
+NAME = "botyard-routes"
+"""Name of the ConfigMap."""
+
+DEBOUNCE_SECONDS = 0.2
+"""Pause between a change and the new table, so that a thousand Bots do not cause a thousand writes."""
+_BYTES_PER_SECOND = 200_000
+"""A large table is written less often: about this many bytes a second."""
+_LONGEST_PAUSE = 5.0
+_LIMIT_BYTES = 1_000_000
+_MESSAGE_LENGTH = 300
+
+
+class RoutesReconciler:
+    """Reconciles the one key of kind `Routes`."""
+
+    def __init__(self) -> None:
+        self._routes: dict[Key, _Remembered] = {}
+        self._applied: tuple[int, str] | None = None
+        self._not_before = 0.0
+
+    async def reconcile(self, key: Key, ctx: Context) -> Result:
+        """Write the routing table when it differs."""
+        text = self._render(ctx)
+        if await self._current(key, ctx) == text:
+            return Result()
+        wait = self._not_before - ctx.clock.monotonic()
+        if wait > 0:
+            return Result(requeue_after=wait)
+        answer = await ctx.kube.apply(config_map(key.namespace, text))
+        self._applied = (int(answer["metadata"]["resourceVersion"]), text)
+        pause = min(_LONGEST_PAUSE, len(text) / _BYTES_PER_SECOND)
+        self._not_before = ctx.clock.monotonic() + pause
+        logger.info("routes written", extra={"kind": KIND, "bytes": len(text)})
+        return Result()
+
+    async def _current(self, key: Key, ctx: Context) -> str | None:
+        place = Key("ConfigMap", key.namespace, NAME)
+        seen = ctx.caches.version(place)
+        if self._applied is not None and (seen is None or seen <= self._applied[0]):
+            return self._applied[1]
+        held = await ctx.kube.get(place)
+        text: str | None = ((held or {}).get("data") or {}).get(names.ROUTES_FILE)
+        if held is not None and text is not None:
+            self._applied = (int(held["metadata"]["resourceVersion"]), text)
+        return text
+
+    def _render(self, ctx: Context) -> str:
+        keys = sorted(ctx.caches.keys("Bot"))
+        for gone in self._routes.keys() - set(keys):
+            del self._routes[gone]
+        routes = [route for route in (self._route(key, ctx) for key in keys) if route is not None]
+        text = Routes(routes=tuple(routes)).to_json()
+        if len(text) > _LIMIT_BYTES:
+            logger.error("the routing table is too large; messages are left out", extra={"bytes": len(text)})
+            text = Routes(routes=tuple(route.model_copy(update={"message": ""}) for route in routes)).to_json()
+        return text
+
+    def _route(self, key: Key, ctx: Context) -> Route | None:
+        """Return the route of a Bot, made anew only where something that it is made from has changed."""
+        dependents = ctx.caches.dependents(key)
+        personas = tuple(sorted(other.name for other in dependents if other.kind == "Persona"))
+        remembered = self._routes.get(key)
+        if remembered is not None and remembered.made_from == _versions(key, remembered.bundle, personas, ctx):
+            return remembered.route
+        obj = ctx.caches.get("Bot", key.namespace, key.name)
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            return None
+        bundle = _bundle_key(obj)
+        default = _is_default(obj, ctx)
+        route = build_route(obj, personas, model=_model(bundle, ctx), default=default)
+        if route is None:
+            return remembered.route if remembered is not None else None
+        if not (obj.get("spec") or {}).get("default"):
+            # Whether a Bot that wants to be the default is it depends on others.
+            self._routes[key] = _Remembered(_versions(key, bundle, personas, ctx), bundle, route)
+        else:
+            self._routes.pop(key, None)
+        return route
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A route and the versions of what it was made from."""
+
+    made_from: object
+    bundle: Key
+    route: Route
+
+
+def _versions(bot: Key, bundle: Key, personas: tuple[str, ...], ctx: Context) -> object:
+    return ctx.caches.version(bot), ctx.caches.version(bundle), personas
+
+
+def _bundle_key(obj: JsonObject) -> Key:
+    name = str(((obj.get("spec") or {}).get("bundleRef") or {}).get("name") or "")
+    return Key("Bundle", obj["metadata"]["namespace"], name)
+
+
+def build_route(obj: JsonObject, personas: Iterable[str], *, model: str, default: bool) -> Route | None:
+    """Return the route of a Bot, or None where its spec cannot be read."""
+    try:
+        bot = Bot.parse(obj)
+    except InvalidObject:
+        return None
+    condition = find((obj.get("status") or {}).get("conditions"), "Ready") or {}
+    ready = condition.get("status") == "True" and (obj.get("status") or {}).get("readyReplicas", 0) > 0
+    return Route(
+        namespace=bot.metadata.namespace,
+        name=bot.metadata.name,
+        model=model,
+        default=default,
+        ready=ready,
+        reason="" if ready else str(condition.get("reason", "Progressing")),
+        message="" if ready else str(condition.get("message", ""))[:_MESSAGE_LENGTH],
+        max_input_bytes=bot.spec.limits.max_input.bytes,
+        events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
+        personas=tuple(personas),
+    )
+
+
+def config_map(namespace: str, text: str) -> JsonObject:
+    """Return the ConfigMap that the gateway reads."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": NAME,
+            "namespace": namespace,
+            "labels": {
+                "app.kubernetes.io/name": "botyard",
+                "app.kubernetes.io/component": "routes",
+                "app.kubernetes.io/managed-by": "botyard",
+            },
+        },
+        "data": {names.ROUTES_FILE: text},
+    }
+
+
+def _model(key: Key, ctx: Context) -> str:
+    bundle = ctx.caches.get(key.kind, key.namespace, key.name) or {}
+    declared = ((bundle.get("spec") or {}).get("entrypoint") or {}).get("model") or "auto"
+    found = ((bundle.get("status") or {}).get("manifest") or {}).get("model")
+    return str(found or declared)
+
+
+def _is_default(obj: JsonObject, ctx: Context) -> bool:
+    """Whether a Bot is its namespace's default: of several that want to be, the oldest is."""
+    if not (obj.get("spec") or {}).get("default"):
+        return False
+    candidates = [
+        other
+        for other in ctx.caches.list("Bot", obj["metadata"]["namespace"])
+        if (other.get("spec") or {}).get("default")
+    ]
+    oldest = min(
+        candidates,
+        key=lambda other: (other["metadata"].get("creationTimestamp", ""), other["metadata"]["name"]),
+        default=obj,
+    )
+    return bool(oldest["metadata"]["name"] == obj["metadata"]["name"])
