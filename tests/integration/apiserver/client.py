@@ -2,9 +2,11 @@
 
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import httpx
+import yaml
 
 Object = dict[str, Any]
 
@@ -56,6 +58,14 @@ class Client:
             timeout=30.0,
             trust_env=False,
         )
+
+    @classmethod
+    def from_kubeconfig(cls, path: Path, user_agent: str = "botyard-tests") -> Self:
+        """Return a client for the token and server of a kubeconfig that `ApiServer` wrote."""
+        config = yaml.safe_load(path.read_text())
+        cluster = config["clusters"][0]["cluster"]
+        authority = Path(cluster["certificate-authority"]).read_text()
+        return cls(cluster["server"], config["users"][0]["user"]["token"], authority, user_agent)
 
     def close(self) -> None:
         self._http.close()

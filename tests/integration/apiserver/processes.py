@@ -49,6 +49,10 @@ class Process:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
             raise ProcessEnded(f"{self.log.stem} ended with code {self._process.returncode}:\n{tail}")
 
+    def join(self, timeout: float) -> None:
+        """Wait until it ends by itself, at most `timeout` seconds."""
+        self._process.wait(timeout)
+
     def stop(self, timeout: float = 5.0) -> None:
         """End it: politely, and after `timeout` seconds by force."""
         if self._process.poll() is not None:

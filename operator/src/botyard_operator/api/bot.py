@@ -7,7 +7,7 @@ from pydantic import Field
 
 from botyard_operator.api.base import Model
 from botyard_operator.api.coins import Coins
-from botyard_operator.api.durations import Duration, DurationText
+from botyard_operator.api.durations import DurationText, duration_between
 from botyard_operator.api.markers import LIST_SET, list_map
 from botyard_operator.api.meta import Condition
 from botyard_operator.api.quantities import Quantity, QuantityText, Size
@@ -62,7 +62,7 @@ class Autoscaling(Model):
     """Replicas never to exceed."""
     pending_events: Annotated[int, Field(ge=1, le=1_000_000)] = 20
     """Waiting events for each replica to aim at."""
-    idle_after: Duration = DurationText("10m")
+    idle_after: Annotated[DurationText, duration_between("10s", "168h")] = DurationText("10m")
     """How long nothing must happen before the last replica stops."""
 
 
@@ -199,7 +199,7 @@ class Quotas(Model):
 class BotLimits(Model):
     """Bounds of the work of one replica."""
 
-    turn_timeout: Duration = DurationText("10m")
+    turn_timeout: Annotated[DurationText, duration_between("1s", "24h")] = DurationText("10m")
     """How long one turn may run before its worker is stopped."""
     max_input: Size = QuantityText("1Mi")
     """Size of one incoming message."""
@@ -248,7 +248,7 @@ class Rollout(Model):
 
     scenarios: Literal["Required", "Advisory", "Skip"] = "Required"
     """Whether the bundle's scenarios must pass first (Required), are only reported (Advisory) or not run (Skip)."""
-    progress_deadline: Duration = DurationText("5m")
+    progress_deadline: Annotated[DurationText, duration_between("10s", "24h")] = DurationText("5m")
     """How long a rollout may go without any progress."""
     on_incompatible_state: Literal["Block", "Drain", "Reset"] = "Block"
     """With stored conversations that the new revision cannot go on with: keep the old revision (Block), let them end
@@ -378,6 +378,7 @@ class Bot(Resource):
                 "its Service and ConfigMaps are named after it"
             ),
             holds=lambda bot: len(bot.metadata.name) <= MAX_NAME and _NAME.fullmatch(bot.metadata.name) is not None,
+            field=".metadata.name",
         ),
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from botyard_operator.api.base import Model
-from botyard_operator.api.durations import Duration, DurationText
+from botyard_operator.api.durations import DurationText, duration_between
 from botyard_operator.api.markers import list_map
 from botyard_operator.api.meta import Condition
 from botyard_operator.api.quantities import QuantityText, Size
@@ -251,7 +251,7 @@ class Retain(Model):
 
     revisions: Annotated[int, Field(ge=1, le=50)] = 3
     """Number of revisions, the current one included."""
-    ttl: Duration = DurationText("24h")
+    ttl: Annotated[DurationText, duration_between("1m", "8760h")] = DurationText("24h")
     """How long a revision that nothing uses stays at least."""
 
 
@@ -326,9 +326,9 @@ class BundleSpec(Model):
     """Where the bot is found in the code."""
     dependencies: Dependencies | None = None
     """Python packages that the code needs."""
-    interval: Duration = DurationText("1m")
+    interval: Annotated[DurationText, duration_between("1s", "24h")] = DurationText("1m")
     """How often the source is looked at; an unchanged one costs a single small request."""
-    timeout: Duration = DurationText("60s")
+    timeout: Annotated[DurationText, duration_between("1s", "1h")] = DurationText("60s")
     """How long one fetch may take."""
     limits: SourceLimits = SourceLimits()
     """How large the source may be."""
@@ -422,6 +422,7 @@ class Bundle(Resource):
                 len(bundle.metadata.name) <= 50
                 and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", bundle.metadata.name) is not None
             ),
+            field=".metadata.name",
         ),
     )
 

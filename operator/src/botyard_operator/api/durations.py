@@ -2,14 +2,15 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from botyard_operator.api.rules import matches
+from botyard_operator.api.rules import Rule
 
-_REGEX = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+"
+# Bounded digits: the sum of all parts stays below what Go's durations, and so CEL's, can hold (292 years).
+_REGEX = r"([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}"
 _WHOLE = re.compile(_REGEX)
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -39,12 +40,15 @@ class DurationText(str):
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(max_length=32))
 
 
-Duration = Annotated[
-    DurationText,
-    Field(max_length=32),
-    matches(_REGEX, "write a duration such as 30s, 1m, 1h30m or 24h (units ms, s, m, h)"),
-]
-"""A duration of a spec."""
+def duration_between(shortest: str, longest: str) -> Rule:
+    """Return a rule that a text is a duration within these bounds, both included."""
+    low, high = parse_duration(shortest), parse_duration(longest)
+    return Rule(
+        cel=f"self.matches(r'^{_REGEX}$') && duration(self) >= duration('{shortest}') "
+        f"&& duration(self) <= duration('{longest}')",
+        message=f"write a duration from {shortest} to {longest}, such as 30s, 1m30s or 2h (units ms, s, m, h)",
+        holds=lambda text: _WHOLE.fullmatch(text) is not None and low <= parse_duration(text) <= high,
+    )
 
 
 def parse_duration(text: str) -> float:

@@ -26,7 +26,7 @@ class InvalidObject(ValueError):
 def explain(detail: ErrorDetails) -> tuple[str, str]:
     """Return path and message of one of pydantic's errors in the words of somebody who writes YAML."""
     context = detail.get("ctx") or {}
-    path = _path(detail["loc"]) + str(context.get("field", ""))
+    path = (_path(detail["loc"]) + str(context.get("field", ""))).lstrip(".") or "object"
     kind = detail["type"]
     given = repr(detail["input"])
     if len(given) > 80:
@@ -50,6 +50,7 @@ def explain(detail: ErrorDetails) -> tuple[str, str]:
         "string_too_long": f"is longer than {context.get('max_length')} characters; shorten it",
         "string_too_short": f"is empty; write at least {context.get('min_length')} character(s)",
         "rule": detail["msg"],
+        "value_error": str(context.get("error")),
     }
     return path, hints.get(kind, f"is {given}; {detail['msg']}")
 
@@ -63,4 +64,4 @@ def _path(location: tuple[int | str, ...]) -> str:
             parts.append(f".{part}" if parts else part)
         else:
             parts.append(f"[{part!r}]")
-    return "".join(parts) or "object"
+    return "".join(parts)

@@ -277,6 +277,7 @@ class Persona(Resource):
             holds=lambda persona: (
                 len(persona.metadata.name) <= 63 and _NAME.fullmatch(persona.metadata.name) is not None
             ),
+            field=".metadata.name",
         ),
     )
 

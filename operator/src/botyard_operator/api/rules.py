@@ -38,7 +38,8 @@ class Rule:
     def to_schema(self) -> dict[str, Any]:
         """Return the entry for `x-kubernetes-validations`."""
         entry: dict[str, Any] = {"rule": self.cel, "message": self.message}
-        if self.field:
+        # The schema of metadata is the API server's own: a path into it is refused.
+        if self.field and not self.field.startswith(".metadata"):
             entry["fieldPath"] = self.field
         if self.on_create:
             entry["optionalOldSelf"] = True
