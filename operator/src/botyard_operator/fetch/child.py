@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from botyard_operator.fetch import failures
@@ -15,7 +16,7 @@ from botyard_operator.fetch.environment import authorization, git_environment, s
 from botyard_operator.fetch.errors import CONTENT, FetchError, Reason
 from botyard_operator.fetch.ignore import IGNORE_FILE, MAX_IGNORE_BYTES, IgnoreRules
 from botyard_operator.fetch.limits import apply_limits
-from botyard_operator.fetch.redirect import redirected_url
+from botyard_operator.fetch.redirect import Answer, ask, redirected_url
 from botyard_operator.fetch.remote import GitFailed, Remote
 from botyard_operator.fetch.request import ARCHIVE_NAME, ChildRequest, FetchResult, hash_of
 from botyard_operator.fetch.tree import (
@@ -30,6 +31,7 @@ from botyard_operator.fetch.tree import (
 from botyard_operator.fetch.url import GitUrl, parse_git_url, redact
 
 _LISTED_FACTOR = 20
+_LISTED_AT_LEAST = 10_000
 """The whole tree may hold this many times `limits.files` before the ignore rules."""
 _REDIRECTS = 2
 _REDIRECT_TIMEOUT = 10.0
@@ -52,14 +54,32 @@ def run(request: ChildRequest) -> FetchResult:
         except GitFailed as failure:
             if not failures.was_redirected(failure.stderr) or url.protocol == "ssh":
                 raise failures.from_stderr(failure.stderr, url=url.clean) from failure
-            url = redirected_url(
-                url,
-                protocols=request.protocols,
-                authorization=authorization(request.credentials),
-                ca_file=str(ca_file) if ca_file else None,
-                timeout=_REDIRECT_TIMEOUT,
-            )
+            url = redirected_url(url, _ask(request, url, ca_file).location, protocols=request.protocols)
+        except FetchError as error:
+            # To git a page that has nothing to do with it looks like an empty repository of its oldest protocol.
+            empty = error.reason is Reason.REPOSITORY_EMPTY and url.protocol in {"http", "https"}
+            if empty and not _ask(request, url, ca_file).is_git:
+                raise FetchError(
+                    Reason.REMOTE_UNREADABLE,
+                    f"{url.clean} is no git repository that is served over HTTP; check spec.git.url.",
+                ) from error
+            raise
     raise FetchError(Reason.REDIRECT_REFUSED, f"{url.clean}: the server redirects again and again.")
+
+
+def _ask(request: ChildRequest, url: GitUrl, ca_file: Path | None) -> Answer:
+    return ask(
+        url,
+        authorization=authorization(request.credentials),
+        ca_file=str(ca_file) if ca_file else None,
+        timeout=_REDIRECT_TIMEOUT,
+    )
+
+
+def _hit_size_limit(request: ChildRequest) -> bool:
+    """Return whether git filled a file up to the limit; the signal that ends it then is not in its message."""
+    packs = (request.work_dir / "repository.git" / "objects" / "pack").glob("*")
+    return any(path.stat().st_size >= request.max_download_bytes for path in packs)
 
 
 def _fetch(request: ChildRequest, url: GitUrl, ca_file: Path | None) -> FetchResult:
@@ -76,6 +96,13 @@ def _fetch(request: ChildRequest, url: GitUrl, ca_file: Path | None) -> FetchRes
     except GitFailed as failure:
         if failures.was_redirected(failure.stderr):
             raise
+        if _hit_size_limit(request):
+            raise FetchError(
+                Reason.TOO_LARGE,
+                commit=found,
+                message=f"{url.clean} sends more than {request.max_download_bytes} bytes, the installation's limit; "
+                "use a smaller repository.",
+            ) from failure
         raise _of_commit(failures.from_stderr(failure.stderr, url=url.clean), found) from failure
     except FetchError as error:
         raise _of_commit(error, found) from error.__cause__
@@ -136,7 +163,7 @@ def _find_tree(request: ChildRequest, remote: Remote, commit: str) -> str:
 
 
 def _list(request: ChildRequest, remote: Remote, tree: str) -> list[tuple[str, str, bytes]]:
-    most = request.max_files * _LISTED_FACTOR
+    most = max(request.max_files * _LISTED_FACTOR, _LISTED_AT_LEAST)
     entries: list[tuple[str, str, bytes]] = []
     for mode, _, oid, name in remote.list_tree(tree):
         entries.append((mode, oid, name))
@@ -216,6 +243,11 @@ def main(report_fd: int) -> int:
         result = FetchResult.from_error(FetchError(Reason.OUT_OF_MEMORY, "the fetch ran out of memory."))
     except OSError as error:
         result = FetchResult.from_error(_from_os_error(error))
+    except Exception as error:
+        traceback.print_exc()
+        result = FetchResult.from_error(
+            FetchError(Reason.FETCH_FAILED, f"the fetch failed unexpectedly ({type(error).__name__}); see the log.")
+        )
     clean = redact(result.message, secrets_of(request.credentials))
     with os.fdopen(report_fd, "wb") as report:
         report.write(result.model_copy(update={"message": clean}).model_dump_json().encode())

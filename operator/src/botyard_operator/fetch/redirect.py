@@ -6,6 +6,7 @@ when it stopped at one this module looks where it led.
 """
 
 import ssl
+from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException
 from typing import IO
@@ -17,6 +18,7 @@ from botyard_operator.fetch.errors import FetchError, Reason
 from botyard_operator.fetch.url import GitUrl, parse_git_url, redact_url
 
 _SUFFIX = "/info/refs"
+_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 
 
 class _Stop(HTTPRedirectHandler):
@@ -26,35 +28,58 @@ class _Stop(HTTPRedirectHandler):
         return None
 
 
-def redirected_url(
-    url: GitUrl, *, protocols: tuple[str, ...], authorization: str, ca_file: str | None, timeout: float
-) -> GitUrl:
-    """Return where the server redirects the repository to.
+@dataclass(frozen=True)
+class Answer:
+    """What a server says to git's first request."""
+
+    location: str
+    """Where it redirects to; empty when it does not."""
+    content_type: str
+
+    @property
+    def is_git(self) -> bool:
+        """Whether the server speaks git's smart protocol."""
+        return self.content_type == _ADVERTISEMENT
+
+
+def ask(url: GitUrl, *, authorization: str, ca_file: str | None, timeout: float) -> Answer:
+    """Send git's first request and return the answer, following nothing.
 
     Args:
-        url: the remote that git was redirected at.
-        protocols: transports that the installation allows.
-        authorization: value of the Authorization header, sent to the remote's own host only; may be empty.
+        url: the remote, over http or https.
+        authorization: value of the Authorization header, may be empty.
         ca_file: authorities to trust instead of the system's.
         timeout: seconds to wait for the server.
 
     Raises:
-        FetchError: RedirectRefused when it leads to another host or to less security, ServerError when the server
-            does not say where.
+        FetchError: ConnectionFailed.
     """
     # Only http and https URLs get here, from parse_git_url.
     headers = {"User-Agent": "git/botyard"} | ({"Authorization": authorization} if authorization else {})
     request = Request(f"{url.clean}{_SUFFIX}?service=git-upload-pack", headers=headers)  # noqa: S310
     opener = build_opener(_Stop(), HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)))
-    location = ""
     try:
-        with opener.open(request, timeout=timeout):
-            pass
+        with opener.open(request, timeout=timeout) as response:
+            return Answer("", response.headers.get_content_type())
     except HTTPError as answer:
-        location = answer.headers.get("Location") or ""
         answer.close()
+        return Answer(answer.headers.get("Location") or "", answer.headers.get_content_type())
     except (URLError, HTTPException, OSError) as error:
         raise FetchError(Reason.CONNECTION_FAILED, f"{url.clean}: {error}.") from error
+
+
+def redirected_url(url: GitUrl, location: str, *, protocols: tuple[str, ...]) -> GitUrl:
+    """Return the repository that a redirect leads to.
+
+    Args:
+        url: the remote that git was redirected at.
+        location: where to.
+        protocols: transports that the installation allows.
+
+    Raises:
+        FetchError: RedirectRefused when it leads to another host or to less security, ServerError when the server
+            does not say where.
+    """
     if not location:
         raise FetchError(Reason.SERVER_ERROR, f"{url.clean}: the server redirects without saying where to.")
     target = urlsplit(urljoin(f"{url.clean}{_SUFFIX}", location))

@@ -4,7 +4,9 @@ There is never a work tree: names and content are read from git's objects, so ne
 symbolic links of the repository get to act.
 """
 
+import io
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -264,15 +266,52 @@ class Remote:
 
 
 class BlobReader:
-    """Reads blobs through one long-lived `git cat-file`."""
+    """Reads blobs through one long-lived `git cat-file`, of repositories with any hash."""
 
     def __init__(self, git: Git) -> None:
-        self._git = git
+        self._process = git.execute(["git", "cat-file", "--batch"], istream=subprocess.PIPE, as_process=True)
+        self._stdin = cast("IO[bytes]", self._process.stdin)
+        self._stdout = cast("IO[bytes]", self._process.stdout)
 
     def open(self, oid: str) -> IO[bytes]:
-        """Return the content of a blob as a stream; it must be read to its end before the next is opened."""
-        *_, stream = self._git.stream_object_data(oid)
-        return cast("IO[bytes]", stream)
+        """Return the content of a blob as a stream; it must be read to its end before the next is opened.
+
+        Raises:
+            FetchError: RemoteUnreadable, when the blob is not here.
+        """
+        self._stdin.write(f"{oid}\n".encode())
+        self._stdin.flush()
+        found, _, rest = self._stdout.readline().decode().strip().partition(" ")
+        kind, _, size = rest.partition(" ")
+        if found != oid or kind != "blob":
+            raise FetchError(Reason.REMOTE_UNREADABLE, f"the server left out the object {oid}.")
+        return cast("IO[bytes]", _Blob(self._stdout, int(size)))
+
+
+class _Blob(io.RawIOBase):
+    """One blob within git's answer; takes the newline behind it along."""
+
+    def __init__(self, source: IO[bytes], size: int) -> None:
+        super().__init__()
+        self._source = source
+        self._left = size
+        if not size:
+            source.read(1)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        if not wanted:
+            return b""
+        data = self._source.read(wanted)
+        if len(data) < wanted:
+            raise FetchError(Reason.REMOTE_UNREADABLE, "git ended in the middle of a file.")
+        self._left -= wanted
+        if not self._left:
+            self._source.read(1)
+        return data
 
 
 def _full_name(ref: Ref) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from botyard_operator.fetch.errors import FetchError, Reason
 from botyard_operator.fetch.request import ChildRequest, FetchRequest, FetchResult
 from botyard_operator.fetch.url import redact, redact_url
 
+logger = logging.getLogger(__name__)
+
 _PASSED_ON = (
     "PATH",
     "SSL_CERT_FILE",
@@ -29,7 +32,6 @@ _PASSED_ON = (
 )
 _MAX_REPORT_BYTES = 64 * 1024
 _MAX_STDERR_BYTES = 64 * 1024
-_SHOWN_STDERR = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,17 +147,21 @@ async def _kill_group(process: Process) -> None:
 
 
 def _result(text: bytes, stderr: bytes, code: int | None, request: FetchRequest) -> FetchResult:
+    said = redact(stderr.decode(errors="replace"), secrets_of(request.credentials)).strip()
+    logger.debug("fetch of %s: %s", redact_url(request.url), said)
     try:
         result = FetchResult.model_validate_json(text)
     except ValidationError:
-        said = redact(stderr.decode(errors="replace"), secrets_of(request.credentials))[-_SHOWN_STDERR:].strip()
         if code is not None and code < 0:
             raise FetchError(
                 Reason.FETCH_FAILED, f"the fetch process was killed by signal {-code}; it is tried again."
             ) from None
+        logger.error("fetch of %s ended with code %s: %s", redact_url(request.url), code, said)
         raise FetchError(
-            Reason.FETCH_FAILED, f"the fetch process ended with code {code} without a report: {said}"
+            Reason.FETCH_FAILED, f"the fetch process ended with code {code} without a report; see the operator's log."
         ) from None
+    if result.reason is Reason.FETCH_FAILED:
+        logger.warning("fetch of %s: %s", redact_url(request.url), said)
     result.raise_for_failure()
     return result
 

@@ -55,7 +55,7 @@ def parse_git_url(url: str, *, protocols: Collection[str]) -> GitUrl:
     protocol = parts.scheme.lower()
     if protocol not in protocols:
         raise _not_allowed(protocol, shown, protocols)
-    if not parts.hostname or parts.query or parts.fragment:
+    if (protocol != "file" and not parts.hostname) or parts.query or parts.fragment:
         raise FetchError(
             Reason.URL_INVALID,
             f"spec.git.url {shown!r} needs a host and takes no query or fragment; choose a revision by spec.git.ref.",
@@ -66,7 +66,8 @@ def parse_git_url(url: str, *, protocols: Collection[str]) -> GitUrl:
             f"spec.git.url {shown!r} carries a password; put it into a Secret with the entries username and "
             "password and name that in spec.git.secretRef.",
         )
-    hostname = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    name = parts.hostname or ""
+    hostname = f"[{name}]" if ":" in name else name
     host = hostname if port is None else f"{hostname}:{port}"
     netloc = f"{parts.username}@{host}" if protocol == "ssh" and parts.username else host
     clean = urlunsplit((protocol, netloc, parts.path, "", ""))

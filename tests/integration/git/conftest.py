@@ -1,0 +1,39 @@
+"""A git server and a fetch against it, for each test."""
+
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.git.server import GitServer, serve
+
+from botyard_operator.fetch import Fetcher, FetchRequest, FetchResult, FetchSettings
+
+Fetch = Callable[..., Coroutine[Any, Any, FetchResult]]
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[GitServer]:
+    root = tmp_path / "repositories"
+    root.mkdir()
+    with serve(root) as server:
+        yield server
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def fetch(work: Path) -> Fetch:
+    """Fetch in a real child process; each call has a work folder of its own below `work`."""
+
+    async def run(url: str, *, settings: FetchSettings | None = None, **fields: object) -> FetchResult:
+        request = FetchRequest.model_validate({"url": url, "timeout_seconds": 30, **fields})
+        return await Fetcher(settings or FetchSettings()).fetch(request, Path(tempfile.mkdtemp(dir=work)))
+
+    return run
