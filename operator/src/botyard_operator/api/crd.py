@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from botyard.contract.names import GROUP, VERSION
+from botyard_operator.api import reference
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.persona import Persona
@@ -25,6 +26,7 @@ KINDS: tuple[type[Resource], ...] = (Bundle, Bot, Persona)
 CATEGORIES = ("all", "botyard")
 
 _CRDS = Path("crds")
+_DOCS = Path("docs")
 _TEMPLATES = Path("charts/botyard-crds/templates")
 _HEADER = (
     "# Generated from the models in operator/src/botyard_operator/api; do not edit.\n"
@@ -121,13 +123,28 @@ def render_template(kind: type[Resource]) -> str:
 
 
 def rendered_files() -> dict[Path, str]:
-    """Return the content of every generated file, by its path below the repository's root."""
+    """Return the content of every wholly generated file, by its path below the repository's root."""
     files = {}
     for kind in KINDS:
         name = f"{GROUP}_{kind.definition.plural}.yaml"
         files[_CRDS / name] = render(kind)
         files[_TEMPLATES / name] = render_template(kind)
     return files
+
+
+def rendered_pages(root: Path) -> dict[Path, str]:
+    """Return the pages of the documentation with their generated parts, by their path below `root`.
+
+    Raises:
+        OSError: A page cannot be read.
+        ValueError: A page lacks one of the marks; see `reference`.
+    """
+    pages = {}
+    for kind in KINDS:
+        path = _DOCS / f"{kind.definition.singular}.md"
+        text = (root / path).read_text(encoding="utf-8")
+        pages[path] = reference.refresh(text, kind.definition.kind, build_schema(kind))
+    return pages
 
 
 def _columns(definition: Definition) -> list[dict[str, Any]]:
@@ -188,14 +205,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated files; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m botyard_operator.api.crd", description=__doc__.splitlines()[0])
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", action="store_true", help="write the manifests and the chart's templates")
+    action.add_argument("--write", action="store_true", help="write manifests, chart templates and tables")
     action.add_argument("--check", action="store_true", help="show how they differ from the models; exit code 1 then")
     parser.add_argument("--root", type=Path, default=Path(), help="the repository's root (default: this folder)")
     options = parser.parse_args(arguments)
     if not (options.root / _CRDS).is_dir():
         parser.error(f"{options.root.resolve()} has no folder {_CRDS}; run from the repository's root or give --root")
     if options.write:
-        for path, content in rendered_files().items():
+        for path, content in {**rendered_files(), **rendered_pages(options.root)}.items():
             (options.root / path).parent.mkdir(parents=True, exist_ok=True)
             (options.root / path).write_text(content, encoding="utf-8")
         return 0
@@ -204,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report_drift(root: Path) -> int:
     drift = False
-    for path, expected in rendered_files().items():
+    for path, expected in {**rendered_files(), **rendered_pages(root)}.items():
         file = root / path
         actual = file.read_text(encoding="utf-8") if file.exists() else ""
         if actual != expected:
@@ -218,7 +235,7 @@ def _report_drift(root: Path) -> int:
                 )
             )
     if drift:
-        print("the CRDs differ from the models: run python -m botyard_operator.api.crd --write", file=sys.stderr)
+        print("these files differ from the models: run python -m botyard_operator.api.crd --write", file=sys.stderr)
     return 1 if drift else 0
 
 

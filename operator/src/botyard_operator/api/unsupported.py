@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from botyard_operator.api.bot import BotSpec
 from botyard_operator.api.bundle import BundleSpec
 from botyard_operator.api.persona import PersonaSpec
+from botyard_operator.api.reasons import ConditionType
 
 Kind = Literal["Bundle", "Bot", "Persona"]
 Spec = BundleSpec | BotSpec | PersonaSpec
@@ -98,6 +99,13 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     ),
 }
 """What is not in force yet."""
+
+PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
+    "Bundle": (ConditionType.VERIFIED, ConditionType.BUILT, ConditionType.INSPECTED),
+    "Bot": (ConditionType.STATE_COMPATIBLE, ConditionType.BUDGET_EXCEEDED),
+    "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED, ConditionType.BUDGET_EXCEEDED),
+}
+"""Conditions that are reserved for the fields above and not reported yet."""
 
 
 def unsupported_fields(kind: Kind, spec: Spec) -> list[UnsupportedField]:

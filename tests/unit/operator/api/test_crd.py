@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tests.unit.operator.api.schema import schemas, walk
 
-from botyard_operator.api.crd import KINDS, build_crd, main, rendered_files
+from botyard_operator.api.crd import KINDS, build_crd, main, rendered_files, rendered_pages
 from botyard_operator.api.structural import InexpressibleSchema, structural
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -34,7 +34,7 @@ def test_no_file_lies_beside_the_generated_ones() -> None:
 
 
 def test_drift_is_shown_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in rendered_files():
+    for path in {*rendered_files(), *rendered_pages(ROOT)}:
         (tmp_path / path.parent).mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     assert main(["--check", "--root", str(tmp_path)]) == 0
