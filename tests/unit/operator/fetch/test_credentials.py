@@ -1,0 +1,56 @@
+"""Credentials out of Secrets."""
+
+import pytest
+
+from botyard_operator.fetch.credentials import credentials_from_secret
+from botyard_operator.fetch.environment import authorization, git_environment, secrets_of
+from botyard_operator.fetch.errors import FetchError, Reason
+from botyard_operator.fetch.request import Credentials
+from botyard_operator.fetch.url import parse_git_url
+
+
+def test_username_and_password_become_a_basic_header() -> None:
+    credentials = credentials_from_secret({"username": b"nora", "password": b"pw\n"}, secret="shop/git")
+    assert authorization(credentials) == "Basic bm9yYTpwdw=="
+    assert set(secrets_of(credentials)) == {"bm9yYTpwdw==", "pw"}
+
+
+def test_a_bearer_token_becomes_a_bearer_header() -> None:
+    assert authorization(credentials_from_secret({"bearerToken": b"t"}, secret="shop/git")) == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"passwort": b"x"},
+        {"username": b"x"},
+        {"password": b"x"},
+        {"username": b"a", "password": b"b", "bearerToken": b"c"},
+        {"username": b"a:b", "password": b"c"},
+        {"bearerToken": b"a\r\nX-Evil: 1"},
+        {"bearerToken": b"\xff"},
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(data: dict[str, bytes]) -> None:
+    with pytest.raises(FetchError, match="Secret shop/git") as caught:
+        credentials_from_secret(data, secret="shop/git")
+    assert caught.value.reason == Reason.CREDENTIALS_INVALID
+
+
+def test_credentials_are_in_no_repr() -> None:
+    assert "hunter2" not in repr(Credentials(username="u", password="hunter2", bearer_token="hunter2"))
+
+
+def test_the_header_goes_to_the_origin_of_the_url_only(tmp_path_factory: pytest.TempPathFactory) -> None:
+    env = git_environment(
+        parse_git_url("https://git.example.com:8443/a/b.git", protocols=("https",)),
+        home=tmp_path_factory.mktemp("home"),
+        protocols=("https",),
+        credentials=Credentials(bearer_token="t"),
+        ca_file=None,
+    )
+    config = {env[f"GIT_CONFIG_KEY_{n}"]: env[f"GIT_CONFIG_VALUE_{n}"] for n in range(int(env["GIT_CONFIG_COUNT"]))}
+    assert config["http.https://git.example.com:8443/.extraHeader"] == "Authorization: Bearer t"
+    assert config["protocol.allow"] == "never"
+    assert config["http.followRedirects"] == "false"
