@@ -117,3 +117,7 @@ async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
     for task in tasks:
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await task
+
+
+if __name__ == "__main__":
+    sys.exit(main())

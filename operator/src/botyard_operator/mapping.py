@@ -43,7 +43,8 @@ def concerned(
     table = Key(routes.KIND, system_namespace, routes.NAME)
     if key.kind in OWN_KINDS:
         if not own:
-            yield key, 0.0
+            # A Persona is in force once its shard is written: its status waits for that.
+            yield key, SETTLE_SECONDS if key.kind == "Persona" else 0.0
         yield from _by_kind(key, before, after, caches)
         yield table, routes.DEBOUNCE_SECONDS
     else:

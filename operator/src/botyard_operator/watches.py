@@ -25,7 +25,7 @@ from botyard_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-SERVER_TIMEOUT = 100.0
+SERVER_TIMEOUT = 100
 """Seconds after which the API server ends a watch and kopf starts it again."""
 DEAF_AFTER = 150.0
 """A watch that was not (re)started for this many seconds hears nothing any more."""

@@ -10,6 +10,8 @@ _LIST_KEYS = ("name", "mountPath", "containerPort", "uid", "key", "port")
 """Fields by which the entries of a list are told apart, as the API's own list types do."""
 
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit"})
+_ATOMIC = frozenset({"selector", "matchLabels"})
+"""Maps that have one owner as a whole: another entry in them changes their meaning."""
 
 
 def drifted(wanted: Any, live: Any) -> bool:
@@ -28,8 +30,7 @@ def _differs(wanted: Any, live: Any, *, quantity: bool) -> bool:
         if not isinstance(live, dict):
             return True
         return any(
-            _differs(value, live.get(field), quantity=quantity or field in _QUANTITIES)
-            for field, value in wanted.items()
+            _field_differs(field, value, live.get(field), quantity) for field, value in wanted.items()
         )
     if isinstance(wanted, list):
         return _list_differs(wanted, live or [])
@@ -38,6 +39,12 @@ def _differs(wanted: Any, live: Any, *, quantity: bool) -> bool:
     if wanted in (None, False, "", 0) and live is None:
         return False
     return bool(wanted != live)
+
+
+def _field_differs(field: str, wanted: Any, live: Any, quantity: bool) -> bool:
+    if field in _ATOMIC and isinstance(wanted, dict) and isinstance(live, dict) and set(wanted) != set(live):
+        return True
+    return _differs(wanted, live, quantity=quantity or field in _QUANTITIES)
 
 
 def _list_differs(wanted: list[Any], live: Any) -> bool:

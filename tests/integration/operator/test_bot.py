@@ -1,0 +1,304 @@
+"""A Bot against a real API server: children, status, drift and the number of writes."""
+
+import base64
+import json
+
+import pytest
+from tests.integration.operator.process import REDIS_URL, SYSTEM_NAMESPACE, OperatorProcess
+from tests.integration.operator.waiting import eventually
+from tests.integration.operator.world import DIGEST, REVISION, World
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+CHILDREN = (
+    ("ConfigMap", "repairs-bot"),
+    ("ConfigMap", "repairs-personas-0"),
+    ("Secret", "repairs-credentials"),
+    ("Secret", "repairs-platform"),
+    ("Service", "repairs"),
+    ("NetworkPolicy", "repairs"),
+    ("Deployment", "repairs"),
+)
+
+
+def test_a_bot_gets_its_children_and_becomes_ready(world: World) -> None:
+    world.bundle()
+    world.bot(config={"greeting": "hello"})
+    uid = world.get("Bot", "repairs")["metadata"]["uid"]  # type: ignore[index]
+    for kind, name in CHILDREN:
+        child = world.await_object(kind, name)
+        assert [(owner["uid"], owner["controller"]) for owner in child["metadata"]["ownerReferences"]] == [(uid, True)]
+        assert child["metadata"]["labels"]["botyard.dev/bot"] == "repairs"
+    waiting = world.await_condition("Bot", "repairs", "Ready", "False", "PodsNotReady")
+    assert "none of 1 replicas" in waiting["message"]
+    world.rolled_out()
+    world.await_condition("Bot", "repairs", "Ready", "True", "Succeeded")
+    world.await_condition("Bot", "repairs", "Reconciling", None)
+    status = world.get("Bot", "repairs")["status"]  # type: ignore[index]
+    assert (status["replicas"], status["readyReplicas"], status["revision"]) == (1, 1, REVISION)
+    assert status["selector"] == "app.kubernetes.io/component=bot,botyard.dev/bot=repairs"
+    assert status["url"].endswith(f"/v1/namespaces/{world.namespace}/bots/repairs")
+    config = json.loads(world.get("ConfigMap", "repairs-bot")["data"]["bot.json"])  # type: ignore[index]
+    assert config["config"] == {"greeting": "hello"}
+
+
+def test_the_pods_get_the_bundle_and_the_platform_secrets(world: World) -> None:
+    world.bundle()
+    world.bot()
+    platform = world.await_object("Secret", "repairs-platform")["data"]
+    assert base64.b64decode(platform["redis-url"]).decode() == REDIS_URL
+    assert len(base64.b64decode(platform["artifact-token"])) == 64
+    template = world.await_object("Deployment", "repairs")["spec"]["template"]
+    fetch = {entry["name"]: entry["value"] for entry in template["spec"]["initContainers"][0]["env"]}
+    assert fetch["BOTYARD_ARTIFACT_DIGEST"] == DIGEST
+    assert template["metadata"]["annotations"]["botyard.dev/revision"] == REVISION
+
+
+def test_few_writes_from_apply_to_ready_and_none_afterwards(world: World, operator: OperatorProcess) -> None:
+    since = world.server.now()
+    world.ready_bot()
+    eventually(lambda: _route(world, "repairs").get("ready"), "the gateway knows that the Bot is ready")
+    writes = world.operator_writes(since)
+    children = {(write.resource, write.name) for write in writes} & {
+        ("configmaps", "repairs-bot"),
+        ("configmaps", "repairs-personas-0"),
+        ("secrets", "repairs-credentials"),
+        ("secrets", "repairs-platform"),
+        ("services", "repairs"),
+        ("networkpolicies", "repairs"),
+        ("deployments", "repairs"),
+    }
+    assert len(children) == len(CHILDREN)
+    assert len(writes) - len(children) <= 5, writes
+    world.settle()
+    assert world.writes_within(4) == []
+
+
+def test_a_restarted_operator_writes_nothing(world: World, operator: OperatorProcess) -> None:
+    world.ready_bot(replicas=2, credentials=[])
+    world.persona("nora", setup={"greeting": "Hello"})
+    world.await_condition("Persona", "nora", "Ready", "True")
+    eventually(lambda: "nora" in _route(world, "repairs").get("personas", ()), "the route has the Persona")
+    world.settle()
+    since = world.server.now()
+    operator.restart()
+    operator.await_leading()
+    world.writes_within(3)
+    assert world.operator_writes(since) == []
+
+
+def test_a_bot_without_its_bundle_says_so_and_heals(world: World) -> None:
+    world.bot(bundle="absent")
+    missing = world.await_condition("Bot", "repairs", "Ready", "False", "BundleNotFound")
+    assert "Bundle absent does not exist" in missing["message"]
+    assert world.condition("Bot", "repairs", "Stalled") is None
+    world.bundle("absent")
+    world.await_object("Deployment", "repairs")
+    world.rolled_out()
+    world.await_condition("Bot", "repairs", "Ready", "True")
+
+
+def test_a_bundle_without_a_revision_is_waited_for(world: World) -> None:
+    world.create("Bundle", "repairs", spec={"git": {"url": "https://git.example.com/b.git"}, "suspend": True})
+    world.bot()
+    waiting = world.await_condition("Bot", "repairs", "BundleReady", "False", "BundleNotReady")
+    assert "has no revision to run yet" in waiting["message"]
+    world.bundle_artifact(revision=REVISION, digest=DIGEST)
+    world.await_object("Deployment", "repairs")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Service", "NetworkPolicy", "ConfigMap", "Secret"])
+def test_a_deleted_child_comes_back(world: World, kind: str) -> None:
+    world.ready_bot()
+    name = {"ConfigMap": "repairs-bot", "Secret": "repairs-platform"}.get(kind, "repairs")
+    before = world.get(kind, name)["metadata"]["uid"]  # type: ignore[index]
+    world.delete(kind, name)
+    eventually(
+        lambda: (world.get(kind, name) or {}).get("metadata", {}).get("uid", before) != before,
+        f"{kind} {name} exists again",
+    )
+
+
+def test_drift_is_put_back(world: World) -> None:
+    world.ready_bot()
+    world.patch("Deployment", "repairs", {"spec": {"replicas": 7}})
+    world.patch("Service", "repairs", {"spec": {"selector": {"app": "else"}}})
+    world.patch("ConfigMap", "repairs-bot", {"data": {"bot.json": "{}"}})
+
+    def restored() -> bool:
+        deployment, service = world.get("Deployment", "repairs"), world.get("Service", "repairs")
+        config = world.get("ConfigMap", "repairs-bot")
+        assert deployment is not None
+        assert service is not None
+        assert config is not None
+        return (
+            deployment["spec"]["replicas"] == 1
+            and "app" not in service["spec"]["selector"]
+            and config["data"]["bot.json"] != "{}"
+        )
+
+    eventually(restored, "the children are what the Bot says")
+
+
+def test_a_field_that_is_no_longer_wanted_goes(world: World) -> None:
+    world.create("Secret", "pay", stringData={"key": "old"})
+    world.ready_bot(credentials=[{"name": "PAYMENT_KEY", "secretKeyRef": {"name": "pay", "key": "key"}}])
+    assert "PAYMENT_KEY" in world.get("Secret", "repairs-credentials")["data"]  # type: ignore[index]
+    world.patch("Bot", "repairs", {"spec": {"credentials": []}})
+    eventually(lambda: not (world.get("Secret", "repairs-credentials") or {}).get("data"), "the credential is gone")
+
+
+def test_a_changed_secret_rolls_the_pods_and_nothing_else_does(world: World) -> None:
+    world.create("Secret", "pay", stringData={"key": "old", "other": "x"})
+    world.ready_bot(credentials=[{"name": "PAYMENT_KEY", "secretKeyRef": {"name": "pay", "key": "key"}}])
+    before = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    world.patch("Secret", "pay", {"stringData": {"other": "y"}})
+    world.patch("Bot", "repairs", {"spec": {"config": {"a": 1}}})
+    eventually(
+        lambda: '"a":1' in world.get("ConfigMap", "repairs-bot")["data"]["bot.json"],  # type: ignore[index]
+        "the config is mounted",
+    )
+    world.await_condition("Bot", "repairs", "Ready", "True")
+    assert world.get("Deployment", "repairs")["metadata"]["generation"] == before  # type: ignore[index]
+    world.patch("Secret", "pay", {"stringData": {"key": "new"}})
+    eventually(
+        lambda: world.get("Deployment", "repairs")["metadata"]["generation"] > before,  # type: ignore[index]
+        "the pods roll",
+    )
+    data = world.get("Secret", "repairs-credentials")["data"]  # type: ignore[index]
+    assert base64.b64decode(data["PAYMENT_KEY"]) == b"new"
+
+
+def test_a_missing_credential_is_named_and_heals(world: World) -> None:
+    world.bundle()
+    world.bot(credentials=[{"name": "PAYMENT_KEY", "secretKeyRef": {"name": "pay", "key": "key"}}])
+    missing = world.await_condition("Bot", "repairs", "Ready", "False", "ReferenceNotFound")
+    assert "Secret pay of credential PAYMENT_KEY does not exist" in missing["message"]
+    world.create("Secret", "pay", stringData={"wrong": "x"})
+    invalid = world.await_condition("Bot", "repairs", "Ready", "False", "ReferenceInvalid")
+    assert "has no entry key (it has wrong)" in invalid["message"]
+    world.patch("Secret", "pay", {"stringData": {"key": "right"}})
+    world.await_object("Deployment", "repairs")
+
+
+def test_a_new_revision_rolls_but_a_new_commit_with_equal_content_does_not(world: World) -> None:
+    world.ready_bot()
+    world.settle()
+    before = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    world.bundle_artifact(revision="main@sha1:" + "1c" * 20, digest=DIGEST)
+    assert world.writes_within(1.5) == []
+    newer = "main@sha1:" + "2d" * 20
+    world.bundle_artifact(revision=newer, digest="sha256:" + "b2" * 32)
+    eventually(
+        lambda: world.get("Deployment", "repairs")["metadata"]["generation"] > before,  # type: ignore[index]
+        "the pods roll",
+    )
+    world.rolled_out()
+    eventually(lambda: world.get("Bot", "repairs")["status"]["revision"] == newer, "the status shows it")  # type: ignore[index]
+    assert world.get("Bot", "repairs")["status"]["previousRevision"] == REVISION  # type: ignore[index]
+
+
+def test_somebody_elses_object_is_refused_and_left_alone(world: World) -> None:
+    foreign = {"spec": {"selector": {"app": "theirs"}, "ports": [{"port": 80}]}}
+    world.create("Service", "repairs", **foreign)
+    world.create("ConfigMap", "repairs-bot", data={"theirs": "1"})
+    world.bundle()
+    world.bot()
+    stalled = world.await_condition("Bot", "repairs", "Stalled", "True", "Conflict")
+    assert "ConfigMap repairs-bot exists" in stalled["message"]
+    world.delete("ConfigMap", "repairs-bot")
+    eventually(
+        lambda: "Service repairs exists" in (world.condition("Bot", "repairs", "Stalled") or {}).get("message", ""),
+        "the Service is refused too",
+    )
+    assert world.get("Service", "repairs")["spec"]["selector"] == {"app": "theirs"}  # type: ignore[index]
+
+
+def test_an_unsupported_field_stalls_without_taking_the_bot_down(world: World) -> None:
+    world.ready_bot()
+    world.patch("Bot", "repairs", {"spec": {"podTemplate": {"spec": {"priorityClassName": "high"}}}})
+    stalled = world.await_condition("Bot", "repairs", "Stalled", "True", "FieldNotSupported")
+    assert "spec.podTemplate" in stalled["message"]
+    assert world.condition("Bot", "repairs", "Ready")["status"] == "True"  # type: ignore[index]
+    world.patch("Bot", "repairs", {"spec": {"podTemplate": None}})
+    world.await_condition("Bot", "repairs", "Stalled", None)
+
+
+def test_a_suspended_bot_is_left_alone(world: World) -> None:
+    world.ready_bot()
+    world.patch("Bot", "repairs", {"spec": {"suspend": True, "replicas": 3}})
+    world.await_condition("Bot", "repairs", "Ready", "True")
+    world.patch("Deployment", "repairs", {"spec": {"revisionHistoryLimit": 9}})
+    world.settle()
+    deployment = world.get("Deployment", "repairs")
+    assert deployment is not None
+    assert (deployment["spec"]["replicas"], deployment["spec"]["revisionHistoryLimit"]) == (1, 9)
+    world.patch("Bot", "repairs", {"spec": {"suspend": False}})
+    eventually(lambda: world.get("Deployment", "repairs")["spec"]["replicas"] == 3, "it goes on")  # type: ignore[index]
+
+
+def test_two_default_bots_are_both_told(world: World) -> None:
+    world.bundle()
+    world.bot("first", default=True)
+    world.await_object("Deployment", "first")
+    world.bot("second", default=True)
+    for name, other in (("first", "second"), ("second", "first")):
+        stalled = world.await_condition("Bot", name, "Stalled", "True", "DefaultConflict")
+        assert other in stalled["message"]
+    eventually(
+        lambda: _route(world, "first").get("default") and "default" not in _route(world, "second"),
+        "the older one is the default",
+    )
+    world.delete("Bot", "second")
+    world.await_condition("Bot", "first", "Stalled", None)
+
+
+def test_a_crashing_pod_speaks_through_the_status(world: World) -> None:
+    world.bundle()
+    world.bot()
+    world.await_object("Deployment", "repairs")
+    _pod(world, "repairs-abc")
+    crashed = {
+        "exitCode": 1,
+        "reason": "Error",
+        "message": "Traceback (most recent call last):\nKeyError: 'PAYMENT_KEY'\n",
+    }
+    _container_status(
+        world,
+        "repairs-abc",
+        {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": crashed}, "restartCount": 3},
+    )
+    told = world.await_condition("Bot", "repairs", "Ready", "False", "CrashLoop")
+    assert "container worker of pod repairs-abc keeps ending: KeyError: 'PAYMENT_KEY' (exit code 1)" in told["message"]
+    _container_status(world, "repairs-abc", {"state": {"waiting": {"reason": "ImagePullBackOff"}}})
+    world.await_condition("Bot", "repairs", "Ready", "False", "ImagePullFailed")
+
+
+def test_replicas_and_budget_follow_the_scale(world: World) -> None:
+    world.ready_bot()
+    assert world.get("PodDisruptionBudget", "repairs") is None
+    world.patch("Bot", "repairs", {"spec": {"replicas": 3}}, subresource="scale")
+    world.await_object("PodDisruptionBudget", "repairs")
+    world.patch("Bot", "repairs", {"spec": {"replicas": 0}}, subresource="scale")
+    eventually(lambda: world.get("PodDisruptionBudget", "repairs") is None, "the budget is gone")
+    world.await_condition("Bot", "repairs", "Ready", "True", "Stopped")
+
+
+def _route(world: World, name: str) -> dict[str, object]:
+    table = world.get("ConfigMap", "botyard-routes", SYSTEM_NAMESPACE) or {"data": {"routes.json": "{}"}}
+    routes = json.loads(table["data"]["routes.json"]).get("routes", [])
+    return next((route for route in routes if (route["namespace"], route["name"]) == (world.namespace, name)), {})
+
+
+def _pod(world: World, name: str) -> None:
+    world.create(
+        "Pod",
+        name,
+        metadata={"name": name, "namespace": world.namespace, "labels": {"botyard.dev/bot": "repairs"}},
+        spec={"containers": [{"name": "worker", "image": "registry.example.com/x:1"}]},
+    )
+
+
+def _container_status(world: World, pod: str, state: dict[str, object]) -> None:
+    status = {"name": "worker", "image": "registry.example.com/x:1", "imageID": "", "ready": False, "restartCount": 0}
+    world.patch("Pod", pod, {"status": {"containerStatuses": [{**status, **state}]}}, subresource="status")

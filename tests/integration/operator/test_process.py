@@ -1,0 +1,111 @@
+"""The process: leadership, probes, namespaced mode with a Role only, and its footprint."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.integration.apiserver.server import ApiServer
+from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess
+from tests.integration.operator.waiting import eventually
+from tests.integration.operator.world import World
+
+
+@pytest.fixture
+def pair(apiserver: ApiServer, system_namespace: str, tmp_path: Path) -> Iterator[list[OperatorProcess]]:
+    processes: list[OperatorProcess] = []
+    try:
+        processes.append(OperatorProcess(apiserver, tmp_path / "first"))
+        processes[0].await_leading()
+        processes.append(OperatorProcess(apiserver, tmp_path / "second"))
+        yield processes
+    finally:
+        for process in processes:
+            process.resume()
+            process.kill()
+
+
+def test_a_standby_takes_over_at_once_when_the_leader_ends(world: World, pair: list[OperatorProcess]) -> None:
+    leader, standby = pair
+    standby.await_log("standing by")
+    assert leader.stop() == 0
+    since = time.monotonic()
+    standby.await_leading()
+    assert time.monotonic() - since < 10
+    world.bundle()
+    world.bot()
+    world.await_object("Deployment", "repairs")
+
+
+def test_a_frozen_leader_is_replaced_within_the_lease_and_ends_when_it_wakes(
+    world: World, pair: list[OperatorProcess]
+) -> None:
+    leader, standby = pair
+    standby.await_log("standing by")
+    leader.pause()
+    since = time.monotonic()
+    standby.await_leading()
+    assert time.monotonic() - since < 22  # 15 s of lease, a retry of 2 s, and the lists
+    leader.resume()
+    assert leader.await_end() == 1
+    lease = world.get("Lease", "botyard-operator", SYSTEM_NAMESPACE)
+    assert lease is not None
+    assert lease["spec"]["holderIdentity"] == standby.identity
+
+
+def test_probes_and_metrics(pair: list[OperatorProcess]) -> None:
+    leader, standby = pair
+    for process in pair:
+        process.await_log("leading" if process is leader else "standing by")
+        assert process.probe("/healthz") == (200, "ok\n")
+        assert process.probe("/readyz") == (200, "ok\n")
+    assert "botyard_leader 1.0" in leader.probe("/metrics")[1]
+    assert "botyard_leader 0.0" in standby.probe("/metrics")[1]
+    assert 'botyard_reconciles_total{kind="Routes",outcome="success"}' in leader.probe("/metrics")[1]
+
+
+def test_namespaced_mode_needs_no_permission_beyond_its_roles(
+    world: World, apiserver: ApiServer, system_namespace: str, tmp_path: Path
+) -> None:
+    kubeconfig = _account_with_the_charts_roles(world, apiserver, tmp_path)
+    process = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig)
+    try:
+        process.await_leading()
+        world.ready_bot()
+        world.persona("nora")
+        world.await_condition("Persona", "nora", "Ready", "True")
+        assert "orbidden" not in process.log.read_text()
+    finally:
+        process.stop()
+
+
+def _account_with_the_charts_roles(world: World, apiserver: ApiServer, tmp_path: Path) -> Path:
+    root = Path(__file__).parents[3]
+    chart = root / "charts" / "botyard"
+    helm = root / ".cluster" / "bin" / "helm"
+    rendered = subprocess.run(
+        [
+            str(helm),
+            "template",
+            "test",
+            str(chart),
+            f"--namespace={SYSTEM_NAMESPACE}",
+            f"--set=namespaces={{{world.namespace}}}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    wanted = ("Role", "RoleBinding", "ServiceAccount")
+    for obj in yaml.safe_load_all(rendered):
+        if obj and obj["kind"] in wanted and "operator" in obj["metadata"]["name"]:
+            apiserver.client.apply(obj)
+    return apiserver.service_account_kubeconfig(SYSTEM_NAMESPACE, "botyard-operator")
+
+
+def test_an_idle_operator_is_small(pair: list[OperatorProcess]) -> None:
+    leader, _ = pair
+    eventually(lambda: leader.rss_bytes() < 150 * 1024 * 1024, "the process is below 150 MiB")
