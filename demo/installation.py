@@ -49,7 +49,7 @@ def botyard(images: Mapping[str, Any], **values: Any) -> Release:
     chosen = {
         name: {key: images[name][key] for key in ("repository", "tag")} for name in ("operator", "runtime", "redis")
     }
-    workloads = ("deployment/botyard-operator", "deployment/botyard-gateway", "statefulset/botyard-redis")
+    workloads = ("deployment/botyard-operator", "deployment/botyard-gateway", "deployment/botyard-redis")
     return Release("botyard", "botyard", {"images": chosen, **values}, workloads)
 
 

@@ -22,7 +22,7 @@ def rules(objects: Objects, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]
 
 def pod_specs(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
     for found in objects:
-        if found["kind"] in {"Deployment", "StatefulSet"}:
+        if found["kind"] == "Deployment":
             yield found["metadata"]["name"], found["spec"]["template"]["spec"]
 
 

@@ -30,7 +30,9 @@ def test_own_redis_by_url_reaches_gateway_and_operator(template: Template) -> No
         found for found in objects if found["kind"] == "Secret" and found["metadata"]["name"] == "botyard-redis"
     )
     assert set(secret["data"]) == {"redis-url"}
-    assert not [found for found in objects if found["kind"] == "StatefulSet"]
+    assert not [
+        found for found in objects if found["kind"] == "Deployment" and found["metadata"]["name"] == "botyard-redis"
+    ]
     for name in ("botyard-operator", "botyard-gateway"):
         pods = next(
             found["spec"]["template"]["spec"]
