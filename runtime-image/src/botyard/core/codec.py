@@ -45,7 +45,10 @@ def decode(stored: bytes) -> dict[str, Any]:
     """
     kind, body = stored[:1], stored[1:]
     if kind == _DEFLATED:
-        body = zlib.decompress(body)
+        try:
+            body = zlib.decompress(body)
+        except zlib.error as error:
+            raise ValueError(f"a compressed state is damaged: {error}") from error
     elif kind != _PLAIN:
         raise ValueError(f"unknown state encoding {kind!r}")
     state = json.loads(body)

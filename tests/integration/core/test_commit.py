@@ -1,0 +1,253 @@
+"""A commit writes everything of a turn or nothing, once, and only for the owner of the partition."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from redis.asyncio import Redis
+
+from botyard.core import keys
+from botyard.core.address import BotAddress
+from botyard.core.conversations import Conversations
+from botyard.core.dead_letters import DeadLetters
+from botyard.core.errors import AlreadyCommitted, Expired, NotOwner, Overloaded, StaleOwner
+from botyard.core.inbox import Entry, Inbox, parse_entry
+from botyard.core.leases import Lease, Leases
+from botyard.core.outputs import Outputs
+from botyard.core.retention import Retention
+from botyard.core.turns import Commit, FollowUp, Turns
+
+BOT = BotAddress("shop", "repairs")
+
+
+@dataclass
+class World:
+    """One bot on a real Redis, seen from one replica."""
+
+    redis: Redis
+    inbox: Inbox = field(init=False)
+    turns: Turns = field(init=False)
+    outputs: Outputs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inbox, self.turns, self.outputs = Inbox(self.redis), Turns(self.redis), Outputs(self.redis)
+
+    async def lease(self, owner: str = "replica-a", key: str = "c1", lease_ms: int = 6000) -> Lease:
+        """Take the lease, as soon as whoever holds it lets it run out."""
+        leases = Leases(self.redis, owner=owner, lease_ms=lease_ms)
+        async with asyncio.timeout(5):
+            while not (lease := await leases.acquire(BOT.partition(key))):
+                await asyncio.sleep(0.001)
+        return lease
+
+    async def say(self, text: str, key: str = "c1") -> None:
+        await self.inbox.accept(BOT, key=key, kind="message", payload={"text": text}, user="ada")
+
+    async def waiting(self, key: str = "c1") -> list[Entry]:
+        partition = BOT.partition(key)
+        return [parse_entry(partition, *found) for found in await self.redis.xrange(keys.inbox(partition))]
+
+    async def said(self, key: str = "c1") -> list[str]:
+        return [stored.envelope for stored in await self.outputs.read(BOT, key)]
+
+    async def dump(self) -> dict[bytes, bytes]:
+        """Everything that Redis holds, to compare before and after."""
+        return {key: await self.redis.dump(key) async for key in self.redis.scan_iter()}
+
+
+@pytest.fixture
+async def world(redis_client: Redis) -> AsyncIterator[World]:
+    world = World(redis_client)
+    yield world
+    await world.outputs.close()
+
+
+async def test_commit_writes_state_outputs_and_history_and_takes_the_event_away(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    begun = await world.turns.begin(lease, entry)
+    assert (begun.attempt, begun.state) == (1, None)
+
+    await world.turns.commit(
+        lease,
+        entry,
+        Commit(record='{"turn":"t"}', outputs=["one", "two"], change="set", state={"n": 1}, ends=begun.ends),
+    )
+
+    assert await world.waiting() == []
+    assert await world.said() == ["one", "two"]
+    conversation = await Conversations(world.redis).describe(BOT, "c1")
+    assert conversation is not None
+    assert (conversation.user, conversation.turns) == ("ada", ({"turn": "t"},))
+    await world.say("again")
+    (following,) = await world.waiting()
+    assert (await world.turns.begin(lease, following)).state == {"n": 1}
+
+
+async def test_a_second_commit_of_the_same_event_writes_nothing(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    await world.turns.commit(lease, entry, Commit(record="{}", outputs=["one"], change="set", state={"n": 1}))
+    before = await world.dump()
+    with pytest.raises(AlreadyCommitted):
+        await world.turns.commit(lease, entry, Commit(record="{}", outputs=["again"], change="set", state={"n": 2}))
+    assert await world.dump() == before
+
+
+async def test_an_owner_whose_lease_was_taken_is_refused_everywhere(world: World) -> None:
+    await world.say("hello")
+    stale, (entry,) = await world.lease("replica-a", lease_ms=1), await world.waiting()
+    fresh = await world.lease("replica-b")
+    assert fresh.epoch > stale.epoch
+    before = await world.dump()
+    with pytest.raises(StaleOwner):
+        await world.turns.begin(stale, entry)
+    with pytest.raises(StaleOwner):
+        await world.turns.emit(stale, entry, ["delta"], retention=Retention())
+    with pytest.raises(StaleOwner):
+        await world.turns.journal(stale, entry, 0, b"result", keep=60)
+    with pytest.raises(StaleOwner):
+        await world.turns.commit(stale, entry, Commit(record="{}", outputs=["late"]))
+    assert await world.turns.blame(stale, entry) == 0
+    assert not await Leases(world.redis, owner="replica-a").renew(stale)
+    assert await world.dump() == before
+
+
+async def test_a_lease_that_is_held_is_not_given_to_another(world: World) -> None:
+    lease = await world.lease("replica-a")
+    assert await Leases(world.redis, owner="replica-b").acquire(lease.partition) is None
+    await Leases(world.redis, owner="replica-a").release(lease)
+    assert await Leases(world.redis, owner="replica-b").acquire(lease.partition) is not None
+
+
+async def test_an_epoch_never_comes_back_even_if_redis_forgot_it(world: World) -> None:
+    before = await world.lease("replica-a", lease_ms=1)
+    await world.redis.delete(keys.lease(before.partition))
+    assert (await world.lease("replica-a")).epoch > before.epoch
+
+
+async def test_runs_are_counted_and_steps_of_an_earlier_run_come_back(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    await world.turns.begin(lease, entry)
+    assert await world.turns.journal(lease, entry, 0, b"paid", keep=60) == b"paid"
+    assert await world.turns.journal(lease, entry, 0, b"paid twice", keep=60) == b"paid"
+    await world.turns.blame(lease, entry)
+
+    again = await world.turns.begin(lease, entry)
+    assert (again.attempt, again.crashes, again.journal) == (2, 1, {0: b"paid"})
+    await world.turns.commit(lease, entry, Commit(record="{}"))
+    leftovers = [key async for key in world.redis.scan_iter() if b":journal:" in key or b":attempts" in key]
+    assert leftovers == []
+
+
+async def test_a_step_is_not_kept_for_an_event_that_is_committed(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    await world.turns.commit(lease, entry, Commit(record="{}"))
+    with pytest.raises(StaleOwner):
+        await world.turns.journal(lease, entry, 0, b"late", keep=60)
+
+
+async def test_follow_up_events_enter_the_inbox_with_the_commit(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    follow = FollowUp(event="e2", key="c1", kind="message", payload='{"text":"and"}', turn="t2", user="ada")
+    await world.turns.commit(lease, entry, Commit(record="{}", follow_ups=[follow], now_ms=5))
+    (entered,) = await world.waiting()
+    assert (entered.event, entered.payload, entered.accepted_ms) == ("e2", '{"text":"and"}', 5)
+
+
+async def test_ending_a_conversation_drops_its_state_even_while_a_turn_runs(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    begun = await world.turns.begin(lease, entry)
+    assert await Conversations(world.redis).end(BOT, "c1")
+    await world.say("again")
+    await world.turns.commit(lease, entry, Commit(record="{}", change="set", state={"n": 1}, ends=begun.ends))
+    (following,) = await world.waiting()
+    assert (await world.turns.begin(lease, following)).state is None
+
+
+async def test_the_same_event_id_is_accepted_once_for_each_conversation(world: World) -> None:
+    first = await world.inbox.accept(BOT, key="c1", kind="message", payload={}, user="ada", event_id="m-1")
+    second = await world.inbox.accept(BOT, key="c1", kind="message", payload={}, user="ada", event_id="m-1")
+    assert (second.turn, second.duplicate) == (first.turn, True)
+    other = await world.inbox.accept(BOT, key="c2", kind="message", payload={}, user="ada", event_id="m-1")
+    assert not other.duplicate
+    assert await world.inbox.pending(BOT) == 2
+
+
+async def test_a_conversation_belongs_to_its_first_sender(world: World) -> None:
+    await world.say("hello")
+    with pytest.raises(NotOwner):
+        await world.inbox.accept(BOT, key="c1", kind="message", payload={}, user="bob")
+    await world.inbox.accept(BOT, key="c1", kind="message", payload={}, user="bob", may_act_for_others=True)
+    assert [entry.user for entry in await world.waiting()] == ["ada", "ada"]
+
+
+async def test_a_full_inbox_refuses_and_keeps_nothing(world: World) -> None:
+    await world.say("one")
+    before = await world.dump()
+    with pytest.raises(Overloaded) as caught:
+        await world.inbox.accept(BOT, key="c1", kind="message", payload={}, user="ada", max_pending=1)
+    assert caught.value.pending == 1
+    assert await world.dump() == before
+
+
+async def test_outputs_are_numbered_without_gaps_and_an_old_position_is_told_apart(world: World) -> None:
+    lease = await world.lease()
+    cap = Retention(outputs=10)
+    for number in range(300):
+        await world.say(str(number))
+        (entry,) = await world.waiting()
+        await world.turns.commit(lease, entry, Commit(record="{}", outputs=[str(number)], retention=cap))
+    kept = await world.outputs.read(BOT, "c1")
+    assert [stored.envelope for stored in kept] == [str(int(stored.id) - 1) for stored in kept]
+    assert int(kept[-1].id) == 300
+    assert 10 <= len(kept) < 300
+    assert await world.outputs.read(BOT, "c1", after=kept[-1].id) == []
+    with pytest.raises(Expired):
+        await world.outputs.read(BOT, "c1", after="1")
+    with pytest.raises(Expired):
+        await world.outputs.read(BOT, "c1", after="301")
+
+
+async def test_following_brings_what_is_kept_and_what_comes_without_gap_or_repetition(world: World) -> None:
+    lease = await world.lease()
+    heard: list[str] = []
+
+    async def listen() -> None:
+        async for stored in world.outputs.follow(BOT, "c1"):
+            if stored is not None:
+                heard.append(stored.envelope)
+            if len(heard) == 200:
+                return
+
+    listening = asyncio.create_task(listen())
+    for number in range(200):
+        await world.say(str(number))
+        (entry,) = await world.waiting()
+        await world.turns.commit(lease, entry, Commit(record="{}", outputs=[str(number)]))
+    async with asyncio.timeout(10):
+        await listening
+    assert heard == [str(number) for number in range(200)]
+
+
+async def test_a_dead_letter_can_be_run_again_or_dropped(world: World) -> None:
+    await world.say("poison")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    record = {
+        "event": entry.event, "key": entry.key, "kind": entry.kind, "payload": entry.payload,
+        "turn": entry.turn, "user": entry.user, "at": "7", "error": {"kind": "DeadLetter", "message": "why"},
+    }  # fmt: skip
+    await world.turns.commit(lease, entry, Commit(record="{}", dead=json.dumps(record)))
+    letters = DeadLetters(world.redis)
+    (letter,) = await letters.list(BOT)
+    assert letter.record["error"]["message"] == "why"
+    assert await letters.requeue(BOT, letter.id)
+    (again,) = await world.waiting()
+    assert (again.event, again.payload) == (entry.event, entry.payload)
+    assert not await letters.drop(BOT, letter.id)
