@@ -1,5 +1,6 @@
 """Child processes of a test session: started in their own group, stopped by their pid, whatever happens."""
 
+import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -30,9 +31,12 @@ class Process:
 
     def __init__(self, argv: Sequence[str | Path], log: Path) -> None:
         self.log = log
+        # A test run that is killed runs no clean-up; the kernel then ends the server.
+        setpriv = shutil.which("setpriv")
+        guard = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(argument) for argument in argv],
+                [*guard, *(str(argument) for argument in argv)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
