@@ -27,8 +27,8 @@ setup: $(SETUP)  ## .venv with everything that requirements.lock lists.
 $(SETUP): requirements.lock operator/pyproject.toml runtime-image/pyproject.toml scripts/setup
 	@scripts/setup
 	@touch $@
-generate: $(SETUP)  ## Write what is generated from the models: the CRDs.
-	@$(VENV)/bin/python -m botyard_operator.api.generate
+generate: $(SETUP)  ## Write what is generated from the models: CRDs and the tables in docs.
+	@$(VENV)/bin/python -m botyard_operator.api.crd --write
 format: $(SETUP)  ## Format the code and fix what ruff can fix.
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
