@@ -1,0 +1,136 @@
+"""Sessions: a machine is made for a turn from its saved state, and saved again after it.
+
+The saved state is `{"main": {"state", "status", "variables"}, "plugins": {name: <the same>}}`; status is the number of
+a `Status`. Outputs, temporary variables and the return status are not saved.
+"""
+
+import inspect
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from botyard.fsm import variables
+from botyard.fsm.errors import FsmError, SessionStateError
+from botyard.fsm.status import Status
+from botyard.fsm.structure import INITIAL, state_name
+
+if TYPE_CHECKING:
+    from botyard.fsm.machine import AbstractFSM
+
+
+def open_session(
+    cls: "type[AbstractFSM]",
+    send_message: Any,
+    credentials: Mapping[str, Any] | None,
+    state: Mapping[str, Any] | None,
+    config: Mapping[str, Any] | None = None,
+) -> "AbstractFSM":
+    """Return a session's machine: restored from `state`, or at its beginning where that is None or empty.
+
+    Raises:
+        SessionStateError: The state is not one of this bot.
+        pydantic.ValidationError: A saved variable does not fit.
+    """
+    machine = construct(cls, send_message, credentials, config)
+    if state:
+        _restore_document(machine, state)
+    return machine
+
+
+def construct(
+    cls: "type[AbstractFSM]",
+    send_message: Any,
+    credentials: Mapping[str, Any] | None,
+    config: Mapping[str, Any] | None = None,
+) -> "AbstractFSM":
+    """Call the constructor the way the bot wrote it.
+
+    Accepted are `(send_message, credentials)`, `(send_message, credentials=None, **kw)`, `(send_message)` and
+    keyword-only forms; a parameter `config` receives the Bot's config. Credentials are a copy, so that a bot cannot
+    write into another session's.
+    """
+    own = dict(credentials or {})
+    takes_credentials, takes_config = _constructor_form(cls)
+    extra: dict[str, Any] = {"config": dict(config or {})} if takes_config else {}
+    if takes_credentials == "positional":
+        machine = cls(send_message, own, **extra)  # type: ignore[call-arg]
+    elif takes_credentials == "keyword":
+        machine = cls(send_message, credentials=own, **extra)  # type: ignore[call-arg]
+    else:
+        machine = cls(send_message, **extra)
+    if "_structure" not in machine.__dict__:
+        raise FsmError(f"{cls.__qualname__}.__init__ must call super().__init__(send_message=send_message).")
+    if "credentials" not in machine.__dict__:
+        machine.credentials = own
+    return machine
+
+
+@lru_cache(maxsize=256)
+def _constructor_form(cls: "type[AbstractFSM]") -> tuple[str, bool]:
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    named = {p.name: p for p in parameters}
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    takes_config = "config" in named and named["config"].kind is not inspect.Parameter.POSITIONAL_ONLY
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return "positional", takes_config
+    credentials = named.get("credentials")
+    if credentials is not None and credentials.kind is not credentials.POSITIONAL_ONLY:
+        return "keyword", takes_config
+    others = [p for p in positional[1:] if p.name != "config"]
+    if others:
+        return "positional", takes_config
+    if any(p.kind is p.VAR_KEYWORD for p in parameters) and len(parameters) > 1:
+        return "keyword", takes_config
+    return "none", takes_config
+
+
+def save(machine: "AbstractFSM") -> dict[str, Any]:
+    """Return a machine's state as plain data."""
+    return {
+        "main": {
+            "state": machine.state_name,
+            "status": machine.status.value,
+            "variables": variables.dump(machine.variables),
+        },
+        "plugins": {
+            name: plugin._save_state() for name, plugin in machine.plugins.items() if hasattr(plugin, "_save_state")
+        },
+    }
+
+
+def restore(machine: "AbstractFSM", state: Any, status: Any, saved_variables: Any, plugin_states: Any) -> None:
+    """Take over a saved state; see `AbstractFSM._restore_state`."""
+    known = machine._structure.states
+    name = state_name(state)
+    if name not in known:
+        raise SessionStateError(
+            f"The session is in state {name!r}, which {type(machine).__qualname__} does not declare."
+        )
+    try:
+        machine.status = status if isinstance(status, Status) else Status(status)
+    except ValueError:
+        raise SessionStateError(f"The session has the unknown status {status!r}.") from None
+    machine.state = known[name].value
+    if not isinstance(saved_variables, Mapping):
+        raise SessionStateError(f"Saved variables must be an object, not {type(saved_variables).__name__}.")
+    machine.variables = variables.load(machine._model, saved_variables)
+    for plugin_name, document in (plugin_states or {}).items():
+        plugin = machine.plugins.get(plugin_name)
+        if plugin is None:
+            raise SessionStateError(
+                f"The session has a plugin {plugin_name!r}, which {type(machine).__qualname__} does not have."
+            )
+        if document:
+            _restore_document(plugin, document)
+
+
+def _restore_document(machine: "AbstractFSM", document: Mapping[str, Any]) -> None:
+    main = document.get("main") if isinstance(document, Mapping) else None
+    if not isinstance(main, Mapping):
+        raise SessionStateError('A saved session must be an object with "main": {state, status, variables}.')
+    machine._restore_state(
+        main.get("state", INITIAL),
+        main.get("status", Status.MOVE_FORWARD.value),
+        main.get("variables") or {},
+        document.get("plugins") or {},
+    )

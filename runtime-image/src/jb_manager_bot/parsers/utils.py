@@ -1,0 +1,5 @@
+"""LLMManager."""
+
+from botyard.fsm import LLMManager
+
+__all__ = ["LLMManager"]
