@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 STUCK_AFTER = 300.0
 """A key that waits this many seconds for a worker shows that the queue does not move."""
-_FETCHES = "Bundle"
-"""The kind whose reconciles may take minutes: it has workers of its own, so that Bots never wait for a fetch."""
 
 
 def reconcilers() -> dict[str, Reconciler]:
@@ -89,23 +87,19 @@ class ControlLoop:
             enqueue=self.enqueue,
         )
         self._queue = KeyedQueue(self._reconcile, workers=settings.workers, observer=metrics)
-        fetch_workers = max(2, 2 * settings.fetch_concurrency)
-        self._fetch_queue = KeyedQueue(self._reconcile, workers=fetch_workers, base_delay=2.0, observer=metrics)
         caches.listener = self._changed
 
     def enqueue(self, key: Key, delay: float = 0.0) -> None:
         """Reconcile `key` in `delay` seconds, or earlier when it is due earlier already."""
         if key.kind not in self._reconcilers:
             return
-        queue = self._fetch_queue if key.kind == _FETCHES else self._queue
-        queue.add_after(key, delay)
+        self._queue.add_after(key, delay)
 
     async def run(self) -> None:
         """Run until cancelled, or until kopf ends on a signal."""
         tasks = [
             asyncio.create_task(self._recorder.run(), name="event recorder"),
             asyncio.create_task(self._queue.run(), name="queue"),
-            asyncio.create_task(self._fetch_queue.run(), name="fetch queue"),
             asyncio.create_task(self.watches.run(self._synced), name="watches"),
         ]
         try:
@@ -120,12 +114,12 @@ class ControlLoop:
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing runs (keys may be scheduled for later)."""
-        return self.watches.synced.is_set() and self._queue.idle and self._fetch_queue.idle
+        return self.watches.synced.is_set() and self._queue.idle
 
     @property
     def scheduled(self) -> int:
         """Keys that are scheduled for later."""
-        return self._queue.delayed + self._fetch_queue.delayed
+        return self._queue.delayed
 
     def deaf(self) -> str | None:
         """Return what is wrong with the watches, or None."""
@@ -133,19 +127,16 @@ class ControlLoop:
         return f"no answer to the watch of {', '.join(paths)}" if paths else None
 
     def stuck(self) -> str | None:
-        """Return what is wrong with the queues, or None."""
-        for name, queue in (("reconcile", self._queue), ("fetch", self._fetch_queue)):
-            waited = queue.oldest_waiting()
-            # Many Bundles may rightly wait for slow remotes; a worker that never ends is cancelled by its deadline.
-            if queue is self._queue and waited > STUCK_AFTER:
-                return f"the {name} queue does not move: its oldest key waits since {waited:.0f} s"
+        """Return what is wrong with the queue, or None."""
+        waited = self._queue.oldest_waiting()
+        if waited > STUCK_AFTER:
+            return f"the queue does not move: its oldest key has waited for {waited:.0f} s"
         return None
 
     def collect(self) -> None:
         """Set the gauges."""
-        for name, queue in (("reconcile", self._queue), ("fetch", self._fetch_queue)):
-            self._metrics.queue_depth.labels(name).set(queue.depth)
-            self._metrics.queue_age.labels(name).set(queue.oldest_waiting())
+        self._metrics.queue_depth.set(self._queue.depth)
+        self._metrics.queue_age.set(self._queue.oldest_waiting())
         for kind in OWN_KINDS:
             self._metrics.objects.labels(kind).set(self._caches.count(kind))
 

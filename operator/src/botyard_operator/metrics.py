@@ -35,12 +35,11 @@ class Metrics:
             registry=self.registry,
         )
         self.queue_depth = Gauge(
-            "botyard_workqueue_depth", "Keys that wait for a worker.", ("queue",), registry=self.registry
+            "botyard_workqueue_depth", "Keys that wait for a worker.", registry=self.registry
         )
         self.queue_age = Gauge(
             "botyard_workqueue_oldest_seconds",
             "How long the key that waits longest has waited.",
-            ("queue",),
             registry=self.registry,
         )
         self.api_writes = Counter(

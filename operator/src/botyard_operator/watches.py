@@ -30,6 +30,8 @@ SERVER_TIMEOUT = 100
 DEAF_AFTER = 150.0
 """A watch that was not (re)started for this many seconds hears nothing any more."""
 
+_EMPTY_CHECK_SECONDS = 0.5
+
 _LABELLED = (*resources.CHILD_KINDS, resources.POD)
 _UNINTERESTING_SECRETS = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
 
@@ -54,6 +56,10 @@ class WatchHealth:
         config.on_request_end.append(answered)
         return config
 
+    def answered(self, paths: Iterable[str]) -> bool:
+        """Whether all these watches were answered at least once, so that their lists are complete."""
+        return all(path in self._answered for path in paths)
+
     def deaf(self) -> list[str]:
         """Return the paths of watches that should have been renewed but were not."""
         now = asyncio.get_running_loop().time()
@@ -71,26 +77,44 @@ class Watches:
         self._settings = settings
         self._metrics = metrics
         self._health = health
+        self._listed = 0
         self.synced = asyncio.Event()
         """Set once every kind was listed."""
 
     async def run(self, on_synced: Callable[[], None]) -> None:
         """Watch until cancelled; `on_synced` is called once the caches are complete."""
-        namespaces = self._served()
-        await kopf.operator(
-            registry=self._registry(on_synced),
-            settings=_kopf_settings(cluster_wide=not namespaces),
-            standalone=True,
-            clusterwide=not namespaces,
-            namespaces=namespaces,
-        )
+        namespaces = tuple(dict.fromkeys(self._settings.namespaces))
 
-    def _served(self) -> tuple[str, ...]:
-        if not self._settings.namespaces:
-            return ()
-        return tuple(dict.fromkeys(self._settings.namespaces))
+        def synced() -> None:
+            if not self.synced.is_set():
+                self.synced.set()
+                on_synced()
 
-    def _registry(self, on_synced: Callable[[], None]) -> kopf.OperatorRegistry:
+        empty = asyncio.create_task(self._await_nothing(namespaces, synced), name="empty lists")
+        try:
+            await kopf.operator(
+                registry=self._registry(synced),
+                settings=_kopf_settings(cluster_wide=not namespaces),
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+            )
+        finally:
+            empty.cancel()
+
+    async def _await_nothing(self, namespaces: Iterable[str], synced: Callable[[], None]) -> None:
+        """Tell that the lists are complete where they hold nothing: then no handler does."""
+        paths = [
+            resource.path(namespace)
+            for resource in resources.WATCHED_KINDS
+            for namespace in (namespaces or (None,))
+        ]
+        while not self.synced.is_set():
+            await asyncio.sleep(_EMPTY_CHECK_SECONDS)
+            if self._listed == 0 and self._health.answered(paths):
+                synced()
+
+    def _registry(self, synced: Callable[[], None]) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
@@ -101,7 +125,7 @@ class Watches:
             return not self.synced.is_set()
 
         for resource in resources.WATCHED_KINDS:
-            self._register(registry, resource, listing, on_synced)
+            self._register(registry, resource, listing, synced)
         return registry
 
     def _register(
@@ -109,20 +133,19 @@ class Watches:
         registry: kopf.OperatorRegistry,
         resource: resources.Resource,
         listing: Callable[..., bool],
-        on_synced: Callable[[], None],
+        synced: Callable[[], None],
     ) -> None:
         selector = (resource.group, resource.version, resource.plural)
         counter = self._metrics.watch_events.labels(resource.kind)
 
         @kopf.index(*selector, id=f"list-{resource.plural}", when=listing, registry=registry)
         async def remember(body: kopf.Body, **_: Any) -> None:
+            self._listed += 1
             self._caches.put(resource.kind, dict(body))
 
         @kopf.on.event(*selector, id=f"watch-{resource.plural}", registry=registry)
         async def observe(event: kopf.RawEvent, **_: Any) -> None:
-            if not self.synced.is_set():
-                self.synced.set()
-                on_synced()
+            synced()
             counter.inc()
             obj: JsonObject = dict(event["object"])
             if event["type"] == "DELETED":

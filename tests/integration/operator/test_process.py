@@ -89,6 +89,7 @@ def _account_with_the_charts_roles(world: World, apiserver: ApiServer, tmp_path:
         [
             str(helm),
             "template",
+            "--kube-version=1.34.0",
             "test",
             str(chart),
             f"--namespace={SYSTEM_NAMESPACE}",
