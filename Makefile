@@ -24,6 +24,7 @@ demo-clean: $(SETUP)  ## Take the demo off the cluster again.
 ##@ Work on it
 .PHONY: setup generate lint format test-unit test-integration
 setup: $(SETUP)  ## .venv with everything that requirements.lock lists.
+	@echo ".venv is ready."
 $(SETUP): requirements.lock operator/pyproject.toml runtime-image/pyproject.toml scripts/setup
 	@scripts/setup
 	@touch $@
