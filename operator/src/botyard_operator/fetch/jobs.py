@@ -7,8 +7,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from botyard_operator.artifacts.store import ArtifactStore, StorageError
@@ -17,12 +18,15 @@ from botyard_operator.fetch.errors import CONTENT, HOST_TROUBLE, FetchError, Rea
 from botyard_operator.fetch.request import ARCHIVE_NAME, FetchRequest
 from botyard_operator.fetch.runner import Fetcher
 from botyard_operator.fetch.url import parse_git_url
-from botyard_operator.reconcile.base import Key
 
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 300.0
+_MAX_REMEMBERED = 10_000
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,21 @@ class _Host:
     not_before: float = 0.0
 
 
-@dataclass(slots=True)
-class _State:
-    running: dict[Key, _Running] = field(default_factory=dict)
-    outcomes: dict[Key, Outcome] = field(default_factory=dict)
-
-
 def backoff(failures: int, *, longest: float = _LONGEST_PAUSE) -> float:
     """Return the seconds to wait after this many failures in a row: growing, capped, spread."""
     pause = min(longest, _FIRST_PAUSE * 2.0 ** min(max(failures, 1) - 1, 32))
     return pause * random.uniform(0.75, 1.0)  # noqa: S311 - spreading load, not secrecy
 
 
-class FetchJobs:
+def _remember(memory: dict[str, T], key: str, value: T) -> None:
+    """Keep a value; what was noted longest ago is forgotten, so that names from specs cannot fill the memory."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > _MAX_REMEMBERED:
+        del memory[next(iter(memory))]
+
+
+class FetchJobs(Generic[K]):
     """Runs fetches and remembers how they ended."""
 
     def __init__(
@@ -95,12 +101,12 @@ class FetchJobs:
         self._monotonic = monotonic
         self._repositories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._hosts: dict[str, _Host] = {}
-        self._state = _State()
+        self._running: dict[K, _Running] = {}
+        self._outcomes: dict[K, Outcome] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._refused: dict[str, FetchError] = {}
 
-    def start(
-        self, key: Key, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool = False
-    ) -> None:
+    def start(self, key: K, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool = False) -> None:
         """Start a fetch for `key`, instead of one for another tag that may be running.
 
         Args:
@@ -110,22 +116,24 @@ class FetchJobs:
             done: called at the end, whatever it is.
             force: look at the content again even where the commit was refused before.
         """
-        running = self._state.running.get(key)
+        running = self._running.get(key)
         if running is not None:
             if running.tag == tag:
                 return
             running.task.cancel()
         task = asyncio.create_task(self._run(key, tag, request, done, force=force), name=f"fetch {key}")
-        self._state.running[key] = _Running(tag, self._monotonic(), task)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._running[key] = _Running(tag, self._monotonic(), task)
 
-    def running_for(self, key: Key, tag: str) -> float | None:
+    def running_for(self, key: K, tag: str) -> float | None:
         """Return for how many seconds a fetch with this tag has been running or waiting, or None."""
-        running = self._state.running.get(key)
+        running = self._running.get(key)
         return self._monotonic() - running.started if running is not None and running.tag == tag else None
 
-    def outcome(self, key: Key) -> Outcome | None:
+    def outcome(self, key: K) -> Outcome | None:
         """Return how the last fetch for `key` ended in this process."""
-        return self._state.outcomes.get(key)
+        return self._outcomes.get(key)
 
     def pause_of(self, host: str) -> float:
         """Return the seconds for which nothing should be fetched from `host`; 0 when it is well."""
@@ -134,23 +142,23 @@ class FetchJobs:
 
     def digests(self) -> set[str]:
         """Return the digests that outcomes speak of."""
-        return {o.result.digest for o in self._state.outcomes.values() if isinstance(o.result, Fetched)}
+        return {o.result.digest for o in self._outcomes.values() if isinstance(o.result, Fetched)}
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: K) -> None:
         """Drop everything about a key that is gone."""
-        self._state.outcomes.pop(key, None)
-        running = self._state.running.pop(key, None)
+        self._outcomes.pop(key, None)
+        running = self._running.pop(key, None)
         if running is not None:
             running.task.cancel()
 
     async def close(self) -> None:
         """Cancel all fetches and wait until their processes are gone."""
-        tasks = [running.task for running in self._state.running.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, key: Key, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool) -> None:
+    async def _run(self, key: K, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool) -> None:
         result: Fetched | FetchError
         try:
             result = await self._fetch(request, force=force)
@@ -160,10 +168,10 @@ class FetchJobs:
             # A defect here must neither end the key's polling nor be silent.
             logger.exception("fetch for %s failed unexpectedly", key)
             result = FetchError(Reason.FETCH_FAILED, "the fetch failed inside the operator; see its log.")
-        running = self._state.running.get(key)
+        running = self._running.get(key)
         if running is not None and running.task is asyncio.current_task():
-            del self._state.running[key]
-            self._state.outcomes[key] = Outcome(tag, result, self._monotonic())
+            del self._running[key]
+            self._outcomes[key] = Outcome(tag, result, self._monotonic())
             done()
 
     async def _fetch(self, request: FetchRequest, *, force: bool) -> Fetched:
@@ -200,7 +208,7 @@ class FetchJobs:
             raise FetchError(reason, str(error)) from error
         except FetchError as error:
             if error.reason in CONTENT and error.commit:
-                self._refused[source] = error
+                _remember(self._refused, source, error)
             raise
         self._refused.pop(source, None)
         return Fetched(result.commit, result.digest, size)
@@ -209,7 +217,8 @@ class FetchJobs:
         if error is None or error.reason not in HOST_TROUBLE:
             self._hosts.pop(host, None)
             return
-        state = self._hosts.setdefault(host, _Host())
+        state = self._hosts.get(host) or _Host()
+        _remember(self._hosts, host, state)
         # Several fetches that were under way together are one failure of the host, not several.
         if self._monotonic() >= state.not_before:
             state.failures += 1

@@ -74,7 +74,7 @@ class _Plan:
 class BundleReconciler:
     """Brings the status and the artifact of a Bundle to what its spec asks for."""
 
-    def __init__(self, jobs: FetchJobs, store: ArtifactStore) -> None:
+    def __init__(self, jobs: FetchJobs[Key], store: ArtifactStore) -> None:
         """Prepare.
 
         Args:
@@ -98,7 +98,6 @@ class BundleReconciler:
             return await self._halted(key, ctx, obj, _status_of(obj), Halt(Reason.INVALID_SPEC, str(error)))
         halt = _halt(bundle)
         if halt is not None:
-            self._polling.pop(key, None)
             return await self._halted(key, ctx, obj, bundle.status, halt, bundle)
         try:
             plan = await self._plan(key, ctx, bundle)
@@ -126,8 +125,12 @@ class BundleReconciler:
                 key, plan.tag, plan.request, lambda: ctx.enqueue(key), force=result is None and plan.forced
             )
             running = 0.0
-        if result is None and running is not None and running < _SLOW_FETCH:
-            return Result(requeue_after=_SLOW_FETCH - running + _SHORTEST_WAIT)
+        if result is None and running is not None:
+            # The first look after a start says nothing new about a Bundle that is as its status says.
+            if self._is_settled(bundle):
+                return Result()
+            if running < _SLOW_FETCH:
+                return Result(requeue_after=_SLOW_FETCH - running + _SHORTEST_WAIT)
         await self._write(ctx, obj, bundle.status, bundle, result=result, ref=plan.ref, halt=None)
         if isinstance(result, Fetched):
             await self._sweep(ctx)
@@ -145,6 +148,8 @@ class BundleReconciler:
         bundle: Bundle | None = None,
     ) -> Result:
         """Tell why nothing is followed, and keep the last good artifact available all the same."""
+        self._polling.pop(key, None)
+        self._jobs.forget(key)
         requeue = await self._restore(key, ctx, status, bundle)
         await self._write(ctx, obj, status, bundle, result=None, ref=None, halt=halt)
         return Result(requeue_after=requeue)
@@ -214,6 +219,12 @@ class BundleReconciler:
         shape = hashlib.sha256(f"{request.model_dump_json()}\0{requested}".encode()).hexdigest()
         forced = bool(requested) and requested != bundle.status.last_handled_requested_at
         return _Plan(request=request, ref=ref, tag=shape, host=url.host, forced=forced)
+
+    def _is_settled(self, bundle: Bundle) -> bool:
+        """Whether the status speaks of this spec and what it promises is in storage."""
+        status = bundle.status
+        observed = status.observed_generation == bundle.metadata.generation
+        return observed and status.artifact is not None and self._store.has(status.artifact.digest)
 
     async def _write(
         self,

@@ -1,0 +1,372 @@
+"""The Bundle reconciler against a real API server, a real git server and a real store."""
+
+import asyncio
+import hashlib
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from tests.integration.apiserver.server import ApiServer
+from tests.integration.git.server import GitServer, Repository
+
+from botyard_operator.artifacts import ArtifactStore
+from botyard_operator.caches import Caches
+from botyard_operator.conditions import find
+from botyard_operator.fetch import Fetcher
+from botyard_operator.fetch.jobs import FetchJobs
+from botyard_operator.kube import KubeClient, load_configuration
+from botyard_operator.metrics import Metrics
+from botyard_operator.reconcile.base import Context, JsonObject, Key
+from botyard_operator.reconcile.bundle import BundleReconciler
+from botyard_operator.settings import Settings
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return monotonic()
+
+
+@dataclass
+class Events:
+    recorded: list[tuple[str, str]] = field(default_factory=list)
+
+    def event(self, obj: JsonObject, type_: str, reason: str, message: str) -> None:
+        self.recorded.append((type_, reason))
+
+
+class Operator:
+    """The reconciler with a loop of its own that serves one Bundle, as the queue would."""
+
+    def __init__(self, server: ApiServer, namespace: str, root: Path, kube: KubeClient, caches: Caches) -> None:
+        self.server, self.namespace, self.root, self.caches = server, namespace, root, caches
+        self.events = Events()
+        self.key = Key("Bundle", namespace, "repairs")
+        self._dirty = asyncio.Event()
+        self.context = Context(
+            caches=caches,
+            kube=kube,
+            settings=Settings(artifact_base_url="http://artifacts:8082"),
+            clock=SystemClock(),
+            recorder=self.events,
+            enqueue=lambda key, delay=0.0: self._dirty.set(),
+        )
+        self.passes = 0
+        self.start()
+
+    def start(self) -> None:
+        """Begin as a new process does: nothing in memory."""
+        self.store = ArtifactStore(self.root)
+        self.store.open()
+        self.jobs = FetchJobs[Key](Fetcher(), self.store, concurrency=2)
+        self.reconciler = BundleReconciler(self.jobs, self.store)
+        self._dirty.set()
+        self._task = asyncio.create_task(self._loop())
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self.jobs.close()
+
+    async def _loop(self) -> None:
+        after: float | None = None
+        while True:
+            try:
+                async with asyncio.timeout(after):
+                    await self._dirty.wait()
+            except TimeoutError:
+                pass
+            self._dirty.clear()
+            after = (await self.reconciler.reconcile(self.key, self.context)).requeue_after
+            self.passes += 1
+
+    def apply(self, spec: JsonObject, annotations: dict[str, str] | None = None) -> None:
+        obj = {
+            "apiVersion": "botyard.dev/v1alpha1",
+            "kind": "Bundle",
+            "metadata": {"name": "repairs", "namespace": self.namespace, "annotations": annotations or {}},
+            "spec": spec,
+        }
+        self.caches.put("Bundle", self.server.client.apply(obj))
+        self._dirty.set()
+
+    def bundle(self) -> JsonObject:
+        """Return the Bundle as the API server has it."""
+        return self.server.client.get(
+            {
+                "apiVersion": "botyard.dev/v1alpha1",
+                "kind": "Bundle",
+                "metadata": {"name": "repairs", "namespace": self.namespace},
+            }
+        )
+
+    def condition(self, type_: str) -> dict[str, Any] | None:
+        return find(self.bundle().get("status", {}).get("conditions"), type_)
+
+    async def until(self, holds: Callable[[JsonObject], Any], seconds: float = 20) -> JsonObject:
+        """Wait until the Bundle on the API server fulfils a condition, and return its status."""
+        bundle = self.bundle()
+        give_up = monotonic() + seconds
+        while not holds(bundle.get("status", {})):
+            if monotonic() > give_up:
+                raise AssertionError(f"the Bundle did not get there: {bundle.get('status')}")
+            await asyncio.sleep(0.02)
+            bundle = await asyncio.to_thread(self.bundle)
+        status: JsonObject = bundle["status"]
+        return status
+
+
+def at(commit: str, generation: int | None = None) -> Callable[[JsonObject], bool]:
+    return lambda status: (
+        status.get("artifact", {}).get("revision", "").endswith(f"sha1:{commit}")
+        and generation in {None, status.get("observedGeneration")}
+    )
+
+
+def reason(type_: str, wanted: str) -> Callable[[JsonObject], bool]:
+    return lambda status: (find(status.get("conditions"), type_) or {}).get("reason") == wanted
+
+
+@pytest.fixture
+async def operator(apiserver: ApiServer, namespace: str, tmp_path: Path) -> AsyncIterator[Operator]:
+    caches = Caches()
+    kube = KubeClient(await load_configuration(str(apiserver.kubeconfig)), caches, Metrics())
+    operator = Operator(apiserver, namespace, tmp_path / "store", kube, caches)
+    yield operator
+    await operator.stop()
+    await kube.close()
+
+
+@pytest.fixture
+def repository(git_server: GitServer) -> Repository:
+    return git_server.repository()
+
+
+def spec(server: GitServer, repository: Repository, **fields: Any) -> JsonObject:
+    return {"git": {"url": server.url(repository)}, "interval": "1s", **fields}
+
+
+async def test_a_bundle_becomes_ready_with_its_artifact_in_storage(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    status = await operator.until(at(commit))
+    artifact = status["artifact"]
+    assert artifact["revision"] == f"main@sha1:{commit}"
+    content = operator.store.path(artifact["digest"]).read_bytes()
+    assert artifact["digest"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert artifact["size"] == len(content)
+    assert artifact["url"] == f"http://artifacts:8082/v1/artifacts/{artifact['digest'][7:]}.tar.gz"
+    assert {c["type"]: c["status"] for c in status["conditions"]} == {
+        "Ready": "True",
+        "Fetched": "True",
+        "ArtifactInStorage": "True",
+    }
+    assert status["observedGeneration"] == 1
+    assert operator.events.recorded == [("Normal", "NewRevision")]
+
+
+async def test_a_push_is_followed_and_the_old_revision_kept(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    first = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    old = (await operator.until(at(first)))["artifact"]
+    second = repository.commit({"bot.py": "2"})
+    status = await operator.until(at(second))
+    assert [entry["revision"] for entry in status["history"]] == [f"main@sha1:{second}", f"main@sha1:{first}"]
+    assert operator.store.has(old["digest"])
+
+
+async def test_an_unchanged_remote_costs_no_write_and_no_clone(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    await operator.until(at(commit))
+    git_server.forget()
+    version = operator.bundle()["metadata"]["resourceVersion"]
+    passes = operator.passes
+    while git_server.packs < 3:
+        await asyncio.sleep(0.02)
+    while operator.passes < passes + 3:
+        await asyncio.sleep(0.02)
+    pair = ["GET /bots.git/info/refs?service=git-upload-pack", "POST /bots.git/git-upload-pack"]
+    assert git_server.requests[:6] == pair * 3
+    assert operator.bundle()["metadata"]["resourceVersion"] == version
+
+
+async def test_a_bad_push_leaves_the_good_revision_ready(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    good = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    await operator.until(at(good))
+    repository.commit({"bot.py": "1"}, links={"passwords": "/etc/passwd"})
+    status = await operator.until(reason("Stalled", "UnsafePath"))
+    ready = find(status["conditions"], "Ready")
+    assert ready is not None
+    assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
+    assert "passwords" in ready["message"]
+    assert at(good)(status)
+    # The refused commit is not downloaded again at every poll.
+    git_server.forget()
+    while git_server.packs < 2:
+        await asyncio.sleep(0.02)
+    assert git_server.requests[:4] == git_server.requests[:2] * 2
+    mended = repository.commit({"bot.py": "2"})
+    status = await operator.until(at(mended))
+    assert find(status["conditions"], "Stalled") is None
+
+
+async def test_what_may_heal_is_reconciling_and_heals(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    operator.apply(spec(git_server, repository))
+    status = await operator.until(reason("Reconciling", "Retrying"))
+    ready = find(status["conditions"], "Ready")
+    assert ready is not None
+    assert (ready["status"], ready["reason"]) == ("False", "RepositoryEmpty")
+    assert find(status["conditions"], "Stalled") is None
+    commit = repository.commit({"bot.py": "1"})
+    await operator.until(at(commit))
+    assert operator.condition("Reconciling") is None
+
+
+async def test_a_lost_artifact_comes_back_with_the_same_digest(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    digest = (await operator.until(at(commit)))["artifact"]["digest"]
+    version = operator.bundle()["metadata"]["resourceVersion"]
+    await operator.stop()
+    shutil.rmtree(operator.root)
+    operator.start()
+    async with asyncio.timeout(20):
+        while not operator.store.has(digest):
+            await asyncio.sleep(0.02)
+        while operator.jobs.outcome(operator.key) is None:
+            await asyncio.sleep(0.02)
+    assert operator.bundle()["metadata"]["resourceVersion"] == version
+
+
+async def test_the_good_revision_comes_back_even_when_the_branch_is_bad(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    good = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    digest = (await operator.until(at(good)))["artifact"]["digest"]
+    await operator.stop()
+    shutil.rmtree(operator.root)
+    repository.commit({"bad": "1"}, links={"bot.py": "../outside"})
+    operator.start()
+    await operator.until(reason("Stalled", "UnsafePath"))
+    status = await operator.until(lambda status: reason("Ready", "Succeeded")(status) and operator.store.has(digest))
+    assert at(good)(status)
+
+
+async def test_a_restart_with_its_disk_downloads_nothing(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository, interval="1h"))
+    await operator.until(at(commit))
+    await operator.stop()
+    git_server.forget()
+    operator.start()
+    async with asyncio.timeout(20):
+        while operator.jobs.outcome(operator.key) is None:
+            await asyncio.sleep(0.02)
+    assert git_server.packs == 1
+
+
+async def test_a_request_forces_a_look_before_the_interval_ends(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    operator.apply(spec(git_server, repository, interval="1h"))
+    await operator.until(at(repository.commit({"bot.py": "1"})))
+    commit = repository.commit({"bot.py": "2"})
+    operator.apply(spec(git_server, repository, interval="1h"), {"botyard.dev/requestedAt": "now"})
+    status = await operator.until(at(commit))
+    assert status["lastHandledRequestedAt"] == "now"
+
+
+async def test_a_changed_path_is_another_artifact_at_once(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"a/bot.py": "1", "b/bot.py": "2"})
+    operator.apply(spec(git_server, repository, interval="1h", path="a"))
+    first = (await operator.until(at(commit, 1)))["artifact"]["digest"]
+    operator.apply(spec(git_server, repository, interval="1h", path="b"))
+    assert (await operator.until(at(commit, 2)))["artifact"]["digest"] != first
+    operator.apply(spec(git_server, repository, interval="1h", path="c"))
+    status = await operator.until(reason("Stalled", "PathNotFound"))
+    assert (status["observedGeneration"], find(status["conditions"], "Ready")["status"]) == (3, "True")  # type: ignore[index]
+
+
+async def test_a_suspended_bundle_is_not_looked_at(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    await operator.until(at(commit))
+    operator.apply(spec(git_server, repository, suspend=True))
+    status = await operator.until(reason("Ready", "Suspended"))
+    assert find(status["conditions"], "Ready")["status"] == "True"  # type: ignore[index]
+    assert operator.jobs.running_for(operator.key, "") is None
+    git_server.forget()
+    newer = repository.commit({"bot.py": "2"})
+    operator.apply(spec(git_server, repository))
+    await operator.until(at(newer))
+
+
+async def test_a_field_without_behaviour_is_said_to_have_none(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository, dependencies={"requirements": ["requirements.txt"]}))
+    status = await operator.until(reason("Stalled", "FieldNotSupported"))
+    assert find(status["conditions"], "Ready")["status"] == "False"  # type: ignore[index]
+    assert git_server.requests == []
+
+
+async def test_a_slow_fetch_is_told_and_holds_no_worker(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({"bot.py": "1"})
+    git_server.hold = threading.Event()
+    operator.apply(spec(git_server, repository))
+    assert await asyncio.to_thread(git_server.arrived.wait, 20)
+    assert operator.passes >= 1, "the pass that started the fetch is over while the fetch goes on"
+    status = await operator.until(reason("Reconciling", "Progressing"))
+    assert find(status["conditions"], "Ready")["status"] == "False"  # type: ignore[index]
+    git_server.hold.set()
+    await operator.until(at(commit))
+
+
+async def test_a_deleted_bundle_ends_its_fetch(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    git_server.hold = threading.Event()
+    operator.apply(spec(git_server, repository))
+    assert await asyncio.to_thread(git_server.arrived.wait, 20)
+    operator.server.client.delete(operator.bundle())
+    operator.caches.remove(operator.key)
+    passes = operator.passes
+    operator.context.enqueue(operator.key)
+    while operator.passes == passes:
+        await asyncio.sleep(0.02)
+    async with asyncio.timeout(10):
+        while list((operator.root / "tmp").iterdir()):
+            await asyncio.sleep(0.02)
+    assert operator.jobs.outcome(operator.key) is None
