@@ -66,7 +66,7 @@ class Operator:
         """Begin as a new process does: nothing in memory."""
         self.store = ArtifactStore(self.root)
         self.store.open()
-        self.jobs = FetchJobs[Key](Fetcher(), self.store, concurrency=2)
+        self.jobs = FetchJobs(Fetcher(), self.store, concurrency=2)
         self.reconciler = BundleReconciler(self.jobs, self.store)
         self._dirty.set()
         self._task = asyncio.create_task(self._loop())

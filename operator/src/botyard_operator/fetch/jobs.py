@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from botyard_operator.artifacts.store import ArtifactStore, StorageError
@@ -25,7 +25,6 @@ _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 300.0
 _MAX_REMEMBERED = 10_000
 
-K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -76,7 +75,7 @@ def _remember(memory: dict[str, T], key: str, value: T) -> None:
         del memory[next(iter(memory))]
 
 
-class FetchJobs(Generic[K]):
+class FetchJobs:
     """Runs fetches and remembers how they ended."""
 
     def __init__(
@@ -101,12 +100,14 @@ class FetchJobs(Generic[K]):
         self._monotonic = monotonic
         self._repositories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._hosts: dict[str, _Host] = {}
-        self._running: dict[K, _Running] = {}
-        self._outcomes: dict[K, Outcome] = {}
+        self._running: dict[Hashable, _Running] = {}
+        self._outcomes: dict[Hashable, Outcome] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: dict[str, FetchError] = {}
 
-    def start(self, key: K, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool = False) -> None:
+    def start(
+        self, key: Hashable, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool = False
+    ) -> None:
         """Start a fetch for `key`, instead of one for another tag that may be running.
 
         Args:
@@ -126,12 +127,12 @@ class FetchJobs(Generic[K]):
         task.add_done_callback(self._tasks.discard)
         self._running[key] = _Running(tag, self._monotonic(), task)
 
-    def running_for(self, key: K, tag: str) -> float | None:
+    def running_for(self, key: Hashable, tag: str) -> float | None:
         """Return for how many seconds a fetch with this tag has been running or waiting, or None."""
         running = self._running.get(key)
         return self._monotonic() - running.started if running is not None and running.tag == tag else None
 
-    def outcome(self, key: K) -> Outcome | None:
+    def outcome(self, key: Hashable) -> Outcome | None:
         """Return how the last fetch for `key` ended in this process."""
         return self._outcomes.get(key)
 
@@ -144,7 +145,7 @@ class FetchJobs(Generic[K]):
         """Return the digests that outcomes speak of."""
         return {o.result.digest for o in self._outcomes.values() if isinstance(o.result, Fetched)}
 
-    def forget(self, key: K) -> None:
+    def forget(self, key: Hashable) -> None:
         """Drop everything about a key that is gone."""
         self._outcomes.pop(key, None)
         running = self._running.pop(key, None)
@@ -158,7 +159,9 @@ class FetchJobs(Generic[K]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, key: K, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool) -> None:
+    async def _run(
+        self, key: Hashable, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool
+    ) -> None:
         result: Fetched | FetchError
         try:
             result = await self._fetch(request, force=force)

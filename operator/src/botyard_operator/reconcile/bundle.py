@@ -74,7 +74,7 @@ class _Plan:
 class BundleReconciler:
     """Brings the status and the artifact of a Bundle to what its spec asks for."""
 
-    def __init__(self, jobs: FetchJobs[Key], store: ArtifactStore) -> None:
+    def __init__(self, jobs: FetchJobs, store: ArtifactStore) -> None:
         """Prepare.
 
         Args:
