@@ -72,6 +72,10 @@ class AbstractFSM(TaskHelpers, ABC):
         self.return_status: Any = default_return_status(cls)
         self.__input__: Any = None
         self.__callback__: Any = None
+        self.current_files: list[Any] = []
+        """Files of the user's message (name, mime_type, content); `current_input` is the first one's bytes."""
+        self.current_text = ""
+        """What the user wrote beside files."""
         self.ignored_input: str | None = None
         """Set after a turn whose input did not fit what the machine waits for: "user_input" or "callback"."""
         self._reentered = False

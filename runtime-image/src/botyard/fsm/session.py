@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from botyard.fsm import variables
-from botyard.fsm.errors import FsmError, SessionStateError
+from botyard.fsm.errors import FsmError, SessionStateError, VariableError
+from botyard.fsm.plain import plain
 from botyard.fsm.status import Status
 from botyard.fsm.structure import INITIAL, state_name
 
@@ -33,7 +36,7 @@ def open_session(
     """
     machine = construct(cls, send_message, credentials, config)
     if state:
-        _restore_document(machine, state)
+        restore_document(machine, state)
     return machine
 
 
@@ -98,6 +101,40 @@ def save(machine: "AbstractFSM") -> dict[str, Any]:
     }
 
 
+def committable(machine: "AbstractFSM") -> dict[str, Any]:
+    """Return a machine's state as JSON data that this revision of the bot can restore.
+
+    Raises:
+        VariableError: A variable cannot be saved, or would not be accepted when it is restored; the message names it.
+    """
+    document = save(machine)
+    _check_committable(machine, document, "")
+    return document
+
+
+def _check_committable(machine: "AbstractFSM", document: dict[str, Any], owner: str) -> None:
+    main = document["main"]
+    main["variables"] = {
+        _variable_name(name, owner): plain(value, f"variable {name!r}{owner}")
+        for name, value in main["variables"].items()
+    }
+    try:
+        variables.load(machine._model, main["variables"])
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:10])
+        raise VariableError(f"A variable{owner} does not fit its declaration: {said}") from error
+    for name, plugin_document in document["plugins"].items():
+        plugin = machine.plugins[name]
+        if hasattr(plugin, "_model"):
+            _check_committable(plugin, plugin_document, f" of plugin {name!r}")
+
+
+def _variable_name(name: Any, owner: str) -> str:
+    if isinstance(name, str):
+        return name
+    raise VariableError(f"The variable {name!r}{owner} has a name of type {type(name).__name__}: names are text.")
+
+
 def restore(machine: "AbstractFSM", state: Any, status: Any, saved_variables: Any, plugin_states: Any) -> None:
     """Take over a saved state; see `AbstractFSM._restore_state`."""
     known = machine._structure.states
@@ -121,10 +158,16 @@ def restore(machine: "AbstractFSM", state: Any, status: Any, saved_variables: An
                 f"The session has a plugin {plugin_name!r}, which {type(machine).__qualname__} does not have."
             )
         if document:
-            _restore_document(plugin, document)
+            restore_document(plugin, document)
 
 
-def _restore_document(machine: "AbstractFSM", document: Mapping[str, Any]) -> None:
+def restore_document(machine: "AbstractFSM", document: Mapping[str, Any]) -> None:
+    """Take over what `save` returned.
+
+    Raises:
+        SessionStateError: It is not a session of this bot.
+        pydantic.ValidationError: A saved variable does not fit.
+    """
     main = document.get("main") if isinstance(document, Mapping) else None
     if not isinstance(main, Mapping):
         raise SessionStateError('A saved session must be an object with "main": {state, status, variables}.')

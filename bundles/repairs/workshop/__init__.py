@@ -1,0 +1,1 @@
+"""What the workshop knows: its services, its days, and how it takes deposits."""

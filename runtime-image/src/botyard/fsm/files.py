@@ -1,0 +1,108 @@
+"""Fetches the files of a message, so that a bot finds their bytes in `current_input`."""
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from botyard.fsm.errors import FsmError
+
+MAX_BYTES = 32 * 1024 * 1024
+TIMEOUT_SECONDS = 30.0
+
+
+class FileError(FsmError):
+    """A file of a message cannot be fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """What may be fetched.
+
+    Read from the Bot's config: `files: {maxBytes: …, allowPrivate: true}`.
+    """
+
+    max_bytes: int = MAX_BYTES
+    allow_private: bool = False
+    """Whether addresses inside the cluster may be fetched. Users choose the addresses: off by default, so that a bot
+    cannot be made to read what only its pod can reach."""
+
+    @classmethod
+    def of(cls, config: Any) -> "FileRules":
+        """Return the rules of a Bot's config."""
+        rules = config.get("files") if isinstance(config, dict) else None
+        if not isinstance(rules, dict):
+            return cls()
+        return cls(
+            max_bytes=int(rules.get("maxBytes", MAX_BYTES)), allow_private=bool(rules.get("allowPrivate", False))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """One file of a message."""
+
+    name: str
+    mime_type: str
+    content: bytes
+    url: str
+
+
+async def fetch(reference: dict[str, Any], rules: FileRules) -> ReceivedFile:
+    """Fetch one file.
+
+    Args:
+        reference: `{name, url, type}` as in the gateway's messages.
+        rules: What may be fetched.
+
+    Raises:
+        FileError: The address may not be fetched, does not answer, or the file is too large.
+    """
+    url = str(reference.get("url", ""))
+    name = str(reference.get("name") or "file")
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            content, mime_type = await _get(url, name, rules)
+    except TimeoutError:
+        raise FileError(f"File {name!r} did not arrive within {TIMEOUT_SECONDS:.0f} seconds.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise FileError(f"File {name!r} cannot be fetched: {error or type(error).__name__}") from error
+    return ReceivedFile(name, str(reference.get("type") or mime_type), content, url)
+
+
+async def _get(url: str, name: str, rules: FileRules) -> tuple[bytes, str]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise FileError(f"File {name!r} needs an http or https address.")
+    target = httpx.URL(url)
+    address = await _address(parts.hostname, target.port or (443 if parts.scheme == "https" else 80), name, rules)
+    # The address that was checked is the one that is called: a second look-up could answer otherwise.
+    pinned = target.copy_with(host=address)
+    headers = {"Host": target.netloc.decode("ascii").rpartition("@")[2]}
+    async with (
+        httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_SECONDS) as client,
+        client.stream("GET", pinned, headers=headers, extensions={"sni_hostname": parts.hostname}) as answer,
+    ):
+        if answer.status_code != httpx.codes.OK:
+            raise FileError(f"File {name!r} cannot be fetched: its server answers {answer.status_code}.")
+        content = bytearray()
+        async for piece in answer.aiter_bytes():
+            content += piece
+            if len(content) > rules.max_bytes:
+                raise FileError(f"File {name!r} has more than {rules.max_bytes} bytes.")
+        return bytes(content), answer.headers.get("content-type", "").partition(";")[0]
+
+
+async def _address(host: str, port: int, name: str, rules: FileRules) -> str:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(item[4][0]) for item in found]
+    if not rules.allow_private and not all(ipaddress.ip_address(a.partition("%")[0]).is_global for a in addresses):
+        raise FileError(
+            f"File {name!r} is at {host}, which is not a public address; the Bot's config may allow it with "
+            f"files.allowPrivate."
+        )
+    return addresses[0]

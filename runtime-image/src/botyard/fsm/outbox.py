@@ -1,0 +1,72 @@
+"""Collects what a machine sends in a turn, in order and bounded."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from botyard.fsm.errors import OutputError
+from botyard.fsm.messages.neutral import CONVERSATION_RESET, neutral_outputs, references
+from botyard.fsm.messages.output import FSMOutput
+from botyard.fsm.plain import plain
+from botyard.program import Output
+
+MAX_OUTPUTS = 1_000
+"""Outputs of one turn: a loop around `send_message` ends as an error instead of filling the memory."""
+
+
+class Outbox:
+    """The `send_message` of one turn."""
+
+    def __init__(self, agent: str | None, register: Callable[[str], None]) -> None:
+        """Begin a turn.
+
+        Args:
+            agent: Who speaks; None for the bot itself.
+            register: Makes a callback reference known; returns when it is.
+        """
+        self._agent = agent
+        self._register = register
+        self._outputs: list[Output] = []
+        self._lock = threading.Lock()
+        self._open = True
+        self.asked_for_reset = False
+
+    def send_message(self, message: Any) -> None:
+        """Take one message of the bot.
+
+        Args:
+            message: An `FSMOutput`, or a dict of its fields.
+
+        Raises:
+            OutputError: It is none, cannot be sent, is one too many, or the turn is over.
+        """
+        if isinstance(message, dict):
+            message = FSMOutput.model_validate(message)
+        if not isinstance(message, FSMOutput):
+            raise OutputError(f"send_message takes an FSMOutput, not {type(message).__name__}.")
+        for reference in references(message):
+            self._register(reference)
+        for kind, data in neutral_outputs(message):
+            if kind == CONVERSATION_RESET:
+                self.asked_for_reset = True
+            self.add(kind, data)
+
+    def add(self, kind: str, data: dict[str, Any]) -> None:
+        """Append an output.
+
+        Raises:
+            OutputError: See `send_message`.
+        """
+        output = Output(type=kind, step="fsm", status="completed", agent=self._agent, data=plain(data, "output"))
+        with self._lock:
+            if not self._open:
+                raise OutputError("The turn is over: send messages from the state, not from a thread behind it.")
+            if len(self._outputs) >= MAX_OUTPUTS:
+                raise OutputError(f"A turn may send {MAX_OUTPUTS} messages; this one sends more.")
+            self._outputs.append(output)
+
+    def close(self) -> tuple[Output, ...]:
+        """End the turn and return its outputs."""
+        with self._lock:
+            self._open = False
+            return tuple(self._outputs)

@@ -1,0 +1,186 @@
+"""FsmProgram: runs the turns of an FSM bundle for the supervisor."""
+
+import asyncio
+import contextvars
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from botyard.fsm import inputs, session
+from botyard.fsm.errors import FsmError, SessionStateError
+from botyard.fsm.failures import describe
+from botyard.fsm.files import FileRules
+from botyard.fsm.inputs import MachineInput
+from botyard.fsm.inspection import Inspection, inspect_machine
+from botyard.fsm.loading import load_bot
+from botyard.fsm.machine import AbstractFSM
+from botyard.fsm.messages.neutral import CONVERSATION_RESET
+from botyard.fsm.outbox import Outbox
+from botyard.fsm.status import Status
+from botyard.program import TurnIO, TurnOutcome, TurnRequest
+
+MAX_THREADS = 64
+"""Turns that run at once in one worker; the supervisor's own limit is lower by default."""
+REGISTER_TIMEOUT_SECONDS = 30.0
+INPUT_IGNORED = "fsm.input_ignored"
+
+_WAITS = {
+    Status.WAIT_FOR_USER_INPUT: "message",
+    Status.WAIT_FOR_CALLBACK: "callback",
+    Status.WAIT_FOR_PLUGIN: "plugin",
+}
+
+
+class FsmProgram:
+    """A loaded FSM bundle.
+
+    A turn is atomic: its outputs are handed over with its outcome, in order, and dropped with it when it fails. The
+    bundle's code runs in a thread, with the context variables of the caller; it gets a copy of the saved state and
+    can never write into the host's.
+    """
+
+    def __init__(
+        self,
+        bot: type[AbstractFSM],
+        bundle: Path,
+        credentials: Mapping[str, str] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Wrap a bot's class.
+
+        Args:
+            bot: The class.
+            bundle: The folder that its code lies in, for naming places in errors.
+            credentials: Given to the bot's constructor.
+            config: Given to the bot's constructor where that has a parameter `config`; `files` in it are the rules
+                for files of messages (see `FileRules`).
+        """
+        self.bot = bot
+        self._bundle = bundle.resolve()
+        self._credentials = dict(credentials or {})
+        self._config = dict(config or {})
+        self._rules = FileRules.of(self._config)
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fsm-turn")
+
+    @classmethod
+    def load(
+        cls,
+        bundle_dir: str | Path,
+        module: str = "",
+        symbol: str = "",
+        credentials: Mapping[str, str] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> "FsmProgram":
+        """Import a bundle.
+
+        Args:
+            bundle_dir: The unpacked bundle's folder.
+            module: Dotted module below it; empty to look for it.
+            symbol: The bot's class; empty to look for it.
+            credentials: See `__init__`.
+            config: See `__init__`.
+
+        Raises:
+            BotNotFoundError: No bot, or several.
+            ValueError: The bot's declarations are not sound.
+            Exception: Whatever the bundle's code raises when it is imported.
+        """
+        bot = load_bot(Path(bundle_dir), module, symbol)
+        program = cls(bot, Path(bundle_dir), credentials, config)
+        try:
+            bot.check_sanity()
+        except ValueError:
+            # A bot whose constructor adds its states says nothing in its class: ask an instance.
+            if not isinstance(program._probe(), AbstractFSM):
+                raise
+        return program
+
+    def inspect(self) -> Inspection:
+        """Return the bot's states and transitions, what is wrong with them, and their diagram."""
+        return inspect_machine(self.bot, self._probe())
+
+    def _probe(self) -> AbstractFSM | None:
+        try:
+            return session.construct(self.bot, lambda message: None, self._credentials, self._config)
+        except Exception:
+            return None
+
+    async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
+        """Run one event; see `botyard.program.Program`."""
+        loop = asyncio.get_running_loop()
+        try:
+            given = await inputs.read(request, self._rules)
+        except FsmError as error:
+            return TurnOutcome(error=describe(error, self._bundle))
+
+        def register(reference: str) -> None:
+            known = asyncio.run_coroutine_threadsafe(io.register_reference(reference), loop)
+            known.result(REGISTER_TIMEOUT_SECONDS)
+
+        run = partial(contextvars.copy_context().run, self._turn, request, given, register)
+        return await loop.run_in_executor(self._threads, run)
+
+    def _turn(self, request: TurnRequest, given: MachineInput, register: Any) -> TurnOutcome:
+        agent = (request.persona.display_name or None) if request.persona is not None else None
+        outbox = Outbox(agent, register)
+        try:
+            state, ended = self._run(request.state, given, outbox)
+        except BaseException as error:  # SystemExit in a bot ends its turn, not the worker
+            outbox.close()
+            return TurnOutcome(error=describe(error, self._bundle, self.bot))
+        return TurnOutcome(state=state, outputs=outbox.close(), ended=ended)
+
+    def _run(
+        self, saved: Mapping[str, Any] | None, given: MachineInput, outbox: Outbox
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """Return the session's state after the turn (None at its end), and whether it has ended."""
+        if given.callback is not None and not saved:
+            data = {"got": "callback", "waiting_for": None, "reason": "NoSession"}
+            outbox.add(INPUT_IGNORED, data | {"message": "The callback came when no session was waiting."})
+            return None, False
+        if given.reset and saved:
+            outbox.add(CONVERSATION_RESET, {})
+        machine = self._step(None if given.reset else saved, given, outbox)
+        if outbox.asked_for_reset and not given.reset:
+            machine = self._step(None, MachineInput(user_input=inputs.RESET, reset=True), outbox)
+        if machine.status is Status.END:
+            return None, True
+        return session.committable(machine), False
+
+    def _step(self, saved: Mapping[str, Any] | None, given: MachineInput, outbox: Outbox) -> AbstractFSM:
+        machine = self._open(saved, outbox)
+        machine.current_files = list(given.files)
+        machine.current_text = given.text
+        user_input, callback = given.user_input, given.callback
+        if given.chunks is not None and machine.waits_for() is Status.WAIT_FOR_USER_INPUT:
+            user_input, callback = json.dumps({"chunks": list(given.chunks)}, ensure_ascii=False), None
+        machine.submit_callback(callback)
+        machine.submit_input(user_input)
+        machine.run()
+        if machine.ignored_input is not None:
+            waiting = _WAITS.get(machine.waits_for())
+            outbox.add(
+                INPUT_IGNORED,
+                {
+                    "got": given.kind,
+                    "waiting_for": waiting,
+                    "state": machine.state_name,
+                    "reason": "WrongKind",
+                    "message": f"State {machine.state_name!r} waits for a {waiting}; the {given.kind} changed nothing.",
+                },
+            )
+        return machine
+
+    def _open(self, saved: Mapping[str, Any] | None, outbox: Outbox) -> AbstractFSM:
+        machine = session.construct(self.bot, outbox.send_message, self._credentials, self._config)
+        if saved:
+            try:
+                session.restore_document(machine, saved)
+            except ValueError as error:
+                raise SessionStateError(
+                    f'{error}\nThis session cannot go on with the present revision; the message "hi" starts it anew.'
+                ) from error
+        return machine
