@@ -8,18 +8,23 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from kubernetes.aio.config import ConfigException
 
 from botyard_operator import logs
+from botyard_operator.artifacts.server import ArtifactServer
+from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.caches import Caches
 from botyard_operator.control import ControlLoop, reconcilers
+from botyard_operator.fetch.jobs import FetchJobs
+from botyard_operator.fetch.runner import Fetcher, FetchSettings
 from botyard_operator.health import HealthServer
 from botyard_operator.kube import KubeClient, load_configuration
 from botyard_operator.leadership import Elector, LeadershipLost
 from botyard_operator.metrics import Metrics
+from botyard_operator.reconcile.bundle import BundleReconciler
 from botyard_operator.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -65,7 +70,17 @@ async def run_operator(settings: Settings) -> int:
     metrics = Metrics()
     caches = Caches()
     kube = KubeClient(await load_configuration(settings.kubeconfig), caches, metrics)
-    loop = ControlLoop(settings=settings, kube=kube, caches=caches, metrics=metrics, reconcilers=reconcilers())
+    store = ArtifactStore(settings.artifact_dir)
+    fetcher = Fetcher(FetchSettings(memory_bytes=settings.fetch_memory_bytes))
+    jobs = FetchJobs(fetcher, store, concurrency=settings.fetch_concurrency)
+    loop = ControlLoop(
+        settings=settings,
+        kube=kube,
+        caches=caches,
+        metrics=metrics,
+        reconcilers={**reconcilers(), "Bundle": BundleReconciler(jobs, store)},
+    )
+    server = ArtifactServer(store, key=settings.artifact_key)
     health = HealthServer(metrics=metrics, alive=(loop.deaf, loop.stuck), ready=(), collect=loop.collect)
     await health.start(settings.metrics_port)
     stop = asyncio.Event()
@@ -73,14 +88,33 @@ async def run_operator(settings: Settings) -> int:
         # kopf takes these over once it runs, and then ends by itself.
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     elector = Elector(kube, namespace=settings.system_namespace, name=LEASE_NAME, identity=settings.identity)
+
+    async def lead() -> None:
+        # A standby has no artifacts, or old ones: it serves none.
+        for digest in await asyncio.to_thread(store.open):
+            logger.warning("a damaged artifact was removed; it is fetched again", extra={"digest": digest})
+        await server.start(settings.artifacts_port)
+        try:
+            await loop.run()
+        finally:
+            await server.stop()
+            await jobs.close()
+
     try:
-        return await _lead(settings, loop, elector, metrics, stop)
+        return await _elect(settings, lead, elector, metrics, stop)
     finally:
         await health.stop()
         await kube.close()
 
 
-async def _lead(settings: Settings, loop: ControlLoop, elector: Elector, metrics: Metrics, stop: asyncio.Event) -> int:
+async def _elect(
+    settings: Settings,
+    lead: Callable[[], Coroutine[Any, Any, None]],
+    elector: Elector,
+    metrics: Metrics,
+    stop: asyncio.Event,
+) -> int:
+    """Wait for leadership, then lead until a signal, the end of the work or the loss of the Lease."""
     stopped = asyncio.create_task(stop.wait(), name="signal")
     tasks: set[asyncio.Task[Any]] = {stopped}
     try:
@@ -93,7 +127,7 @@ async def _lead(settings: Settings, loop: ControlLoop, elector: Elector, metrics
             acquiring.result()
             tasks.add(asyncio.create_task(elector.hold(), name="lease"))
         metrics.leader.set(1)
-        tasks.add(asyncio.create_task(loop.run(), name="control loop"))
+        tasks.add(asyncio.create_task(lead(), name="control loop"))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()

@@ -117,6 +117,10 @@ class World:
     def ready_bot(self, name: str = "repairs", **spec: Any) -> None:
         """Create Bundle and Bot and bring the Bot to Ready."""
         self.bundle(name)
+        self.bot_becomes_ready(name, **spec)
+
+    def bot_becomes_ready(self, name: str = "repairs", **spec: Any) -> None:
+        """Create a Bot of an existing Bundle and bring it to Ready."""
         self.bot(name, name, **spec)
         self.await_object("Deployment", name)
         self.rolled_out(name)

@@ -1,0 +1,48 @@
+"""Inputs for the builders."""
+
+from typing import Any
+
+from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard_operator.builders.inputs import Artifact, BotInputs
+
+DIGEST = "sha256:" + "a1" * 32
+
+
+def inputs(**changes: Any) -> BotInputs:
+    """Return the inputs of a small Bot."""
+    values: dict[str, Any] = {
+        "name": "clerk",
+        "namespace": "shop",
+        "uid": "11111111-2222-3333-4444-555555555555",
+        "replicas": 1,
+        "artifact": Artifact(
+            revision="main@sha1:" + "0b" * 20,
+            digest=DIGEST,
+            url=f"http://botyard-artifacts.botyard.svc:8082/v1/artifacts/{'a1' * 32}.tar.gz",
+        ),
+        "config": BotConfig(namespace="shop", name="clerk", entrypoint=Entrypoint(model="fsm")),
+        "runtime_image": "registry.example.com/botyard/runtime:1",
+        "image_pull_policy": "IfNotPresent",
+        "redis_url": "redis://:secret@redis.botyard:6379/0",
+        "artifact_token": "f0" * 32,
+    }
+    return BotInputs(**{**values, **changes})
+
+
+def rich_inputs() -> BotInputs:
+    """Return the inputs of a Bot that uses every field."""
+    return inputs(
+        replicas=3,
+        config=BotConfig(
+            namespace="shop",
+            name="clerk",
+            entrypoint=Entrypoint(model="fsm", module="clerk.bot", symbol="ClerkFSM"),
+            limits=Limits(turn_timeout_seconds=20, max_input_bytes=2048, concurrency=4, workers=2),
+            config={"greeting": "hello"},
+            events_allow=("chat.followups",),
+        ),
+        credentials={"PAYMENT_KEY": b"k", "ABSENT": b""},
+        resources={"requests": {"cpu": "0.5"}, "limits": {"memory": "1Gi"}},
+        progress_deadline_seconds=60,
+        redis_url="rediss://redis.example.com:6390",
+    )

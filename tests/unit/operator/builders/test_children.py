@@ -1,0 +1,136 @@
+"""What a Bot should have: reviewed as golden YAML, and the properties that must never be lost."""
+
+from typing import Any
+
+import pytest
+from tests.unit.operator.builders.golden import check
+from tests.unit.operator.builders.inputs import inputs, rich_inputs
+
+from botyard_operator.builders.children import ANNOTATION_APPLIED, children, stamped
+from botyard_operator.builders.inputs import BotInputs
+
+
+def _by_kind(bot: BotInputs, kind: str) -> list[dict[str, Any]]:
+    return [child for child in children(bot) if child["kind"] == kind]
+
+
+def _pod(bot: BotInputs) -> dict[str, Any]:
+    pod: dict[str, Any] = _by_kind(bot, "Deployment")[0]["spec"]["template"]["spec"]
+    return pod
+
+
+def _container(pod: dict[str, Any], name: str) -> dict[str, Any]:
+    containers = [*pod["initContainers"], *pod["containers"]]
+    return next(container for container in containers if container["name"] == name)
+
+
+def test_a_small_bot() -> None:
+    check("small", children(inputs()))
+
+
+def test_a_bot_that_uses_every_field() -> None:
+    check("rich", children(rich_inputs()))
+
+
+def test_what_the_pods_mount_comes_before_the_deployment() -> None:
+    kinds = [child["kind"] for child in children(rich_inputs())]
+    assert kinds[-1] == "Deployment"
+    assert {"ConfigMap", "Secret"} <= set(kinds[:-1])
+
+
+def test_equal_inputs_render_equal_children() -> None:
+    assert children(rich_inputs()) == children(rich_inputs())
+
+
+@pytest.mark.parametrize("bot", [inputs(), rich_inputs()], ids=["small", "rich"])
+def test_the_worker_sees_no_credentials_of_the_platform(bot: BotInputs) -> None:
+    worker = _container(_pod(bot), "worker")
+    assert {mount["name"] for mount in worker["volumeMounts"]} == {"bundle", "socket", "worker-tmp"}
+    assert next(mount for mount in worker["volumeMounts"] if mount["name"] == "bundle")["readOnly"] is True
+    assert "env" not in worker
+    assert "envFrom" not in worker
+
+
+def test_the_init_container_sees_the_artifact_token_only() -> None:
+    pod = _pod(inputs())
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = {mount["name"] for mount in _container(pod, "fetch")["volumeMounts"]}
+    assert mounts == {"bundle", "artifact-token", "fetch-tmp"}
+    assert [item["key"] for item in volumes["artifact-token"]["secret"]["items"]] == ["artifact-token"]
+    assert [item["key"] for item in volumes["platform"]["secret"]["items"]] == ["redis-url"]
+
+
+@pytest.mark.parametrize("bot", [inputs(), rich_inputs()], ids=["small", "rich"])
+def test_pods_satisfy_the_restricted_pod_security_standard(bot: BotInputs) -> None:
+    pod = _pod(bot)
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    allowed = {"emptyDir", "configMap", "secret"}
+    assert all(set(volume) - {"name"} <= allowed for volume in pod["volumes"])
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["readOnlyRootFilesystem"] is True
+
+
+def test_every_volume_is_mounted_and_every_mount_has_a_volume() -> None:
+    pod = _pod(rich_inputs())
+    containers = [*pod["initContainers"], *pod["containers"]]
+    mounted = {mount["name"] for container in containers for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_only_the_first_persona_shard_must_exist() -> None:
+    volumes = {volume["name"]: volume for volume in _pod(inputs())["volumes"]}
+    optional = [volumes[f"personas-{n}"]["configMap"]["optional"] for n in range(8)]
+    assert optional == [False] + [True] * 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "rolls"),
+    [
+        ({"credentials": {"A": b"1"}}, True),
+        ({"redis_url": "redis://other:6379"}, True),
+        ({"artifact_token": "00" * 32}, False),
+        ({"replicas": 5}, False),
+    ],
+)
+def test_only_what_needs_a_restart_changes_the_pod_template(changes: dict[str, Any], rolls: bool) -> None:
+    before = _by_kind(inputs(), "Deployment")[0]["spec"]["template"]
+    after = _by_kind(inputs(**changes), "Deployment")[0]["spec"]["template"]
+    assert (before != after) is rolls
+
+
+def test_credentials_cannot_be_moved_between_names_unnoticed() -> None:
+    one = inputs(credentials={"A": b"BC", "D": b""}).config_hash()
+    other = inputs(credentials={"A": b"B", "CD": b""}).config_hash()
+    assert one != other
+
+
+def test_the_configuration_reaches_the_pods_without_a_restart() -> None:
+    config = inputs().config.model_copy(update={"config": {"a": 1}})
+    before, after = inputs(), inputs(config=config)
+    assert _by_kind(before, "ConfigMap") != _by_kind(after, "ConfigMap")
+    assert _by_kind(before, "Deployment") == _by_kind(after, "Deployment")
+
+
+def test_a_single_replica_has_no_disruption_budget() -> None:
+    assert _by_kind(inputs(replicas=1), "PodDisruptionBudget") == []
+    assert len(_by_kind(inputs(replicas=2), "PodDisruptionBudget")) == 1
+
+
+def test_network_policies_can_be_switched_off() -> None:
+    assert len(_by_kind(inputs(), "NetworkPolicy")) == 1
+    assert _by_kind(inputs(network_policy=False), "NetworkPolicy") == []
+
+
+def test_the_stamp_names_the_content_and_changes_with_it() -> None:
+    first, second = children(inputs())[0], children(rich_inputs())[0]
+    stamps = [child["metadata"]["annotations"][ANNOTATION_APPLIED] for child in (first, second)]
+    assert stamps[0] != stamps[1]
+    bare = {"kind": "X", "metadata": {"name": "a"}, "data": {}}
+    assert "annotations" not in bare["metadata"]
+    assert stamped(bare)["metadata"]["annotations"][ANNOTATION_APPLIED]
+    assert "annotations" not in bare["metadata"], "the argument is left alone"
