@@ -12,6 +12,7 @@ from pathlib import Path
 
 from botyard.contract import names
 from botyard.core.connection import connect
+from botyard.core.leases import LEASE_MS
 from botyard.runtime import logs
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.pool import LoadFailed
@@ -35,6 +36,8 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
         socket_path=options.socket,
         bundle=options.bundle,
         health_port=options.health_port,
+        health_port_file=options.port_file,
+        lease_ms=options.lease_ms,
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,6 +76,8 @@ def run_supervisor(argv: Sequence[str]) -> int:
     parser.add_argument("--bundle", type=Path, default=Path(names.BUNDLE_DIR))
     parser.add_argument("--socket", type=Path, default=Path(names.SOCKET_DIR) / names.WORKER_SOCKET)
     parser.add_argument("--health-port", type=int, default=names.SUPERVISOR_PORT)
+    parser.add_argument("--port-file", type=Path, help="where to write the port of the probes, for --health-port 0")
+    parser.add_argument("--lease-ms", type=int, default=LEASE_MS, help="life of a lease without renewal")
     parser.add_argument("--drain-timeout", type=float, default=30.0, help="seconds for running turns to end")
     options = parser.parse_args(argv)
     logs.configure()

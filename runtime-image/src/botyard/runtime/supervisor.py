@@ -44,6 +44,7 @@ class Supervisor:
         bundle: Path,
         health_host: str = "0.0.0.0",  # noqa: S104 - the kubelet comes from outside the pod
         health_port: int = 0,
+        health_port_file: Path | None = None,
         lease_ms: int = LEASE_MS,
         retention: Retention | None = None,
     ) -> None:
@@ -57,6 +58,7 @@ class Supervisor:
             bundle: Folder of the bundle as workers see it.
             health_host: Address of the probes.
             health_port: Port of the probes; 0 takes a free one.
+            health_port_file: Where to tell which port it is.
             lease_ms: Milliseconds that leases live without renewal.
             retention: What is kept in Redis.
         """
@@ -81,6 +83,7 @@ class Supervisor:
             healthy=self._unhealthy, ready=self._unready, registry=self.metrics.registry, refresh=self._measure
         )
         self._health_address = (health_host, health_port)
+        self._health_port_file = health_port_file
         self._beat = 0.0
         self._draining = False
         self._settled = False
@@ -92,6 +95,8 @@ class Supervisor:
             LoadFailed: No worker can import the bundle; nothing was taken.
         """
         await self._health.start(*self._health_address)
+        if self._health_port_file is not None:
+            self._health_port_file.write_text(str(self._health.port))
         await self.pool.start(self._configuration.bot)
         tasks: list[asyncio.Task[None]] = []
         try:

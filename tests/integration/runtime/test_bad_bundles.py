@@ -1,0 +1,118 @@
+"""Bad code harms itself only, and its user is told."""
+
+from typing import Any
+
+import pytest
+from tests.integration.runtime.conftest import MakeBot
+from tests.integration.runtime.replica import Bot, echo
+
+from botyard.contract.bot import Limits
+from botyard.core.dead_letters import DeadLetters
+
+
+async def errors(bot: Bot, conversation: str = "c1") -> list[dict[str, Any]]:
+    return [envelope["data"] for envelope in await bot.heard(conversation) if envelope["type"] == "chat.error"]
+
+
+async def test_an_exception_is_told_and_the_session_goes_on(make_bot: MakeBot) -> None:
+    bot = make_bot(code=echo("assert said != 'bad', 'no such bicycle'"))
+    await bot.start()
+    for text in ("reset", "one", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(4)
+    assert await bot.texts() == ["1: one", "2: two"]
+    assert await errors(bot) == [{"kind": "AssertionError", "message": "no such bicycle"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "act"),
+    [
+        ("ends its process", "import os; os._exit(7) if said == 'bad' else None"),
+        ("is killed", "import os; os.kill(os.getpid(), 9) if said == 'bad' else None"),
+        ("dies of a segmentation fault", "import ctypes; ctypes.string_at(0) if said == 'bad' else None"),
+        ("closes every connection", "import os; os.closerange(3, 256) if said == 'bad' else None"),
+        (
+            "writes garbage to its connection",
+            """
+            if said == 'bad':
+                import os, time
+                for descriptor in range(3, 64):
+                    try:
+                        os.write(descriptor, b'x' * 64)
+                    except OSError:
+                        pass
+                time.sleep(30)
+            """,
+        ),
+    ],
+)
+async def test_an_event_that_kills_workers_becomes_a_dead_letter(make_bot: MakeBot, name: str, act: str) -> None:
+    bot = make_bot(code=echo(act), limits=Limits(max_attempts=2, turn_timeout_seconds=20))
+    await bot.start()
+    for text in ("reset", "one", "bad", "two"):
+        await bot.say(text)
+    await bot.say("reset", "other")
+    await bot.say("hello", "other")
+    await bot.finished(2, "other", timeout=20)
+    conversation = await bot.finished(4, timeout=60)
+    assert [turn["state"] for turn in conversation.turns] == ["completed", "completed", "dead", "completed"]
+    assert await bot.texts() == ["1: one", "2: two"]
+    assert await bot.texts("other") == ["1: hello"]
+    (letter,) = await DeadLetters(bot.redis).list(bot.address)
+    assert letter.record["error"]["kind"] == "DeadLetter"
+
+
+async def test_a_turn_past_its_deadline_is_ended_and_told(make_bot: MakeBot) -> None:
+    bot = make_bot(code=echo("while said == 'bad': pass"), limits=Limits(turn_timeout_seconds=1.5))
+    await bot.start()
+    for text in ("reset", "one", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(4, timeout=20)
+    assert [error["kind"] for error in await errors(bot)] == ["TurnTimeout"]
+    assert await bot.texts() == ["1: one", "2: two"]
+
+
+async def test_a_flood_of_output_is_cut_and_slows_nobody(make_bot: MakeBot) -> None:
+    bot = make_bot(
+        code=echo(
+            """
+            if said == 'bad':
+                for _ in range(1000):
+                    print('x' * 100_000)
+            """
+        )
+    )
+    (replica,) = await bot.start()
+    for text in ("reset", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(3, timeout=30)
+    assert await bot.texts() == ["1: bad", "2: two"]
+    assert replica.log.stat().st_size < 20_000_000
+
+
+async def test_an_output_that_is_too_large_is_an_error_of_its_turn(make_bot: MakeBot) -> None:
+    bot = make_bot(code=echo("self.send_message(text('x' * 10_000_000)) if said == 'bad' else None"))
+    await bot.start()
+    for text in ("reset", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(3)
+    assert [error["kind"] for error in await errors(bot)] == ["OutputTooLarge"]
+    assert await bot.texts() == ["1: two"]
+
+
+async def test_memory_without_end_ends_the_worker_only(make_bot: MakeBot) -> None:
+    bot = make_bot(
+        code=echo(
+            """
+            if said == 'bad':
+                import resource
+                resource.setrlimit(resource.RLIMIT_AS, (600_000_000, 600_000_000))
+                hoard = [bytearray(100_000_000) for _ in range(100)]
+            """
+        )
+    )
+    await bot.start()
+    for text in ("reset", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(3, timeout=30)
+    assert await bot.texts() == ["1: two"]
