@@ -1,6 +1,7 @@
 """The command line: `python3 -m localcluster up | down | status | images | clean`."""
 
 import argparse
+import json
 import signal
 import sys
 from types import FrameType
@@ -9,6 +10,8 @@ from typing import NoReturn
 from localcluster import lifecycle
 from localcluster.console import say
 from localcluster.errors import ClusterError
+from localcluster.images.catalogue import IMAGES
+from localcluster.images.command import build_images
 from localcluster.layout import Layout
 from localcluster.target import check_reachable, find_target
 
@@ -23,6 +26,10 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("up", help="bring the cluster up, or use the one that KUBECONFIG names")
     commands.add_parser("down", help="remove the local cluster; built binaries stay in the cache")
     commands.add_parser("status", help="say what runs; exit code 1 unless the cluster is usable")
+    images = commands.add_parser("images", help="build the images and load them into the cluster in use")
+    images.add_argument("--tag", default="", help="one tag for all; default: for each the digest of its content")
+    images.add_argument("--only", action="append", default=[], choices=[image.name for image in IMAGES])
+    images.add_argument("--output", choices=["text", "json"], default="text", help="json: names on standard output")
     commands.add_parser("clean", help="remove the local cluster and the cache")
     return result
 
@@ -57,6 +64,11 @@ def run(arguments: argparse.Namespace, layout: Layout) -> int:
         return 0
     if arguments.command == "down":
         lifecycle.down(layout)
+        return 0
+    if arguments.command == "images":
+        names = build_images(find_target(layout), tag=arguments.tag, only=tuple(arguments.only))
+        if arguments.output == "json":
+            print(json.dumps(names))
         return 0
     if arguments.command == "clean":
         lifecycle.clean(layout)

@@ -2,13 +2,11 @@
 
 import os
 import re
-import selectors
 import shutil
-import subprocess
 from pathlib import Path
 
-from localcluster.commands import run
-from localcluster.console import Progress, step
+from localcluster.commands import run, stream
+from localcluster.console import step
 from localcluster.errors import ClusterError
 from localcluster.layout import KUBERNETES_VERSION, Layout, digest
 
@@ -78,60 +76,47 @@ def _build(layout: Layout, folder: Path) -> None:
     build = [go, "build", "-v", "-trimpath", "-ldflags", LDFLAGS, "-o", f"{partial}/", *PACKAGES.values()]
     with step(f"Kubernetes {KUBERNETES_VERSION} built by Go") as progress:
         # The listing downloads the modules too, so that both phases show how far they are.
-        total = _run_go([go, "list", "-deps", *PACKAGES.values()], layout.sources, environment, log, progress, 0)
-        _run_go(build, layout.sources, environment, log, progress, total)
+        counter = BuildCounter()
+        for argv in ([go, "list", "-deps", *PACKAGES.values()], build):
+            stream(
+                argv,
+                log=log,
+                on_line=counter.count,
+                on_tick=lambda: progress.update(counter.summary),
+                seconds=BUILD_SECONDS,
+                failed="Go failed; it needs the module proxy. Run the command again: it goes on where it was.",
+                env=environment,
+                cwd=layout.sources,
+            )
+            counter.start_build()
     # Go names a binary after the last element of the package's path that is no version.
     (partial / "server").rename(partial / "etcd")
     partial.rename(folder)
 
 
-def _run_go(
-    argv: list[str], folder: Path, environment: dict[str, str], log: Path, progress: Progress, total: int
-) -> int:
-    """Run one go command, show its progress and return how many lines it wrote to standard output."""
-    lines = 0
-    downloads = 0
-    compiled = 0
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            env=environment,
-        ) as process,
-        selectors.DefaultSelector() as selector,
-    ):
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            selector.register(process.stderr, selectors.EVENT_READ)
-            what = "starting"
-            while selector.get_map():
-                for key, _ in selector.select(timeout=1.0):
-                    line = key.fileobj.readline()  # type: ignore[union-attr]
-                    if not line:
-                        selector.unregister(key.fileobj)
-                    elif key.fileobj is process.stdout:
-                        lines += 1
-                    else:
-                        output.write(line)
-                        text = line.decode(errors="replace").strip()
-                        if text.startswith("go: downloading"):
-                            downloads += 1
-                            what = f"{downloads} modules downloaded"
-                        else:
-                            compiled += 1
-                            what = f"{compiled} of at most {total} packages compiled, {text}"
-                if progress.seconds > BUILD_SECONDS:
-                    raise ClusterError(f"Go did not end within {BUILD_SECONDS:.0f} s.", log=log)
-                progress.update(what)
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0:
-        raise ClusterError("Go failed; the module proxy must be reachable. Run the command again to go on.", log=log)
-    return lines
+class BuildCounter:
+    """How far Go is, read from the lines of `go list -deps` and then of `go build -v`."""
+
+    def __init__(self) -> None:
+        self.summary = "starting"
+        self._downloaded = 0
+        self._total = 0
+        self._compiled = 0
+        self._building = False
+
+    def start_build(self) -> None:
+        """Take the lines that follow as those of the build."""
+        self._building = True
+        self.summary = "looking for what is compiled already"
+
+    def count(self, line: str) -> None:
+        """Take one line of output into account."""
+        if line.startswith("go: downloading"):
+            self._downloaded += 1
+            self.summary = f"{self._downloaded} modules downloaded"
+        elif not self._building:
+            self._total += 1
+        else:
+            # What Go has in its cache is not printed, so that the total is an upper bound.
+            self._compiled += 1
+            self.summary = f"{self._compiled} of at most {self._total} packages compiled: {line}"
