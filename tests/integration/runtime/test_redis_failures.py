@@ -1,0 +1,54 @@
+"""Redis goes away and comes back: nothing that was accepted is lost, nothing is committed twice."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.redis.server import RedisServer, running_redis
+from tests.integration.runtime.replica import Bot, echo
+
+from botyard.core.connection import connect
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    with running_redis(appendfsync="always") as server:
+        yield server
+
+
+@pytest.fixture
+def bot(own_redis: RedisServer, tmp_path: Path) -> Iterator[Bot]:
+    bot = Bot(connect(own_redis.url), own_redis.url, tmp_path, code=echo("import time; time.sleep(0.5)"))
+    yield bot
+    bot.stop()
+
+
+async def test_redis_killed_while_a_turn_runs_costs_nothing(bot: Bot, own_redis: RedisServer) -> None:
+    (replica,) = await bot.start()
+    await bot.say("reset")
+    await bot.finished(1)
+    await bot.say("hello")
+    await replica.until(lambda: "botyard_turns_running 1.0" in replica.get("/metrics")[1])
+    own_redis.kill()
+    await replica.until(lambda: "Redis does not answer" in replica.log.read_text())
+    own_redis.start()
+    await bot.finished(2)
+    await bot.say("again")
+    await bot.finished(3)
+    assert await bot.texts() == ["1: hello", "2: again"]
+
+
+async def test_a_replica_that_starts_before_redis_waits_for_it(bot: Bot, own_redis: RedisServer) -> None:
+    await bot.say("reset")
+    await bot.say("hello")
+    own_redis.kill()
+    starting = asyncio.create_task(bot.start())
+    async with asyncio.timeout(20):
+        while not bot.replicas or "cannot be reached" not in bot.replicas[0].log.read_text():
+            await asyncio.sleep(0.05)
+    assert bot.replicas[0].get("/readyz")[0] == 503
+    own_redis.start()
+    await starting
+    await bot.finished(2)
+    assert await bot.texts() == ["1: hello"]
