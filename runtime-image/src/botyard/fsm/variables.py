@@ -69,10 +69,11 @@ def dump(variables: Any) -> dict[str, Any]:
     """Return the variables as plain data.
 
     Raises:
-        VariableError: A value of a model cannot be written as JSON; the message names its variable.
+        VariableError: A value of a model cannot be written as JSON, or one contains itself; the message names its
+            variable.
     """
     if not isinstance(variables, BaseModel):
-        return {name: plain_copy(value) for name, value in dict(variables).items()}
+        return {name: _copy_named(name, value) for name, value in dict(variables).items()}
     try:
         return variables.model_dump(mode="json", warnings=False)
     except Exception as error:
@@ -147,6 +148,13 @@ def plain_copy(value: Any) -> Any:
     if isinstance(value, list):
         return [plain_copy(item) for item in value]
     return value
+
+
+def _copy_named(name: str, value: Any) -> Any:
+    try:
+        return plain_copy(value)
+    except RecursionError:
+        raise VariableError(f"Variable {name!r} cannot be saved: it contains itself.") from None
 
 
 def _default(model: type[BaseModel], name: str) -> Any:
