@@ -49,11 +49,26 @@ class TurnError(Document):
     """`file:line in function` of the bundle's innermost frame."""
 
 
+class NextEvent(Document):
+    """An event that a turn causes: at once or later, for its own key or another one of the same bot.
+
+    It enters the inbox with the turn's commit, exactly once, or not at all.
+    """
+
+    kind: EventKind = "timer"
+    key: str = ""
+    """Key of ordering; empty: the turn's own."""
+    payload: dict[str, Any] = Field(default_factory=dict)
+    due_ms: int = 0
+    """Milliseconds since the epoch at which it is due; 0: at once."""
+
+
 class TurnOutcome(Document):
     """What a turn wants committed."""
 
     state: dict[str, Any] | None = None
     outputs: tuple[Output, ...] = ()
+    events: tuple[NextEvent, ...] = ()
     ended: bool = False
     """The session is over: its state is dropped, the conversation stays readable."""
     error: TurnError | None = None

@@ -12,12 +12,13 @@ from botyard.core import keys
 from botyard.core.address import BotAddress
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
+from botyard.core.deliveries import Deliveries
 from botyard.core.errors import AlreadyCommitted, Expired, NotOwner, Overloaded, StaleOwner
 from botyard.core.inbox import Entry, Inbox, parse_entry
 from botyard.core.leases import Lease, Leases
 from botyard.core.outputs import Outputs
 from botyard.core.retention import Retention
-from botyard.core.turns import Commit, FollowUp, Turns
+from botyard.core.turns import Commit, NextEvent, Turns
 
 BOT = BotAddress("shop", "repairs")
 
@@ -154,8 +155,8 @@ async def test_a_step_is_not_kept_for_an_event_that_is_committed(world: World) -
 async def test_follow_up_events_enter_the_inbox_with_the_commit(world: World) -> None:
     await world.say("hello")
     lease, (entry,) = await world.lease(), await world.waiting()
-    follow = FollowUp(event="e2", key="c1", kind="message", payload='{"text":"and"}', turn="t2", user="ada")
-    await world.turns.commit(lease, entry, Commit(record="{}", follow_ups=[follow], now_ms=5))
+    follow = NextEvent(event="e2", key="c1", kind="message", payload='{"text":"and"}', turn="t2", user="ada")
+    await world.turns.commit(lease, entry, Commit(record="{}", events=[follow], now_ms=5))
     (entered,) = await world.waiting()
     assert (entered.event, entered.payload, entered.accepted_ms) == ("e2", '{"text":"and"}', 5)
 
@@ -251,3 +252,35 @@ async def test_a_dead_letter_can_be_run_again_or_dropped(world: World) -> None:
     (again,) = await world.waiting()
     assert (again.event, again.payload) == (entry.event, entry.payload)
     assert not await letters.drop(BOT, letter.id)
+
+
+async def test_a_timer_fires_once_when_it_is_due_and_tells_when_the_next_one_is(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    now = (await world.redis.time())[0] * 1000
+    due = NextEvent(event="due", key="c1", kind="timer", payload='{"n":1}', turn="t2", user="ada", due_ms=now - 1)
+    later = NextEvent(event="later", key="c1", kind="timer", payload="{}", turn="t3", user="ada", due_ms=now + 60_000)
+    await world.turns.commit(lease, entry, Commit(record="{}", events=[due, later]))
+    assert await world.waiting() == []
+    deliveries = Deliveries(world.redis)
+    following = await deliveries.fire(lease)
+    assert following is not None
+    assert 55 < following <= 60
+    await deliveries.fire(lease)
+    (fired,) = await world.waiting()
+    assert (fired.event, fired.kind, fired.payload) == ("due", "timer", '{"n":1}')
+
+
+async def test_an_event_for_another_partition_arrives_once_however_often_it_is_brought(world: World) -> None:
+    there = next(f"k{number}" for number in range(100) if BOT.partition(f"k{number}") != BOT.partition("c1"))
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    event = NextEvent(event="e2", key=there, kind="message", payload="{}", turn="t2", user="ada")
+    await world.turns.commit(lease, entry, Commit(record="{}", events=[event]))
+    outbox = await world.redis.dump(keys.outbox(lease.partition))
+    assert await Deliveries(world.redis).send(lease) == [there]
+    # A crash after the event was brought and before it left the outbox.
+    await world.redis.restore(keys.outbox(lease.partition), 0, outbox, replace=True)
+    assert await Deliveries(world.redis).send(lease) == [there]
+    assert await Deliveries(world.redis).send(lease) == []
+    assert [found.event for found in await world.waiting(there)] == ["e2"]

@@ -1,7 +1,7 @@
 """The two ends of a turn: begin a run of an event, and commit what it did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import msgpack
@@ -34,25 +34,18 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUp:
-    """An event that a turn causes in its own partition."""
+class NextEvent:
+    """An event that a turn causes, at once or later, in its own partition or another one of the same bot."""
 
     event: str
     key: str
     kind: str
     payload: str
+    """JSON text."""
     turn: str
     user: str
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """An event that a turn causes later."""
-
-    due_ms: int
-    """Milliseconds since the epoch, by the clock of Redis."""
-    event: str
-    """JSON of {event, key, payload, turn, user}."""
+    due_ms: int = 0
+    """Milliseconds since the epoch, by the clock of Redis; 0: at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +60,7 @@ class Commit:
     state: Mapping[str, Any] | None = None
     ends: str = "0"
     """`Begun.ends` of the run that commits."""
-    follow_ups: Sequence[FollowUp] = ()
-    timers: Sequence[Timer] = ()
-    outbox: Sequence[str] = ()
+    events: Sequence[NextEvent] = ()
     dead: str | None = None
     """JSON of the dead letter when the event is given up."""
     now_ms: int = 0
@@ -134,12 +125,9 @@ class Turns:
             "history_cap": commit.retention.history,
             "outputs": [envelope.encode() for envelope in commit.outputs],
             "record": commit.record,
-            "follow_ups": [
-                {name: getattr(follow, name) for name in ("event", "key", "kind", "payload", "turn", "user")}
-                for follow in commit.follow_ups
+            "events": [
+                {"here": partition.bot.partition(event.key) == partition, **asdict(event)} for event in commit.events
             ],
-            "timers": [{"due": timer.due_ms, "event": timer.event} for timer in commit.timers],
-            "outbox": list(commit.outbox),
             "now": commit.now_ms,
         }
         if commit.dead is not None:

@@ -59,6 +59,8 @@ class Ownership:
         self._releasing: dict[Partition, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
+        self._renewed = 0.0
+        self._renew_every = lease_ms / 3000
         self._pause = min(LOOK_EVERY, lease_ms / 4000)
         self.last_look = 0.0
         """Loop time of the last look that reached Redis."""
@@ -112,7 +114,9 @@ class Ownership:
             for number, owner in place(await self._replicas.heartbeat(), self._bot.partitions).items()
             if owner == self._name
         }
-        await self._renew()
+        if (now := asyncio.get_running_loop().time()) - self._renewed >= self._renew_every:
+            await self._renew()
+            self._renewed = now
         for partition in [p for p in self._owned if p not in wanted and p not in self._releasing]:
             self._releasing[partition] = asyncio.create_task(self._release(partition))
         missing = [p for p in wanted if p not in self._owned]

@@ -11,10 +11,11 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from botyard.core.address import BotAddress
-from botyard.core.leases import LEASE_MS
+from botyard.core.address import BotAddress, Partition
+from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
 from botyard.runtime.configuration import Configuration
+from botyard.runtime.courier import Courier
 from botyard.runtime.dispatcher import Dispatcher
 from botyard.runtime.health import HealthServer
 from botyard.runtime.metrics import Metrics
@@ -67,15 +68,17 @@ class Supervisor:
         self.metrics = Metrics()
         self.pool = WorkerPool(socket_path, bundle=bundle, credentials=configuration.credentials)
         self._configuration = configuration
-        runner = TurnRunner(redis, self.pool, configuration, self.metrics, retention or Retention())
+        retention = retention or Retention()
+        self._courier = Courier(redis, retention)
+        runner = TurnRunner(redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look)
         self._dispatcher = Dispatcher(runner, concurrency=bot.limits.concurrency)
         self._reader = InboxReader(redis, self._dispatcher)
         self._ownership = Ownership(
             redis,
             self.address,
             name=f"{replica}-{secrets.token_hex(3)}",
-            acquired=self._reader.add,
-            lost=self._reader.remove,
+            acquired=self._acquired,
+            lost=self._lost,
             drain=self._dispatcher.drain,
             lease_ms=lease_ms,
         )
@@ -103,7 +106,11 @@ class Supervisor:
             tasks.append(_start(self._watch_loop()))
             if not await self._loaded(stop):
                 return
-            tasks += [_start(self._configuration.watch(self._reconfigure)), _start(self._reader.run())]
+            tasks += [
+                _start(self._configuration.watch(self._reconfigure)),
+                _start(self._reader.run()),
+                _start(self._courier.run()),
+            ]
             owning = _start(self._ownership.run())
             settling = _start(self._announce_settled())
             await _first(stop.wait(), *tasks, owning)
@@ -119,6 +126,14 @@ class Supervisor:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.pool.close()
             await self._health.close()
+
+    def _acquired(self, lease: Lease) -> None:
+        self._reader.add(lease)
+        self._courier.add(lease)
+
+    def _lost(self, partition: Partition) -> None:
+        self._reader.remove(partition)
+        self._courier.remove(partition)
 
     async def _loaded(self, stop: asyncio.Event) -> bool:
         """Return whether a worker imported the bundle before `stop` was set."""

@@ -11,15 +11,17 @@ from typing import Any, TypeVar, cast, get_args
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from botyard import program
 from botyard.contract.persona import PersonaConfig
-from botyard.core import codec
+from botyard.core import codec, ids
+from botyard.core.address import Partition
 from botyard.core.envelope import TurnIdentity, envelope
 from botyard.core.errors import AlreadyCommitted, StaleOwner
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
 from botyard.core.references import Reference, References
 from botyard.core.retention import Retention
-from botyard.core.turns import Begun, Commit, StateChange, Turns
+from botyard.core.turns import Begun, Commit, NextEvent, StateChange, Turns
 from botyard.program import EventKind, Output, TurnError, TurnOutcome, TurnRequest
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
@@ -45,8 +47,26 @@ class TurnRunner:
     """Runs events to their commit."""
 
     def __init__(
-        self, redis: Redis, pool: WorkerPool, configuration: Configuration, metrics: Metrics, retention: Retention
+        self,
+        redis: Redis,
+        pool: WorkerPool,
+        configuration: Configuration,
+        metrics: Metrics,
+        retention: Retention,
+        *,
+        deliverable: Callable[[Partition], None],
     ) -> None:
+        """Prepare.
+
+        Args:
+            redis: Where turns are committed.
+            pool: Runs the bundle.
+            configuration: Limits and Personas.
+            metrics: Counts turns.
+            retention: What is kept of conversations.
+            deliverable: Told of a partition whose commit left a timer or an event for another partition.
+        """
+        self._deliverable = deliverable
         self._turns = Turns(redis)
         self._references = References(redis, retention=retention)
         self._pool = pool
@@ -87,6 +107,8 @@ class TurnRunner:
         outcome = _within_limits(outcome)
         commit = self._commit(entry, begun, identity, outcome, started)
         await _persist(lambda: self._turns.commit(lease, entry, commit))
+        if commit.events:
+            self._deliverable(lease.partition)
         self._metrics.turn(outcome, seconds=time.time() - started, waited=started - entry.accepted_ms / 1000)
         return True
 
@@ -198,6 +220,9 @@ class TurnRunner:
             change=change,
             state=outcome.state,
             ends=begun.ends if begun else "0",
+            events=[]
+            if outcome.error
+            else [_next(entry, number, event) for number, event in enumerate(outcome.events)],
             dead=dead,
             now_ms=int(now * 1000),
             retention=self._retention,
@@ -209,6 +234,19 @@ def _kind(kind: str) -> EventKind:
         if kind == known:
             return cast("EventKind", known)
     raise ValueError(f"unknown kind of event {kind!r}")
+
+
+def _next(entry: Entry, number: int, event: program.NextEvent) -> NextEvent:
+    """Return a caused event; its id follows from its cause, so that it is the same whichever run commits it."""
+    return NextEvent(
+        event=f"{entry.event}.{number}",
+        key=event.key or entry.key,
+        kind=event.kind,
+        payload=json.dumps(event.payload, ensure_ascii=False, separators=(",", ":")),
+        turn=ids.new_turn(),
+        user=entry.user,
+        due_ms=event.due_ms,
+    )
 
 
 def _letter(entry: Entry, error: TurnError) -> dict[str, Any]:

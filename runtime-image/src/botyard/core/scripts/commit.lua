@@ -28,15 +28,17 @@ for _, envelope in ipairs(commit.outputs) do
   redis.call("PUBLISH", channel, last .. " " .. envelope)
 end
 redis.call("XADD", KEYS[8], "MAXLEN", "~", commit.history_cap, "*", "turn", turn, "record", commit.record)
-for _, follow in ipairs(commit.follow_ups) do
-  redis.call("XADD", KEYS[2], "*", "event", follow.event, "key", follow.key, "kind", follow.kind,
-    "payload", follow.payload, "turn", follow.turn, "user", follow.user, "at", commit.now)
-end
-for _, timer in ipairs(commit.timers) do
-  redis.call("ZADD", KEYS[9], timer.due, timer.event)
-end
-for _, message in ipairs(commit.outbox) do
-  redis.call("XADD", KEYS[11], "*", "m", message)
+for _, event in ipairs(commit.events) do
+  local here, due = event.here, event.due_ms
+  event.here, event.due_ms = nil, nil
+  if not here then
+    redis.call("XADD", KEYS[11], "*", "due", due, "m", cjson.encode(event))
+  elseif due > 0 then
+    redis.call("ZADD", KEYS[9], due, cjson.encode(event))
+  else
+    redis.call("XADD", KEYS[2], "*", "event", event.event, "key", event.key, "kind", event.kind,
+      "payload", event.payload, "turn", event.turn, "user", event.user, "at", commit.now)
+  end
 end
 if commit.dead then
   redis.call("XADD", KEYS[12], "MAXLEN", "~", 10000, "*", "record", commit.dead)

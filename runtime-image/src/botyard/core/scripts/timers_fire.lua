@@ -8,7 +8,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = redis.call("ZRANGEBYSCORE", KEYS[3], "-inf", now, "LIMIT", 0, ARGV[3])
 for _, member in ipairs(due) do
   local timer = cjson.decode(member)
-  redis.call("XADD", KEYS[2], "*", "event", timer.event, "key", timer.key, "kind", "timer",
+  redis.call("XADD", KEYS[2], "*", "event", timer.event, "key", timer.key, "kind", timer.kind,
     "payload", timer.payload, "turn", timer.turn, "user", timer.user, "at", now)
   redis.call("ZREM", KEYS[3], member)
 end
