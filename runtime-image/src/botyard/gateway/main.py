@@ -14,15 +14,17 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from botyard.core.connection import connect
 from botyard.gateway import authentication, authorization
+from botyard.gateway.access_reviews import SubjectAccessReviews
+from botyard.gateway.config_map_routes import ConfigMapRoutes
 from botyard.gateway.context import Gateway, StreamLimits
-from botyard.gateway.route_sources import ConfigMapRoutes, FileRoutes, RouteSource
+from botyard.gateway.route_sources import FileRoutes, RouteSource
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.server import GatewayServer, ServerSettings
-from botyard.gateway.settings import Settings, add_arguments, from_arguments
+from botyard.gateway.settings import LOCAL_HOSTS, Settings, add_arguments, from_arguments
+from botyard.gateway.token_reviews import TokenReviews
 
 log = logging.getLogger(__name__)
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 REDIS_CONNECTIONS = 1024
 
 
@@ -35,7 +37,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="botyard gateway", description="Serve the HTTP API and the console.")
     add_arguments(parser)
     settings = from_arguments(parser.parse_args(argv))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     uvloop.run(serve(settings))
     return 0
 
@@ -116,7 +117,7 @@ def _authenticator(settings: Settings, client: ApiClient | None) -> authenticati
     if settings.tokens_file is not None and "tokens" in settings.auth:
         found.append(authentication.StaticTokens(settings.tokens_file))
     if client is not None and "kubernetes" in settings.auth:
-        found.append(authentication.TokenReviews(client, audiences=settings.audiences))
+        found.append(TokenReviews(client, audiences=settings.audiences))
     return authentication.Either(found)
 
 
@@ -124,7 +125,7 @@ def _authorizer(settings: Settings, client: ApiClient | None) -> authorization.A
     if settings.auth == "none":
         return authorization.Everything()
     if client is not None and "kubernetes" in settings.auth:
-        return authorization.ByPrincipal(authorization.SubjectAccessReviews(client))
+        return authorization.ByPrincipal(SubjectAccessReviews(client))
     return authorization.Grants()
 
 

@@ -37,8 +37,8 @@ class FileReference(Body):
 class ChosenOption(Body):
     """An option that the user chose among those that the bot offered."""
 
-    option_id: str = Field(min_length=1, max_length=256, description="Identifier of the option.")
-    option_text: str = Field(default="", max_length=4096, description="Its text as the user saw it.")
+    id: str = Field(min_length=1, max_length=256, description="Identifier of the option, as the bot offered it.")
+    title: str = Field(default="", max_length=4096, description="Its text, as the user saw it.")
 
 
 class MessageRequest(Body):
@@ -85,6 +85,7 @@ class Turn(Answer):
     event: str
     state: str = Field(description="`open` while it waits or runs, then how it finished.")
     accepted: int | None = Field(default=None, description="Milliseconds since 1970.")
+    started: int | None = Field(default=None, description="Milliseconds since 1970.")
     finished: int | None = Field(default=None, description="Milliseconds since 1970.")
     attempt: int | None = Field(default=None, description="Which run of it was committed, from 1.")
     error: TurnFailure | None = None

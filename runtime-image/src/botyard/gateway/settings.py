@@ -10,6 +10,9 @@ from typing import Literal
 
 from botyard.contract import names
 
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""What the Host header may name where nobody is authenticated."""
+
 AuthMode = Literal["kubernetes", "tokens", "kubernetes+tokens", "none"]
 
 

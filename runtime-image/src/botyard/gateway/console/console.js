@@ -61,48 +61,38 @@ function say(who, text) {
   return item;
 }
 
-// What a bot says: envelopes of type bot.message carry a message with body, options and media.
+// What a bot says: docs/fsm.md describes the data of bot.message.
 function show(type, envelope) {
   const data = envelope.data || {};
   if (type === "bot.message") {
     const item = say("bot", textOf(data));
-    const options = optionsOf(data);
-    if (options.length) item.append(buttons(options));
-  } else if (envelope.event?.status === "error" || type === "chat.error") {
-    const error = data.error ?? data;
-    say("bot error", error.message || envelope.event?.title || "The bot failed.");
+    if (data.options?.length) item.append(buttons(data.options));
+    if (/^https?:/.test(data.media?.url || "")) item.append(link(data.media));
+  } else if (type === "chat.error") {
+    say("bot error", data.message || envelope.event?.title || "The bot failed.");
   } else if (type === "turn.restarted") {
     say("bot meta", "The turn began again after an interruption.");
   }
 }
 
 function textOf(data) {
-  const message = contentOf(data);
-  const parts = [message.header, message.body ?? message.text, message.footer, message.caption, message.url ?? message.media_url];
-  return parts.filter((part) => typeof part === "string" && part).join("\n") || JSON.stringify(data);
+  return [data.header, data.text, data.footer].filter((part) => part).join("\n");
 }
 
-function contentOf(data) {
-  const message = data.message ?? data;
-  const type = message.message_type;
-  return (type && message[type]) || message;
-}
-
-function optionsOf(data) {
-  const options = contentOf(data).options;
-  if (!Array.isArray(options)) return [];
-  return options.map((option) => ({
-    option_id: String(option.option_id ?? option.id ?? ""),
-    option_text: String(option.option_text ?? option.title ?? ""),
-  })).filter((option) => option.option_id);
+function link(media) {
+  const made = element("a", media.name || media.url);
+  made.href = media.url;
+  made.rel = "noopener noreferrer";
+  made.target = "_blank";
+  return made;
 }
 
 function buttons(options) {
   const row = element("div", undefined, "options");
   for (const option of options) {
-    const button = element("button", option.option_text || option.option_id);
+    const button = element("button", option.title || option.id);
     button.type = "button";
-    button.addEventListener("click", () => send({ options: [option] }, option.option_text || option.option_id));
+    button.addEventListener("click", () => send({ options: [{ id: option.id, title: option.title || "" }] }, option.title || option.id));
     row.append(button);
   }
   return row;

@@ -1,0 +1,1 @@
+"""The command `botyard`: one module for each sub-command, imported only when it runs."""

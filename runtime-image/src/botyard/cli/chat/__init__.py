@@ -1,0 +1,1 @@
+"""`botyard chat`: a conversation in the terminal, over the same API as everybody else."""

@@ -1,0 +1,83 @@
+"""`botyard dev`."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import socket
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from botyard.cli.dev import inputs
+from botyard.cli.dev.laptop import Laptop
+from botyard.cli.errors import EXIT_USAGE, CommandError
+from botyard.runtime import logs
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a bot from a folder until Ctrl-C.
+
+    Raises:
+        CommandError: It cannot start; the message says what to do.
+    """
+    options = _parser().parse_args(argv)
+    folder = options.folder.absolute()
+    if not folder.is_dir():
+        raise CommandError(f"dev: {options.folder} is not a folder", code=EXIT_USAGE)
+    bot = inputs.bot_config(
+        options.name or inputs.bot_name(folder),
+        entrypoint=options.entrypoint,
+        config=options.config,
+        turn_timeout=options.turn_timeout,
+    )
+    shard = inputs.personas(options.persona)
+    secrets = inputs.credentials(options.credentials)
+    logs.configure("DEBUG" if options.verbose else "INFO", plain=True)
+    for quiet in ("uvicorn", "botyard.pool", "botyard.supervisor", "botyard.ownership"):
+        logging.getLogger(quiet).setLevel(logging.DEBUG if options.verbose else logging.WARNING)
+    listener = _listen(options.port)
+    with tempfile.TemporaryDirectory(prefix="botyard-dev-") as made, contextlib.closing(listener):
+        mounts = inputs.write(Path(made), bot, shard, secrets)
+        laptop = Laptop(bot=bot, folder=folder, temporary=Path(made), mounts=mounts, personas=shard.personas)
+        asyncio.run(laptop.serve(options.redis, listener))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="botyard dev",
+        description="Run the bot of a folder on this machine: gateway and console, supervisor, workers and Redis. The "
+        "bot is named after the folder, in the namespace `dev`; saving a file loads it again.",
+        epilog="Talk to it with `botyard chat NAME`, or in a browser at the address that is printed.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the bot's code")
+    parser.add_argument("--port", type=int, default=8080, help="port on 127.0.0.1; 0 takes a free one (%(default)s)")
+    parser.add_argument(
+        "--redis",
+        metavar="URL",
+        help="use a running Redis; a second `botyard dev` on the same one, with another --port, joins as a replica",
+    )
+    parser.add_argument("--name", help="name of the bot, instead of the folder's")
+    parser.add_argument("--entrypoint", default="", metavar="MODULE[:SYMBOL]", help="where the bot is, if not found")
+    parser.add_argument(
+        "--persona", type=Path, action="append", default=[], metavar="FILE", help="manifests of Personas"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of what spec.config of a Bot holds")
+    parser.add_argument("--credentials", type=Path, metavar="FILE", help="NAME=value lines: the bot's credentials")
+    parser.add_argument(
+        "--turn-timeout", type=float, default=600.0, metavar="SECONDS", help="for one turn (%(default)s)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log everything")
+    return parser
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise CommandError(f"dev: port {port} cannot be used ({error}); try --port 0, which takes a free one") from None
+    return listener

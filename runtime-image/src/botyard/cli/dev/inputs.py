@@ -1,0 +1,142 @@
+"""What `botyard dev` makes of its arguments: the files that a pod would have mounted."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from botyard.cli.errors import EXIT_USAGE, CommandError
+from botyard.contract import names
+from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.persona import PersonaConfig, PersonaShard
+
+NAMESPACE = "dev"
+_CREDENTIAL = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """Folders as in a runtime pod."""
+
+    config: Path
+    personas: Path
+    credentials: Path
+
+
+def bot_name(folder: Path) -> str:
+    """Return a Kubernetes name from the folder's name.
+
+    Raises:
+        CommandError: Nothing of the folder's name can stand in one.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:63].strip("-")
+    if not name:
+        raise CommandError(f"dev: no bot can be named after the folder {folder}; give --name", code=EXIT_USAGE)
+    return name
+
+
+def bot_config(name: str, *, entrypoint: str, config: Path | None, turn_timeout: float) -> BotConfig:
+    """Return the Bot's configuration.
+
+    Args:
+        name: The bot's name.
+        entrypoint: `module:symbol`, `module` or nothing.
+        config: YAML file with the free-form properties of `spec.config`.
+        turn_timeout: Seconds that one turn may take.
+
+    Raises:
+        CommandError: The file cannot be read or holds no object.
+    """
+    module, _, symbol = entrypoint.partition(":")
+    content = _load(config) if config else {}
+    if not isinstance(content, dict):
+        raise CommandError(f"dev: {config} must hold an object of properties", code=EXIT_USAGE)
+    return BotConfig(
+        namespace=NAMESPACE,
+        name=name,
+        entrypoint=Entrypoint(module=module, symbol=symbol),
+        limits=Limits(turn_timeout_seconds=turn_timeout),
+        config=content,
+    )
+
+
+def personas(paths: Sequence[Path]) -> PersonaShard:
+    """Return the Personas of manifest files.
+
+    Raises:
+        CommandError: A file cannot be read or holds something else.
+    """
+    found = [_persona(document, path) for path in paths for document in _documents(path)]
+    return PersonaShard(personas=tuple(found))
+
+
+def credentials(path: Path | None) -> dict[str, str]:
+    """Return the credentials of a file of `NAME=value` lines.
+
+    Raises:
+        CommandError: The file cannot be read or a line is none.
+    """
+    if path is None:
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(_read(path).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _CREDENTIAL.fullmatch(line)
+        if match is None:
+            raise CommandError(f"dev: {path}:{number}: a credential is written NAME=value", code=EXIT_USAGE)
+        value = match[2].strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        found[match[1]] = value
+    return found
+
+
+def write(folder: Path, bot: BotConfig, shard: PersonaShard, secrets: dict[str, str]) -> Mounts:
+    """Write everything below `folder` as it is mounted in a pod."""
+    mounts = Mounts(folder / "config", folder / "personas", folder / "credentials")
+    for path in (mounts.config, mounts.personas / "0", mounts.credentials):
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (mounts.config / names.BOT_FILE).write_text(bot.to_json(), encoding="utf-8")
+    (mounts.personas / "0" / names.PERSONAS_FILE).write_text(shard.to_json(), encoding="utf-8")
+    for name, value in secrets.items():
+        (mounts.credentials / name).write_text(value, encoding="utf-8")
+    return mounts
+
+
+def _persona(document: Any, path: Path) -> PersonaConfig:
+    if not isinstance(document, dict) or document.get("kind") != "Persona":
+        kind = document.get("kind") if isinstance(document, dict) else None
+        raise CommandError(f"dev: {path} must hold Personas, not {kind or 'something else'}", code=EXIT_USAGE)
+    spec = document.get("spec") or {}
+    metadata = document.get("metadata") or {}
+    fields = {name: spec[name] for name in ("displayName", "setup", "maxInProgress") if name in spec}
+    try:
+        return PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise CommandError(f"dev: {path}: {place}: {first['msg']}", code=EXIT_USAGE) from None
+
+
+def _documents(path: Path) -> Iterator[Any]:
+    try:
+        yield from (document for document in yaml.safe_load_all(_read(path)) if document is not None)
+    except yaml.YAMLError as error:
+        raise CommandError(f"dev: {path} is not YAML: {error}", code=EXIT_USAGE) from None
+
+
+def _load(path: Path) -> Any:
+    return next(_documents(path), {})
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise CommandError(f"dev: cannot read {path}: {reason}", code=EXIT_USAGE) from None

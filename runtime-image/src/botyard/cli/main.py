@@ -1,0 +1,114 @@
+"""Entry point of the command `botyard`."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import cast
+
+from botyard.cli.errors import EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+
+Run = Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A sub-command: `module.run(argv)` gives the exit code."""
+
+    name: str
+    summary: str
+    module: str
+    for_people: bool = True
+
+    def load(self) -> Run:
+        """Import the module; nothing of it is imported before."""
+        return cast("Run", importlib.import_module(self.module).run)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("dev", "run a bot from a folder on this machine, with everything it needs", "botyard.cli.dev.command"),
+    Command("chat", "talk to a bot in the terminal", "botyard.cli.chat.command"),
+    Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
+    Command("supervisor", "run the supervisor of a runtime pod", "botyard.cli.supervisor", for_people=False),
+    Command("worker-host", "run the workers of a runtime pod", "botyard.cli.worker_host", for_people=False),
+    Command("fetch", "fetch and verify the bundle of a runtime pod", "botyard.cli.fetch", for_people=False),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `botyard`; return the exit code.
+
+    Args:
+        argv: Arguments without the program's name; the process's own if left out.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except CommandError as error:
+        print(f"botyard: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output went away, as `head` does: end as other programs do, and silently.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else EXIT_USAGE
+    name, *rest = arguments
+    if name in ("-V", "--version"):
+        print(f"botyard {_version()}")
+        return 0
+    for command in COMMANDS:
+        if command.name == name:
+            return command.load()(rest)
+    raise CommandError(_unknown(name), code=EXIT_USAGE)
+
+
+def usage() -> str:
+    """Return the help text."""
+    width = max(len(command.name) for command in COMMANDS)
+    people = [f"  {each.name:{width}}  {each.summary}" for each in COMMANDS if each.for_people]
+    pods = [f"  {each.name:{width}}  {each.summary}" for each in COMMANDS if not each.for_people]
+    return "\n".join(
+        [
+            "usage: botyard COMMAND [OPTIONS]",
+            "",
+            "Bots on Kubernetes.",
+            "",
+            "Commands:",
+            *people,
+            "",
+            "What containers run:",
+            *pods,
+            "",
+            "`botyard COMMAND --help` tells more of each; `botyard --version` prints the version.",
+        ]
+    )
+
+
+def _unknown(name: str) -> str:
+    # Only here: most runs do not need it.
+    import difflib
+
+    nearest = difflib.get_close_matches(name, [command.name for command in COMMANDS], n=1, cutoff=0.5)
+    hint = f"did you mean `botyard {nearest[0]}`?" if nearest else "`botyard --help` lists the commands."
+    return f"there is no command `{name}`; {hint}"
+
+
+def _version() -> str:
+    try:
+        return version("botyard")
+    except PackageNotFoundError:
+        return "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
