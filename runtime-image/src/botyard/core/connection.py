@@ -1,6 +1,6 @@
 """Connections to Redis: one way to make them, with time-outs everywhere."""
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -9,6 +9,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 SOCKET_TIMEOUT = 10.0
 """Seconds for one answer. Blocking reads ask for less than this."""
 MAX_CONNECTIONS = 64
+"""Connections of one client; who needs another one waits for it."""
 
 
 def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
@@ -17,8 +18,9 @@ def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
     Connection errors are retried three times within about a second: every script of this package is safe to run
     again, since it answers what it had done before.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        timeout=SOCKET_TIMEOUT,
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=3.0,
         health_check_interval=30,
@@ -26,3 +28,4 @@ def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
     )
+    return Redis.from_pool(pool)
