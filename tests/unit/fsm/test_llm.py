@@ -148,7 +148,7 @@ def test_what_is_missing_is_named(monkeypatch):
     with pytest.raises(LLMError, match="AZURE_OPENAI_API_ENDPOINT"):
         LLMManager.llm([], azure_openai_api_key="key")
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(LLMError, match="'openai' is needed.*requirements"):
+    with pytest.raises(LLMError, match=r"'openai' is needed.*requirements"):
         LLMManager.llm([], openai_api_key="unseen so far")
 
 

@@ -198,7 +198,7 @@ class TestFiles:
 
     def test_a_missing_or_huge_file_is_explained(self, tmp_path):
         missing = UploadFile(path=str(tmp_path / "no"), mime_type="x/y", filename="bill.pdf")
-        with pytest.raises(OutputError, match="'bill.pdf'"):
+        with pytest.raises(OutputError, match=r"'bill.pdf'"):
             neutral_outputs(legacy(MessageType.DOCUMENT, file=missing))
         huge = tmp_path / "huge"
         with huge.open("wb") as file:

@@ -127,9 +127,9 @@ class TestByName:
             Pay, lambda self: self._on_enter_plugin("pay", {}, {"bill": "slip"}), variable_names=ShopVariables
         )
         state, _ = turn(missing)
-        with pytest.raises(PluginError, match="no output 'bill'.*'receipt'"):
+        with pytest.raises(PluginError, match=r"no output 'bill'.*'receipt'"):
             turn(missing, state, callback="yes")
-        with pytest.raises(PluginError, match="no plugin 'fly'.*'pay'"):
+        with pytest.raises(PluginError, match=r"no plugin 'fly'.*'pay'"):
             turn(shop(Pay, lambda self: self.run_plugin("fly")))
 
 

@@ -138,7 +138,7 @@ def test_a_false_condition_may_itself_make_the_machine_wait():
 
 
 def test_a_state_that_nothing_leaves_is_an_error():
-    with pytest.raises(NoTransitionError, match="'a'.*Status.END") as raised:
+    with pytest.raises(NoTransitionError, match=r"'a'.*Status.END") as raised:
         turn(bot([step("zero", "a")], {"a": moves_on}))
     assert isinstance(raised.value, FsmError)
     assert isinstance(raised.value, MachineError)
