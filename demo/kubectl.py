@@ -48,7 +48,7 @@ class Kubectl:
     def items(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
         """Return the objects of a kind in a namespace (empty: in all), of a label selector where one is given."""
         scope = ["-n", namespace] if namespace else ["--all-namespaces"]
-        found = json.loads(self(*scope, "get", kind, "--selector", selector, "-o", "json"))
+        found = json.loads(self("get", kind, *scope, "--selector", selector, "-o", "json"))
         items: list[Object] = found["items"]
         return items
 
