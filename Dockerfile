@@ -9,74 +9,72 @@
 ARG BASE_IMAGE=python:3.11-slim
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
-# --- Shared: the tools that build wheels. ---
+# --- Tools that build wheels, and an empty environment at the place where the images have theirs. ---
 FROM ${BASE_IMAGE} AS tools
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 COPY cluster/images/build-requirements.lock /build/
 RUN python3 -m venv /build/tools \
- && /build/tools/bin/pip install --quiet --require-hashes --requirement /build/build-requirements.lock
+ && /build/tools/bin/pip install --quiet --require-hashes --requirement /build/build-requirements.lock \
+ && python3 -m venv --without-pip /opt/botyard
 
-# --- Dependencies: rebuilt when a lock file changes. ---
-FROM tools AS runtime-dependencies
-COPY runtime-image/requirements.lock /build/
-# With pip: build Jobs install the dependencies of bundles.
-RUN python3 -m venv /opt/botyard \
- && /opt/botyard/bin/pip install --quiet --no-compile --require-hashes --requirement /build/requirements.lock \
- && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/botyard/lib
-
-FROM tools AS operator-dependencies
-COPY operator/requirements.lock /build/
-RUN python3 -m venv --without-pip /opt/botyard \
- && /build/tools/bin/pip --python /opt/botyard/bin/python install --quiet --no-compile --require-hashes \
-    --requirement /build/requirements.lock \
- && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/botyard/lib
-
-# --- Code: rebuilt when it changes. ---
-FROM tools AS wheels
-COPY runtime-image /build/runtime-image
-RUN /build/tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /build/wheels /build/runtime-image
-
-FROM wheels AS operator-wheels
-COPY operator /build/operator
-RUN /build/tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /build/wheels /build/operator
-
-FROM runtime-dependencies AS runtime-code
-COPY --from=wheels /build/wheels /build/wheels
-RUN /build/tools/bin/pip --python /opt/botyard/bin/python install --quiet --no-compile --no-deps --no-index \
-    --prefix /build/code /build/wheels/*.whl \
- && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /build/code/lib
-
-FROM operator-dependencies AS operator-code
-COPY --from=operator-wheels /build/wheels /build/wheels
-RUN /build/tools/bin/pip --python /opt/botyard/bin/python install --quiet --no-compile --no-deps --no-index \
-    --prefix /build/code /build/wheels/*.whl \
- && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /build/code/lib
-
-# --- The images. ---
-# git and ssh look the user up, so that it must have a name.
+# --- Shared by the two Python images. git and ssh look the user up, so that it must have a name. ---
 FROM ${BASE_IMAGE} AS python-base
 RUN groupadd --gid 65532 botyard \
  && useradd --uid 65532 --gid 65532 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin botyard
-ENV PATH=/opt/botyard/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/botyard/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-FROM python-base AS operator
-# OpenPGP and SSH verify signatures of commits, SSH also fetches.
+# --- Dependencies: rebuilt when a lock file changes. ---
+FROM python-base AS runtime-dependencies
+COPY runtime-image/requirements.lock /opt/botyard/
+# With pip: build Jobs install the dependencies of bundles.
+RUN python3 -m venv /opt/botyard \
+ && /opt/botyard/bin/pip install --quiet --no-compile --require-hashes \
+    --requirement /opt/botyard/requirements.lock \
+ && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/botyard/lib
+
+FROM python-base AS operator-dependencies
+# OpenPGP and SSH verify signatures of commits; git fetches through SSH too.
 RUN apt-get update -q \
  && apt-get install -q -y --no-install-recommends git gpg gpg-agent openssh-client \
  && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
-COPY --from=operator-dependencies /opt/botyard /opt/botyard
-COPY --from=operator-code /build/code /opt/botyard
+COPY operator/requirements.lock /opt/botyard/
+RUN python3 -m venv /opt/botyard \
+ && /opt/botyard/bin/pip install --quiet --no-compile --require-hashes \
+    --requirement /opt/botyard/requirements.lock \
+ && /opt/botyard/bin/pip uninstall --quiet --yes pip setuptools \
+ && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/botyard/lib
+
+# --- Code: rebuilt when it changes; one command a stage, because each costs a layer. ---
+FROM tools AS runtime-code
+COPY runtime-image /build/runtime-image
+RUN (cd /build/runtime-image && /build/tools/bin/hatchling build -t wheel >/dev/null) \
+ && /build/tools/bin/pip --python /opt/botyard/bin/python install --quiet --no-compile --no-deps --no-index \
+    --prefix /build/code /build/runtime-image/dist/*.whl \
+ && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /build/code/lib
+
+FROM tools AS operator-code
+COPY runtime-image /build/runtime-image
+COPY operator /build/operator
+RUN (cd /build/runtime-image && /build/tools/bin/hatchling build -t wheel >/dev/null) \
+ && (cd /build/operator && /build/tools/bin/hatchling build -t wheel >/dev/null) \
+ && /build/tools/bin/pip --python /opt/botyard/bin/python install --quiet --no-compile --no-deps --no-index \
+    --prefix /build/code /build/*/dist/*.whl \
+ && /opt/botyard/bin/python -m compileall -q --invalidation-mode unchecked-hash /build/code/lib
+
+# --- The images. ---
+FROM operator-dependencies AS operator
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["botyard-operator"]
 CMD ["run"]
+COPY --from=operator-code /build/code /opt/botyard
 
-FROM python-base AS runtime
-COPY --from=runtime-dependencies /opt/botyard /opt/botyard
-COPY --from=runtime-code /build/code /opt/botyard
+FROM runtime-dependencies AS runtime
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["botyard"]
+COPY --from=runtime-code /build/code /opt/botyard
 
 FROM ${DEBIAN_IMAGE} AS git-server
 RUN apt-get update -q \
@@ -86,6 +84,7 @@ RUN apt-get update -q \
  && useradd --uid 65532 --gid 65532 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin git \
  && install --directory --owner 65532 --group 65532 /srv/git
 COPY cluster/git-server/lighttpd.conf /etc/git-server/lighttpd.conf
+COPY cluster/git-server/healthz /etc/git-server/healthz
 COPY cluster/git-server/gitconfig /etc/gitconfig
 COPY cluster/git-server/entrypoint /usr/local/bin/git-server
 USER 65532:65532

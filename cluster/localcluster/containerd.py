@@ -104,14 +104,14 @@ def import_archive(layout: Layout, archive: Path) -> None:
     run([*_ctr(layout), "images", "import", "--no-unpack", archive], seconds=IMPORT_SECONDS)
 
 
+def list_content(layout: Layout) -> set[str]:
+    """Return the digests of everything in the content store: layers, configurations, manifests."""
+    return set(run([*_ctr(layout), "content", "ls", "-q"]).split())
+
+
 def tag_image(layout: Layout, source: str, target: str) -> None:
     """Give an image another name."""
     run([*_ctr(layout), "images", "tag", "--force", source, target])
-
-
-def remove_image(layout: Layout, name: str) -> None:
-    """Forget an image's name; its content goes when no container uses it."""
-    succeeds([*_ctr(layout), "images", "rm", name])
 
 
 def remove_containers(layout: Layout, supervisor: Supervisor) -> None:

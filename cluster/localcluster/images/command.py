@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from localcluster import containerd
@@ -10,7 +11,8 @@ from localcluster.commands import stream
 from localcluster.console import say, step
 from localcluster.errors import ClusterError
 from localcluster.images.buildah import Buildah
-from localcluster.images.catalogue import IMAGES, REPOSITORY, Image
+from localcluster.images.catalogue import IMAGES, REPOSITORY
+from localcluster.images.thin import write_thin_archive
 from localcluster.layout import Layout, write_if_changed
 from localcluster.lifecycle import check_system
 from localcluster.locking import locked
@@ -43,67 +45,79 @@ def build_images(target: Target, *, tag: str = "", only: tuple[str, ...] = ()) -
     Raises:
         ClusterError: The cluster does not answer, or a build or load fails.
     """
-    project = target.layout.project
+    chosen = [image for image in IMAGES if not only or image.name in only]
     prefix = os.environ.get("IMAGE_REPOSITORY", "").rstrip("/")
-    names = {
-        image.name: {"repository": f"{prefix or REPOSITORY}/{image.name}", "tag": tag or image.version(project)}
-        for image in IMAGES
-        if not only or image.name in only
-    }
-    wanted = [
-        (image, f"{names[image.name]['repository']}:{names[image.name]['tag']}")
-        for image in IMAGES
-        if image.name in names
-    ]
+    folder = target.layout.state if target.kind == "local" else target.layout.project / ".cluster"
     if target.kind == "local":
-        _load_local(target.layout, wanted)
+        check_system()
+        os.environ["PATH"] = search_path()
     else:
         check_reachable(target)
-        _load_elsewhere(target, wanted, push=bool(prefix))
-    state = target.layout.state
-    write_if_changed(state / "images.json", json.dumps({**_known(state / "images.json"), **names}, indent=2) + "\n")
-    return names
+    # One build at a time, and versions read while nobody else builds: sources may change while this run waits.
+    with locked(target.layout.cache / "images.lock"):
+        versions = {image.name: image.version(target.layout.project) for image in chosen}
+        names = {
+            image.name: Name(f"{prefix or REPOSITORY}/{image.name}", tag or versions[image.name]) for image in chosen
+        }
+        if target.kind == "local":
+            _load_local(target.layout, versions, names)
+        else:
+            _load_elsewhere(target, names, push=bool(prefix))
+        result = {name: {"repository": full.repository, "tag": full.tag} for name, full in names.items()}
+        record = folder / "images.json"
+        write_if_changed(record, json.dumps({**_known(record), **result}, indent=2) + "\n")
+    say(f"images loaded: {', '.join(map(str, names.values()))}")
+    return result
 
 
-def _load_local(layout: Layout, wanted: list[tuple[Image, str]]) -> None:
-    check_system()
-    os.environ["PATH"] = search_path()
+@dataclass(frozen=True)
+class Name:
+    """An image's name as Helm values want it."""
+
+    repository: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+def _load_local(layout: Layout, versions: Mapping[str, str], names: Mapping[str, Name]) -> None:
     if not containerd.answers(layout):
         raise ClusterError("The local cluster does not run: start it with `make cluster`.")
-    with locked(layout.cache / "images.lock"):
-        loaded = containerd.list_images(layout)
-        versions = {
-            image.name: f"localhost/botyard/{image.name}:{image.version(layout.project)}" for image, _ in wanted
-        }
-        builder = Buildah(layout)
-        for image, name in wanted:
-            # Whatever the tag, the content is loaded once, under the name that tells its version.
-            version = versions[image.name]
-            if version not in loaded:
-                ensure_packages(IMAGE_PACKAGES)
-                builder.ensure_base()
-                archive = layout.cache / "archives" / f"{image.name}.tar"
-                builder.build(image.name, version, archive)
-                with step(f"{name} loaded"):
-                    containerd.import_archive(layout, archive)
-                archive.unlink()
-            full = containerd.normalise(name)
-            if full not in loaded or version not in loaded:
+    loaded = containerd.list_images(layout)
+    builder = Buildah(layout)
+    for target, name in names.items():
+        # Whatever the tag, content is loaded once, under a name that tells its version.
+        version = f"localhost/{REPOSITORY}/{target}:{versions[target]}"
+        full = containerd.normalise(str(name))
+        if version in loaded:
+            if name.tag != versions[target] or full not in loaded:
                 containerd.tag_image(layout, version, full)
-        say(f"images loaded: {', '.join(name for _, name in wanted)}")
+            continue
+        ensure_packages(IMAGE_PACKAGES)
+        builder.ensure_base()
+        archive = layout.cache / "archives" / f"{target}.tar"
+        thin = archive.with_name(f"{target}-thin.tar")
+        builder.build(target, version, archive)
+        with step(f"{name} loaded"):
+            write_thin_archive(archive, thin, names=[version, full], present=containerd.list_content(layout))
+            containerd.import_archive(layout, thin)
+        archive.unlink()
+        thin.unlink()
 
 
-def _load_elsewhere(target: Target, wanted: list[tuple[Image, str]], *, push: bool) -> None:
+def _load_elsewhere(target: Target, names: Mapping[str, Name], *, push: bool) -> None:
     loader = LOADERS.get(target.kind)
     if loader is None and not push:
         raise ClusterError(
             f"How images get into the cluster of the context {target.context!r} is not known. Build and push them to a "
             "registry that it can pull from:\n  IMAGE_REPOSITORY=registry.example.com/team make images"
         )
-    for image, name in wanted:
-        log = target.layout.logs / f"image-{image.name}.log"
+    for image, full in names.items():
+        name = str(full)
+        log = target.layout.logs / f"image-{image}.log"
         with step(f"image {name}") as progress:
-            commands = [["docker", "build", "--target", image.name, "--tag", name, str(target.layout.project)]]
+            commands = [["docker", "build", "--target", image, "--tag", name, str(target.layout.project)]]
             if push:
                 commands.append(["docker", "push", name])
             elif loader:
