@@ -35,6 +35,7 @@ _LONGEST_RETRY_AFTER = 5.0
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ApiUnavailable(RetryLater):
@@ -200,10 +201,18 @@ class KubeClient:
         self._metrics.api_reads.labels(resource.kind, "200").inc()
         return answer
 
-    async def list(self, resource: resources.Resource, namespace: str | None, **parameters: str) -> JsonObject:
-        """Read a collection, or a page of it."""
+    async def list(
+        self,
+        resource: resources.Resource,
+        namespace: str | None,
+        *,
+        metadata_only: bool = False,
+        **parameters: str,
+    ) -> JsonObject:
+        """Read a collection, or a page of it, whole or without spec and status."""
         query = f"?{urlencode(parameters)}" if parameters else ""
-        return await self._request("GET", f"{self.host}{resource.path(namespace)}{query}", None, JSON)
+        accept = METADATA_LIST if metadata_only else JSON
+        return await self._request("GET", f"{self.host}{resource.path(namespace)}{query}", None, JSON, accept)
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return the decoded data of a Secret; None when it does not exist.
@@ -258,9 +267,11 @@ class KubeClient:
         self._metrics.api_writes.labels(verb, resource.kind, "ok").inc()
         return answer
 
-    async def _request(self, method: str, url: str, body: JsonObject | None, content_type: str) -> JsonObject:
+    async def _request(
+        self, method: str, url: str, body: JsonObject | None, content_type: str, accept: str = JSON
+    ) -> JsonObject:
         for attempt in range(1, _ATTEMPTS + 1):
-            headers = {**await self.headers(), "Accept": JSON, "Content-Type": content_type}
+            headers = {**await self.headers(), "Accept": accept, "Content-Type": content_type}
             try:
                 response = await self._api.call_api(
                     method, url, headers, body, _request_timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)

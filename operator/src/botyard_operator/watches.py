@@ -1,26 +1,31 @@
-"""kopf's part: it lists and watches, and its handlers only feed the caches.
+"""kopf's part: it watches, and its handlers only feed the caches.
 
-Nothing is stored on objects and no finalizer is set: there are no change handlers, timers or daemons. Until every kind
-was listed once, changes are only remembered (an index handler of kopf runs before any other and holds the others back
-until all lists are complete); then all keys are marked dirty and from there on each change marks its own.
+Nothing is stored on objects and no finalizer is set: there are no change handlers, timers or daemons.
+
+The caches are filled from lists before kopf starts, because a reconcile that ran on half of them would write what
+exists already. kopf has indices for that purpose; but they keep one toggle for each listed object and look through all
+of them at every change, which takes minutes at ten thousand objects. So nothing of them is used here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import kopf
+from kopf._core.reactor import inventory
 
 from botyard.contract import names
 from botyard_operator import resources
 from botyard_operator.caches import Caches, resource_version
 from botyard_operator.kube import KubeClient
+from botyard_operator.listing import PAGE, field_selector, fill, label_selector, prune
 from botyard_operator.metrics import Metrics
-from botyard_operator.reconcile.base import JsonObject, Key
+from botyard_operator.reconcile.base import ApiError, JsonObject, Key, RetryLater
 from botyard_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -30,10 +35,9 @@ SERVER_TIMEOUT = 100
 DEAF_AFTER = 150.0
 """A watch that was not (re)started for this many seconds hears nothing any more."""
 
-_EMPTY_CHECK_SECONDS = 0.5
-
-_LABELLED = (*resources.CHILD_KINDS, resources.POD)
-_UNINTERESTING_SECRETS = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
+_LONGEST_PAUSE_SECONDS = 30.0
+_FIRST_PRUNE_SECONDS = 20.0
+_PRUNE_SECONDS = 600.0
 
 
 class WatchHealth:
@@ -56,10 +60,6 @@ class WatchHealth:
         config.on_request_end.append(answered)
         return config
 
-    def answered(self, paths: Iterable[str]) -> bool:
-        """Whether all these watches were answered at least once, so that their lists are complete."""
-        return all(path in self._answered for path in paths)
-
     def deaf(self) -> list[str]:
         """Return the paths of watches that should have been renewed but were not."""
         now = asyncio.get_running_loop().time()
@@ -67,91 +67,104 @@ class WatchHealth:
 
 
 class Watches:
-    """Runs kopf and keeps the caches up to date."""
+    """Fills the caches and keeps them up to date."""
 
     def __init__(
         self, *, caches: Caches, kube: KubeClient, settings: Settings, metrics: Metrics, health: WatchHealth
     ) -> None:
         self._caches = caches
         self._kube = kube
-        self._settings = settings
+        self._namespaces = tuple(dict.fromkeys(settings.namespaces))
         self._metrics = metrics
         self._health = health
-        self._listed = 0
         self.synced = asyncio.Event()
         """Set once every kind was listed."""
 
     async def run(self, on_synced: Callable[[], None]) -> None:
-        """Watch until cancelled; `on_synced` is called once the caches are complete."""
-        namespaces = tuple(dict.fromkeys(self._settings.namespaces))
+        """Watch until cancelled, or until kopf ends on a signal; `on_synced` is called once the caches are complete.
 
-        def synced() -> None:
-            if not self.synced.is_set():
-                self.synced.set()
-                on_synced()
-
-        empty = asyncio.create_task(self._await_nothing(namespaces, synced), name="empty lists")
+        Raises:
+            ApiError: The operator may not list one of the kinds, or a CRD is not installed.
+        """
+        await self._fill()
+        self.synced.set()
+        on_synced()
+        pruning = asyncio.create_task(self._prune(), name="pruning")
         try:
             await kopf.operator(
-                registry=self._registry(synced),
-                settings=_kopf_settings(cluster_wide=not namespaces),
+                registry=self._registry(),
+                settings=_kopf_settings(cluster_wide=not self._namespaces),
+                memories=_NoMemories(),
                 standalone=True,
-                clusterwide=not namespaces,
-                namespaces=namespaces,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
             )
         finally:
-            empty.cancel()
+            pruning.cancel()
 
-    async def _await_nothing(self, namespaces: Iterable[str], synced: Callable[[], None]) -> None:
-        """Tell that the lists are complete where they hold nothing: then no handler does."""
-        paths = [
-            resource.path(namespace)
-            for resource in resources.WATCHED_KINDS
-            for namespace in (namespaces or (None,))
-        ]
-        while not self.synced.is_set():
-            await asyncio.sleep(_EMPTY_CHECK_SECONDS)
-            if self._listed == 0 and self._health.answered(paths):
-                synced()
+    async def _fill(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                await fill(self._kube, self._caches, self._namespaces)
+            except RetryLater as error:
+                logger.warning("the lists are tried again: %s", error)
+                await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+                pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
+            else:
+                return
 
-    def _registry(self, synced: Callable[[], None]) -> kopf.OperatorRegistry:
+    async def _prune(self) -> None:
+        # Soon after the start, what was deleted between the first lists and kopf's; then now and then.
+        pause = _FIRST_PRUNE_SECONDS
+        while True:
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            pause = _PRUNE_SECONDS
+            try:
+                await prune(self._kube, self._caches, self._namespaces)
+            except (ApiError, RetryLater) as error:
+                logger.warning("the caches could not be compared with the API server: %s", error)
+
+    def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._kube.host, aiohttp_session=self._kube.session(self._health.trace()))
-
-        def listing(**_: Any) -> bool:
-            return not self.synced.is_set()
+            session = self._kube.session(self._health.trace())
+            return kopf.AiohttpSession(server=self._kube.host, aiohttp_session=session)
 
         for resource in resources.WATCHED_KINDS:
-            self._register(registry, resource, listing, synced)
+            self._register(registry, resource)
         return registry
 
-    def _register(
-        self,
-        registry: kopf.OperatorRegistry,
-        resource: resources.Resource,
-        listing: Callable[..., bool],
-        synced: Callable[[], None],
-    ) -> None:
-        selector = (resource.group, resource.version, resource.plural)
+    def _register(self, registry: kopf.OperatorRegistry, resource: resources.Resource) -> None:
         counter = self._metrics.watch_events.labels(resource.kind)
 
-        @kopf.index(*selector, id=f"list-{resource.plural}", when=listing, registry=registry)
-        async def remember(body: kopf.Body, **_: Any) -> None:
-            self._listed += 1
-            self._caches.put(resource.kind, dict(body))
-
-        @kopf.on.event(*selector, id=f"watch-{resource.plural}", registry=registry)
+        @kopf.on.event(
+            resource.group, resource.version, resource.plural, id=f"watch-{resource.plural}", registry=registry
+        )
         async def observe(event: kopf.RawEvent, **_: Any) -> None:
-            synced()
             counter.inc()
             obj: JsonObject = dict(event["object"])
             if event["type"] == "DELETED":
                 self._caches.remove(_key(resource, obj), resource_version(obj))
             else:
                 self._caches.put(resource.kind, obj)
+
+
+class _NoMemories(inventory.ResourceMemories):
+    """kopf's memory of every object (for daemons and retries), which nothing here uses: none is kept."""
+
+    async def recall(
+        self,
+        raw_body: kopf.RawBody,
+        *,
+        memobase: object | None = None,
+        noticed_by_listing: bool = False,
+        ephemeral: bool = False,
+    ) -> inventory.ResourceMemory:
+        """Return a memory that is forgotten at once."""
+        return await super().recall(raw_body, noticed_by_listing=noticed_by_listing, ephemeral=True)
 
 
 def _key(resource: resources.Resource, obj: JsonObject) -> Key:
@@ -164,11 +177,16 @@ def _kopf_settings(*, cluster_wide: bool) -> kopf.OperatorSettings:
     settings.watching.client_timeout = SERVER_TIMEOUT + 30
     settings.watching.connect_timeout = 10
     settings.watching.reconnect_backoff = 1
-    settings.watching.chunk_size = 500
-    for resource in _LABELLED:
-        selector = (resource.group, resource.version, resource.plural)
-        settings.watching.label_selectors[selector] = names.LABEL_BOT
-    settings.watching.field_selectors["", "v1", "secrets"] = _field_selector(_UNINTERESTING_SECRETS)
+    settings.watching.chunk_size = PAGE
+    for resource in resources.WATCHED_KINDS:
+        place = (resource.group, resource.version, resource.plural)
+        label, field = label_selector(resource), field_selector(resource)
+        if label is not None:
+            settings.watching.label_selectors[place] = label
+        if field is not None:
+            settings.watching.field_selectors[place] = field
+    # Each object with events has a task of its own, which ends after this time without any.
+    settings.queueing.idle_timeout = 0.5
     settings.networking.request_timeout = 30
     settings.networking.enforce_retry_after = True
     settings.posting.enabled = False
@@ -179,7 +197,3 @@ def _kopf_settings(*, cluster_wide: bool) -> kopf.OperatorSettings:
     # Without permission to list namespaces and CRDs (one Role for each namespace) kopf must not try.
     settings.scanning.disabled = not cluster_wide
     return settings
-
-
-def _field_selector(types: Iterable[str]) -> str:
-    return ",".join(f"type!={type_}" for type_ in types)

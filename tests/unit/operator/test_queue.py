@@ -147,6 +147,7 @@ def test_a_change_runs_a_failed_key_at_once() -> None:
         assert [round(moment - at[0], 3) for moment in at] == [0, 1]
         assert queue.delayed == 0
         worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
 
     run(main())
 
@@ -217,6 +218,7 @@ def test_the_observer_learns_how_long_keys_waited_and_ran() -> None:
         assert (round(queue.oldest_waiting()), round(queue.oldest_running()), queue.running) == (1, 1, 1)
         await asyncio.sleep(10)
         worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
         assert observer.seen == [
             ("started", "a", 0),
             ("finished", "a", 2),
