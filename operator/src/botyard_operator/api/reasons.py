@@ -1,6 +1,7 @@
 """Types and reasons of the conditions: the only words that a status uses, each with its meaning.
 
-The reference in `docs/` is generated from here. A word is added together with the behaviour that says it.
+The reference in `docs/` is generated from here. A word is added together with the behaviour that says it; a reason of
+a Bundle also with an example and the way out, in `guidance`.
 """
 
 from enum import StrEnum
@@ -59,9 +60,18 @@ class Reason(_Documented):
         "FieldNotSupported",
         "A field of the spec has no behaviour in this release; the message names it.",
     )
-    REFERENCE_NOT_FOUND = "ReferenceNotFound", "A Secret or ConfigMap that the spec names does not exist."
-    REFERENCE_INVALID = "ReferenceInvalid", "A Secret or ConfigMap that the spec names lacks an entry."
-    ACCESS_DENIED = "AccessDenied", "The operator may not do what the spec needs; the message names the permission."
+    REFERENCE_NOT_FOUND = "ReferenceNotFound", "A Secret or ConfigMap that the spec names does not exist.", "Bot"
+    REFERENCE_INVALID = "ReferenceInvalid", "A Secret or ConfigMap that the spec names lacks an entry.", "Bot"
+    ACCESS_DENIED = (
+        "AccessDenied",
+        "The operator may not do what the spec needs; the message names the permission.",
+        "Bot",
+        "Persona",
+    )
+
+    SECRET_NOT_FOUND = "SecretNotFound", "The Secret of `spec.git.secretRef` does not exist.", "Bundle"
+    SECRET_KEY_MISSING = "SecretKeyMissing", "The Secret of `spec.git.secretRef` lacks an entry.", "Bundle"
+    CREDENTIALS_INVALID = "CredentialsInvalid", "An entry of the Secret cannot be used as it is.", "Bundle"
 
     HOST_NOT_FOUND = "HostNotFound", "The name of the source's host does not resolve.", "Bundle"
     CONNECTION_FAILED = "ConnectionFailed", "The source's host refused or dropped the connection.", "Bundle"
@@ -69,11 +79,6 @@ class Reason(_Documented):
     AUTHENTICATION_FAILED = (
         "AuthenticationFailed",
         "The source's host wants credentials, or refuses those that it got.",
-        "Bundle",
-    )
-    CREDENTIALS_INVALID = (
-        "CredentialsInvalid",
-        "The Secret is missing or holds entries that cannot be used.",
         "Bundle",
     )
     REPOSITORY_NOT_FOUND = (
@@ -86,12 +91,12 @@ class Reason(_Documented):
     REDIRECT_REFUSED = "RedirectRefused", "The host sent the fetch somewhere else; write that address.", "Bundle"
     SERVER_ERROR = "ServerError", "The source's host has trouble, or asks to slow down.", "Bundle"
     REMOTE_UNREADABLE = "RemoteUnreadable", "What the host sent is not git's protocol, or broke off.", "Bundle"
-    TIMED_OUT = "TimedOut", "The fetch took longer than `spec.timeout`.", "Bundle"
+    TIMED_OUT = "TimedOut", "The fetch took longer than `spec.timeout`, or the transfer stalled.", "Bundle"
     PATH_NOT_FOUND = "PathNotFound", "`spec.path` is no folder of the source.", "Bundle"
     SOURCE_EMPTY = "SourceEmpty", "No file is left below `spec.path` after the ignore rules.", "Bundle"
     TOO_LARGE = (
         "TooLarge",
-        "The source exceeds `spec.limits.size`, or a Persona does not fit into the ConfigMaps of its Bot.",
+        "It exceeds a limit on sizes: a source `spec.limits.size`, a Persona what the ConfigMaps of its Bot hold.",
         "Bundle",
         "Persona",
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import cast
 
+from botyard_operator.api.guidance import GUIDES
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.structural import Schema
 from botyard_operator.api.unsupported import PENDING_CONDITIONS, TABLE, Kind
@@ -98,8 +99,15 @@ def _conditions(kind: Kind) -> str:
 
 
 def _reasons(kind: Kind) -> str:
-    rows = ["| Reason | Meaning |", "|---|---|"]
-    rows += [f"| {reason} | {_cell(reason.doc)} |" for reason in Reason if reason.applies_to(kind)]
+    guide = GUIDES.get(kind)
+    reasons = [reason for reason in Reason if reason.applies_to(kind)]
+    if guide is None:
+        rows = ["| Reason | Meaning |", "|---|---|"]
+        return "\n".join([*rows, *(f"| {reason} | {_cell(reason.doc)} |" for reason in reasons)]) + "\n"
+    rows = ["| Reason | Meaning | A message, for example | Way out |", "|---|---|---|---|"]
+    for reason in reasons:
+        cells = (reason.doc, guide[reason].example, guide[reason].way_out)
+        rows.append(f"| {reason} | {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(rows) + "\n"
 
 

@@ -13,6 +13,9 @@ _KEYS = {
 }
 
 
+_PEM = "-----BEGIN CERTIFICATE-----"
+
+
 def credentials_from_secret(data: Mapping[str, bytes], *, secret: str) -> Credentials:
     """Return the credentials that a Secret holds.
 
@@ -21,29 +24,39 @@ def credentials_from_secret(data: Mapping[str, bytes], *, secret: str) -> Creden
         secret: `namespace/name`, for messages.
 
     Raises:
-        FetchError: CredentialsInvalid, when no entry can be used or one cannot be read.
+        FetchError: SecretKeyMissing when an entry that is needed is not there or empty, CredentialsInvalid when one
+            cannot be read.
     """
-    values: dict[str, str] = {}
-    for key, field in _KEYS.items():
-        if key not in data:
-            continue
-        try:
-            value = data[key].decode()
-        except UnicodeDecodeError as error:
-            raise _invalid(secret, f"its entry {key} is not UTF-8 text") from error
-        value = value.strip("\r\n")
-        if field != "ca_certificate" and any(ord(char) < 32 for char in value):
-            raise _invalid(secret, f"its entry {key} holds control characters")
-        values[field] = value
+    values = {field: text for key, field in _KEYS.items() if (text := _text(data, key, secret))}
     if not values:
-        raise _invalid(secret, "it has none of the entries username, password, bearerToken, ca.crt")
-    if bool(values.get("username")) != bool(values.get("password")):
-        raise _invalid(secret, "username and password only work together")
-    if values.get("bearer_token") and values.get("username"):
+        raise _missing(secret, "username and password, or bearerToken, or ca.crt")
+    for one, other in (("username", "password"), ("password", "username")):
+        if one in values and other not in values:
+            raise _missing(secret, f"{other} beside its {one}")
+    if "bearer_token" in values and "username" in values:
         raise _invalid(secret, "give either username and password or bearerToken, not both")
     if ":" in values.get("username", ""):
         raise _invalid(secret, "its entry username holds a colon")
+    if _PEM not in values.get("ca_certificate", _PEM):
+        raise _invalid(secret, f"its entry ca.crt is no PEM certificate; it must hold a line {_PEM}")
     return Credentials(**values)
+
+
+def _text(data: Mapping[str, bytes], key: str, secret: str) -> str:
+    try:
+        value = data.get(key, b"").decode().strip("\r\n")
+    except UnicodeDecodeError:
+        # Without its cause: that would carry the entry's bytes.
+        raise _invalid(secret, f"its entry {key} is not UTF-8 text") from None
+    if key != "ca.crt" and any(ord(char) < 32 for char in value):
+        raise _invalid(secret, f"its entry {key} holds control characters")
+    return value
+
+
+def _missing(secret: str, what: str) -> FetchError:
+    return FetchError(
+        Reason.SECRET_KEY_MISSING, f"Secret {secret} of spec.git.secretRef lacks {what}; add it to the Secret."
+    )
 
 
 def _invalid(secret: str, what: str) -> FetchError:

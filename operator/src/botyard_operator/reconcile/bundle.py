@@ -24,7 +24,6 @@ from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.conditions import ConditionState, find, summarise
 from botyard_operator.fetch.credentials import credentials_from_secret
 from botyard_operator.fetch.errors import FetchError
-from botyard_operator.fetch.errors import Reason as FetchReason
 from botyard_operator.fetch.jobs import Fetched, FetchJobs, backoff
 from botyard_operator.fetch.request import Credentials, FetchRequest, Ref
 from botyard_operator.fetch.url import parse_git_url
@@ -197,7 +196,7 @@ class BundleReconciler:
             data = await ctx.kube.secret(key.namespace, name)
             if data is None:
                 raise FetchError(
-                    FetchReason.CREDENTIALS_INVALID,
+                    Reason.SECRET_NOT_FOUND,
                     f"Secret {key.namespace}/{name} of spec.git.secretRef does not exist; create it.",
                 )
             credentials = credentials_from_secret(data, secret=f"{key.namespace}/{name}")

@@ -1,5 +1,7 @@
 """Credentials out of Secrets."""
 
+import traceback
+
 import pytest
 
 from botyard_operator.fetch.credentials import credentials_from_secret
@@ -20,22 +22,38 @@ def test_a_bearer_token_becomes_a_bearer_header() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        ({}, "username and password, or bearerToken, or ca.crt"),
+        ({"passwort": b"x"}, "username and password, or bearerToken, or ca.crt"),
+        ({"bearerToken": b"\n"}, "username and password, or bearerToken, or ca.crt"),
+        ({"username": b"x"}, "password beside its username"),
+        ({"password": b"x", "username": b""}, "username beside its password"),
+    ],
+)
+def test_an_entry_that_is_missing_is_named(data: dict[str, bytes], names: str) -> None:
+    with pytest.raises(FetchError, match="Secret shop/git of spec") as caught:
+        credentials_from_secret(data, secret="shop/git")
+    assert caught.value.reason == Reason.SECRET_KEY_MISSING
+    assert names in caught.value.message
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
     "data",
     [
-        {},
-        {"passwort": b"x"},
-        {"username": b"x"},
-        {"password": b"x"},
         {"username": b"a", "password": b"b", "bearerToken": b"c"},
         {"username": b"a:b", "password": b"c"},
         {"bearerToken": b"a\r\nX-Evil: 1"},
-        {"bearerToken": b"\xff"},
+        {"bearerToken": b"hunter2\xff"},
+        {"ca.crt": b"hunter2"},
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(data: dict[str, bytes]) -> None:
+def test_what_cannot_be_used_is_refused_by_name_without_being_shown(data: dict[str, bytes]) -> None:
     with pytest.raises(FetchError, match="Secret shop/git") as caught:
         credentials_from_secret(data, secret="shop/git")
     assert caught.value.reason == Reason.CREDENTIALS_INVALID
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_credentials_are_in_no_repr() -> None:
