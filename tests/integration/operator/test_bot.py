@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from tests.integration.operator.process import REDIS_URL, SYSTEM_NAMESPACE, OperatorProcess
@@ -292,7 +293,7 @@ def test_replicas_and_budget_follow_the_scale(world: World) -> None:
     world.await_condition("Bot", "repairs", "Ready", "True", "Stopped")
 
 
-def _route(world: World, name: str) -> dict[str, object]:
+def _route(world: World, name: str) -> dict[str, Any]:
     table = world.get("ConfigMap", "botyard-routes", SYSTEM_NAMESPACE) or {"data": {"routes.json": "{}"}}
     routes = json.loads(table["data"]["routes.json"]).get("routes", [])
     return next((route for route in routes if (route["namespace"], route["name"]) == (world.namespace, name)), {})

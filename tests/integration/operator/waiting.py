@@ -10,10 +10,10 @@ T = TypeVar("T")
 def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = 15.0) -> T:
     """Return the first truthy value of `condition`, or fail after `seconds`."""
     deadline = time.monotonic() + seconds
-    last: object = None
+    last: T | None = None
     while time.monotonic() < deadline:
         last = condition()
         if last:
-            return last  # type: ignore[return-value]
+            return last
         time.sleep(0.05)
     raise AssertionError(f"waited {seconds:g} s in vain until {what}; last seen: {last!r}")

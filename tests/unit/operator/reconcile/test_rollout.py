@@ -139,7 +139,7 @@ def test_an_unschedulable_pod_says_so() -> None:
 
 
 def test_the_newest_pod_speaks_and_a_leaving_one_is_silent() -> None:
-    broken = {"state": {"waiting": {"reason": "ErrImagePull"}}}
+    broken: Object = {"state": {"waiting": {"reason": "ErrImagePull"}}}
     old, new = _pod("clerk-a", **broken), _pod("clerk-b", "2026-01-02T00:00:00Z", **broken)
     told = observe(_deployment(), [old, new]).problem
     assert told is not None
