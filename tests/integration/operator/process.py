@@ -26,7 +26,7 @@ class OperatorProcess:
         folder.mkdir(parents=True, exist_ok=True)
         self.identity = f"operator-{secrets.token_hex(3)}"
         self.log = folder / f"{self.identity}.log"
-        (self.metrics_port, artifacts_port) = free_ports(2)
+        self.metrics_port, self.artifacts_port = free_ports(2)
         key = folder / "artifact-key"
         key.write_bytes(b"k" * 32)
         redis_url = folder / "redis-url"
@@ -37,7 +37,8 @@ class OperatorProcess:
             "POD_NAME": self.identity,
             "BOTYARD_SYSTEM_NAMESPACE": SYSTEM_NAMESPACE,
             "BOTYARD_METRICS_PORT": str(self.metrics_port),
-            "BOTYARD_ARTIFACTS_PORT": str(artifacts_port),
+            "BOTYARD_ARTIFACTS_PORT": str(self.artifacts_port),
+            "BOTYARD_ARTIFACT_BASE_URL": f"http://127.0.0.1:{self.artifacts_port}",
             "BOTYARD_ARTIFACT_DIR": str(folder / "artifacts"),
             "BOTYARD_ARTIFACT_KEY_FILE": str(key),
             "BOTYARD_REDIS_URL_FILE": str(redis_url),
