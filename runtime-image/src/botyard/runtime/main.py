@@ -10,6 +10,8 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+import uvloop
+
 from botyard.contract import names
 from botyard.core.connection import connect
 from botyard.core.leases import LEASE_MS
@@ -82,4 +84,4 @@ def run_supervisor(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     logs.configure()
     redis_url = (options.platform / names.REDIS_URL_FILE).read_text(encoding="utf-8").strip()
-    return asyncio.run(_supervise(options, redis_url))
+    return uvloop.run(_supervise(options, redis_url))
