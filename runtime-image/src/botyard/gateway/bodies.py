@@ -13,17 +13,17 @@ from botyard.gateway.problems import Problem
 M = TypeVar("M", bound=BaseModel)
 
 READ_TIMEOUT_SECONDS = 30.0
+"""For the whole body."""
 DEFAULT_LIMIT_BYTES = 1_048_576
 _MOST_ERRORS = 20
 
 
-async def read(request: Request, *, limit: int, timeout: float = READ_TIMEOUT_SECONDS) -> bytes:
+async def read(request: Request, *, limit: int) -> bytes:
     """Return the whole body.
 
     Args:
         request: The request.
         limit: Most bytes; nothing beyond is kept in memory.
-        timeout: Seconds for the whole body.
 
     Raises:
         Problem: `too-large` or `timeout`; `bad-parameter` for a client that went away.
@@ -33,14 +33,14 @@ async def read(request: Request, *, limit: int, timeout: float = READ_TIMEOUT_SE
         raise _too_large(limit)
     body = bytearray()
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(READ_TIMEOUT_SECONDS):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
                     raise _too_large(limit)
     except TimeoutError:
         raise Problem(
-            "timeout", f"The body did not arrive within {timeout:g} s.", headers={"Connection": "close"}
+            "timeout", f"The body did not arrive within {READ_TIMEOUT_SECONDS:g} s.", headers={"Connection": "close"}
         ) from None
     except ClientDisconnect:
         raise Problem("bad-parameter", "The connection ended before the body did.") from None
