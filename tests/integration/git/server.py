@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -130,6 +131,7 @@ class GitServer:
     hold: threading.Event | None = None
     """Set: requests wait for it (at most 60 s), so that a test can act while a fetch is under way."""
     arrived: threading.Event = field(default_factory=threading.Event)
+    scheme: str = "http"
     _http: ThreadingHTTPServer | None = None
 
     def repository(self, name: str = "bots.git", *, object_format: str = "sha1") -> Repository:
@@ -138,7 +140,7 @@ class GitServer:
     def url(self, repository: Repository | str, *, host: str = "127.0.0.1") -> str:
         name = repository if isinstance(repository, str) else repository.name
         assert self._http is not None
-        return f"http://{host}:{self._http.server_address[1]}/{name}"
+        return f"{self.scheme}://{host}:{self._http.server_address[1]}/{name}"
 
     @property
     def packs(self) -> int:
@@ -156,6 +158,40 @@ class GitServer:
             pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
             return header == f"Basic {pair}"
         return True
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate for 127.0.0.1 by an authority of its own."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> Certificate:
+        """Make authority and certificate with openssl."""
+        made = cls(folder / "ca.crt", folder / "server.crt", folder / "server.key")
+        new = (
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        )
+        authority = ("-subj", "/CN=Private authority", "-out", str(made.authority))
+        server = ("-subj", "/CN=127.0.0.1", "-out", str(made.certificate), "-keyout", str(made.key))
+        signed = ("-CA", str(made.authority), "-CAkey", str(folder / "ca.key"))
+        extensions = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+        commands = [(*new, *authority, "-keyout", str(folder / "ca.key")), (*new, *server, *signed, *extensions)]
+        for command in commands:
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+        return made
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -245,13 +281,21 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serve(root: Path, *, address: str = "127.0.0.1", **options: Any) -> Iterator[GitServer]:
+def serve(
+    root: Path, *, address: str = "127.0.0.1", certificate: Certificate | None = None, **options: Any
+) -> Iterator[GitServer]:
     """Serve repositories below `root` until the block ends.
 
     `address`: where to listen; the cluster's bridge address makes the server reachable from pods.
+    `certificate`: serve HTTPS with it.
     """
-    git_server = GitServer(root, **options)
+    git_server = GitServer(root, scheme="https" if certificate else "http", **options)
     with _Server((address, 0), _Handler) as http:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate, certificate.key)
+            # The handshake belongs into the connection's thread: one silent client must not stop the others.
+            http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         http.git_server = git_server
         git_server._http = http
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -51,6 +51,7 @@ class Operator:
         self.events = Events()
         self.key = Key("Bundle", namespace, "repairs")
         self._dirty = asyncio.Event()
+        self.sweeping: dict[str, float] = {}
         self.context = Context(
             caches=caches,
             kube=kube,
@@ -67,7 +68,7 @@ class Operator:
         self.store = ArtifactStore(self.root)
         self.store.open()
         self.jobs = FetchJobs(Fetcher(), self.store, concurrency=2)
-        self.reconciler = BundleReconciler(self.jobs, self.store)
+        self.reconciler = BundleReconciler(self.jobs, self.store, **self.sweeping)
         self._dirty.set()
         self._task = asyncio.create_task(self._loop())
 
@@ -370,3 +371,106 @@ async def test_a_deleted_bundle_ends_its_fetch(
         while list((operator.root / "tmp").iterdir()):
             await asyncio.sleep(0.02)
     assert operator.jobs.outcome(operator.key) is None
+
+
+async def test_only_as_many_revisions_stay_as_the_spec_asks_for(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    await sweeping_at_once(operator)
+    wanted = spec(git_server, repository, retain={"revisions": 2, "ttl": "1m"})
+    digests = []
+    for content in "123":
+        commit = repository.commit({"bot.py": content})
+        operator.apply(wanted)
+        digests.append((await operator.until(at(commit)))["artifact"]["digest"])
+    assert all(map(operator.store.has, digests)), "the oldest still has its minute"
+    # The minute passes: the revisions were stored, and their places taken, two minutes ago.
+    status = operator.bundle()["status"]
+    for artifact in (status["artifact"], *status["history"]):
+        artifact["lastUpdateTime"] = "2026-01-01T00:00:00Z"
+    operator.caches.put(
+        "Bundle", operator.server.client.patch(operator.bundle(), {"status": status}, subresource="status")
+    )
+    status = await operator.until(lambda status: len(status["history"]) == 2)
+    assert [entry["digest"] for entry in status["history"]] == [digests[2], digests[1]]
+    await until(lambda: not operator.store.has(digests[0]))
+    assert operator.store.has(digests[1])
+    # A shorter list is in force at the next look.
+    operator.apply({**wanted, "retain": {"revisions": 1, "ttl": "1m"}})
+    await until(lambda: not operator.store.has(digests[1]))
+    assert operator.store.has(digests[2])
+
+
+async def test_what_a_deployment_runs_is_never_swept(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    await sweeping_at_once(operator)
+    digests = {}
+    for name in ("run", "unused"):
+        with operator.store.work_dir() as work:
+            (work / "a").write_text(name)
+            digests[name] = f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+            operator.store.adopt(work / "a", digests[name])
+    container = {
+        "name": "fetch",
+        "image": "x",
+        "env": [{"name": "BOTYARD_ARTIFACT_DIGEST", "value": digests["run"]}],
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "old", "namespace": operator.namespace},
+        "spec": {
+            "selector": {"matchLabels": {"app": "old"}},
+            "template": {
+                "metadata": {"labels": {"app": "old"}},
+                "spec": {"initContainers": [container], "containers": [{"name": "worker", "image": "x"}]},
+            },
+        },
+    }
+    operator.caches.put("Deployment", operator.server.client.create(deployment))
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    await operator.until(at(commit))
+    await until(lambda: not operator.store.has(digests["unused"]))
+    assert operator.store.has(digests["run"])
+
+
+async def test_artifacts_of_a_deleted_bundle_go_though_no_other_bundle_is_left(
+    operator: Operator, git_server: GitServer, repository: Repository
+) -> None:
+    await sweeping_at_once(operator)
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    digest = (await operator.until(at(commit)))["artifact"]["digest"]
+    operator.server.client.delete(operator.bundle())
+    operator.caches.remove(operator.key)
+    operator.context.enqueue(operator.key)
+    await until(lambda: not operator.store.has(digest))
+
+
+async def test_a_young_artifact_is_not_swept(operator: Operator, git_server: GitServer, repository: Repository) -> None:
+    await sweeping_at_once(operator, sweep_min_age=3600)
+    with operator.store.work_dir() as work:
+        (work / "a").write_text("x")
+        digest = f"sha256:{hashlib.sha256(b'x').hexdigest()}"
+        operator.store.adopt(work / "a", digest)
+    commit = repository.commit({"bot.py": "1"})
+    operator.apply(spec(git_server, repository))
+    await operator.until(at(commit))
+    git_server.forget()
+    await until(lambda: git_server.packs >= 2)
+    assert operator.store.has(digest)
+
+
+async def sweeping_at_once(operator: Operator, *, sweep_min_age: float = -1) -> None:
+    """Start anew with a sweep at every look."""
+    await operator.stop()
+    operator.sweeping = {"sweep_interval": 0.1, "sweep_min_age": sweep_min_age}
+    operator.start()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.02)

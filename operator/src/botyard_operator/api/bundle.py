@@ -252,7 +252,7 @@ class Retain(Model):
     revisions: Annotated[int, Field(ge=1, le=50)] = 3
     """Number of revisions, the current one included."""
     ttl: Annotated[DurationText, duration_between("1m", "8760h")] = DurationText("24h")
-    """How long a revision that nothing uses stays at least."""
+    """How long a revision stays at least once a newer one took its place."""
 
 
 class LabelSelectorRequirement(Model):

@@ -66,13 +66,11 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
             harmless=lambda url: url.startswith(("https://", "http://")),
         ),
         Entry("spec.git.ref.semver", "write branch, tag or commit"),
-        Entry("spec.git.secretRef", "only repositories that need no credentials can be fetched"),
         Entry("spec.git.verify", _REMOVE),
         Entry(
             "spec.git.submodules", "write false, or put the submodule's files into the repository", lambda on: not on
         ),
         Entry("spec.dependencies", "use what the runtime image brings, or put the packages into the source"),
-        Entry("spec.retain", _REMOVE),
         Entry(
             "spec.allowedNamespaces",
             "write from: Same, and create the Bundle in the Bot's namespace",

@@ -224,6 +224,10 @@ class ArtifactStore:
                     _remove(path)
         return removed
 
+    def digests(self) -> set[str]:
+        """Return the digests of all artifacts that are here."""
+        return {f"{_PREFIX}{path.name.removesuffix(_SUFFIX)}" for path in self._artifacts.glob(f"*{_SUFFIX}")}
+
     def usage(self) -> int:
         """Return the size of all artifacts in bytes."""
         with self._lock:

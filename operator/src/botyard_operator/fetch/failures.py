@@ -47,6 +47,11 @@ _RULES = (
         "the transfer stalled; check the network to the server",
     ),
     _rule(
+        r"problem with the ssl ca cert|error setting certificate|error adding trust anchors|error reading ca cert",
+        Reason.CREDENTIALS_INVALID,
+        "the entry ca.crt of the Secret in spec.git.secretRef holds no certificate that can be read",
+    ),
+    _rule(
         r"ssl certificate|server certificate|certificate verif|self.signed|unable to get local issuer",
         Reason.CERTIFICATE_INVALID,
         "the server's certificate is not trusted; put its authority into the entry ca.crt of the Secret in "

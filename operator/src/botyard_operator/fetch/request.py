@@ -64,12 +64,15 @@ class FetchRequest(BaseModel):
     timeout_seconds: float = 60.0
     protocols: tuple[str, ...] = ("https", "http")
     credentials: Credentials = Credentials()
+    scope: str = ""
+    """Who shares what is known of the source: Bundles of one namespace with the same Secret. A pinned commit is known
+    without asking the remote, so whoever may not read the remote must not profit from somebody else's fetch."""
     known_commit: str = ""
     """The commit that the caller holds already; the child stops after ls-remote when the ref still names it."""
 
     def source_key(self, archive_format: str) -> str:
         """Return a hex digest over all that shapes the archive beside the commit."""
-        shape = [archive_format, self.url, self.path, self.ignore, self.max_bytes, self.max_files]
+        shape = [archive_format, self.scope, self.url, self.path, self.ignore, self.max_bytes, self.max_files]
         return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
 

@@ -73,15 +73,26 @@ class _Plan:
 class BundleReconciler:
     """Brings the status and the artifact of a Bundle to what its spec asks for."""
 
-    def __init__(self, jobs: FetchJobs, store: ArtifactStore) -> None:
+    def __init__(
+        self,
+        jobs: FetchJobs,
+        store: ArtifactStore,
+        *,
+        sweep_interval: float = SWEEP_INTERVAL,
+        sweep_min_age: float = SWEEP_MIN_AGE,
+    ) -> None:
         """Prepare.
 
         Args:
             jobs: runs fetches into `store`.
             store: an opened store.
+            sweep_interval: seconds between two sweeps of the store.
+            sweep_min_age: seconds for which an artifact that nothing refers to stays in any case.
         """
         self._jobs = jobs
         self._store = store
+        self._sweep_interval = sweep_interval
+        self._sweep_min_age = sweep_min_age
         self._polling: dict[Key, _Polling] = {}
         self._swept = float("-inf")
 
@@ -90,7 +101,7 @@ class BundleReconciler:
         obj = ctx.caches.get("Bundle", key.namespace, key.name)
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             self._forget(key)
-            return Result()
+            return Result(requeue_after=await self._sweep(ctx))
         try:
             bundle = Bundle.parse(obj)
         except InvalidObject as error:
@@ -101,7 +112,7 @@ class BundleReconciler:
         try:
             plan = await self._plan(key, ctx, bundle)
         except FetchError as error:
-            return await self._refused(ctx, obj, bundle, error)
+            return await self._refused(key, ctx, obj, bundle, error)
         return await self._follow(key, ctx, obj, bundle, plan)
 
     async def _follow(self, key: Key, ctx: Context, obj: JsonObject, bundle: Bundle, plan: _Plan) -> Result:
@@ -175,8 +186,11 @@ class BundleReconciler:
         self._jobs.start(job, artifact.digest, request, lambda: ctx.enqueue(key))
         return None
 
-    async def _refused(self, ctx: Context, obj: JsonObject, bundle: Bundle, error: FetchError) -> Result:
+    async def _refused(self, key: Key, ctx: Context, obj: JsonObject, bundle: Bundle, error: FetchError) -> Result:
         """Tell about a fetch that cannot even start; a change of the spec or the Secret comes as an event."""
+        # What was fetched before says nothing any more: once it can start again, the remote is asked at once.
+        self._polling.pop(key, None)
+        self._jobs.forget(key)
         await self._write(ctx, obj, bundle.status, bundle, result=error, ref=None, halt=None)
         return Result()
 
@@ -211,6 +225,7 @@ class BundleReconciler:
             timeout_seconds=spec.timeout.seconds,
             protocols=protocols,
             credentials=credentials,
+            scope=f"{key.namespace}/{spec.git.secret_ref.name if spec.git.secret_ref else ''}",
         )
         requested = bundle.metadata.annotations.get(names.ANNOTATION_REQUESTED_AT, "")
         # Part of the tag: every change of it, of the spec or of the Secret looks at the remote anew. Secrets go in
@@ -274,14 +289,20 @@ class BundleReconciler:
         if await ctx.kube.patch_status(obj, {field: value for field, value in desired.items() if value != []}):
             _tell(ctx, obj, status.artifact, artifact, before, states)
 
-    async def _sweep(self, ctx: Context) -> None:
-        """Remove artifacts that no status and no Deployment refers to."""
+    async def _sweep(self, ctx: Context) -> float | None:
+        """Remove artifacts that no status and no Deployment refers to.
+
+        Returns:
+            Seconds after which another sweep may find something; None: nothing is left to remove.
+        """
         now = ctx.clock.monotonic()
-        if now - self._swept < SWEEP_INTERVAL:
-            return
+        wait = self._swept + self._sweep_interval - now
+        if wait > 0:
+            return wait
         self._swept = now
         in_use = self._jobs.digests() | set(_digests_in_use(ctx))
-        await asyncio.to_thread(self._store.retain, in_use, min_age_seconds=SWEEP_MIN_AGE)
+        await asyncio.to_thread(self._store.retain, in_use, min_age_seconds=self._sweep_min_age)
+        return self._sweep_interval if self._store.digests() - in_use else None
 
     def _forget(self, key: Key) -> None:
         self._jobs.forget(key)

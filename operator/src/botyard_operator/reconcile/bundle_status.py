@@ -81,7 +81,7 @@ def next_history(
         history: what the status has.
         artifact: the current one, if any.
         keep: number of revisions that stay in any case.
-        ttl: how long others stay.
+        ttl: how long others stay after a newer one took their place.
         now: the current time.
         in_storage: tells whether a digest is there.
     """
@@ -90,7 +90,7 @@ def next_history(
     kept = [
         entry
         for number, entry in enumerate(candidates)
-        if in_storage(entry.digest) and (number < keep or _younger(entry, now - ttl))
+        if in_storage(entry.digest) and (number < keep or _younger(candidates[number - 1], now - ttl))
     ]
     return tuple(kept[:_MAX_HISTORY])
 
