@@ -97,7 +97,7 @@ class System:
         """Return the events that wait for the bot, partition by partition."""
         found = []
         for partition in ECHO.all_partitions():
-            entries = await self.redis.xrange(keys.inbox(partition))
+            entries: Any = await self.redis.xrange(keys.inbox(partition))
             found += [parse_entry(partition, *entry) for entry in entries]
         return found
 
@@ -215,7 +215,7 @@ class Stream:
 
     async def take(self, count: int) -> list[Received]:
         """Return so many events."""
-        found = []
+        found: list[Received] = []
         while len(found) < count:
             event = await self.next()
             assert event is not None, f"the stream ended after {len(found)} events"

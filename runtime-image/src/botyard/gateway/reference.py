@@ -1,0 +1,119 @@
+"""docs/http-api.md, made from the operations, the models and the catalogue of problems.
+
+`python -m botyard.gateway.reference` prints it; a test holds the page to it and another runs its examples.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any, TypeGuard
+
+from pydantic import BaseModel
+
+from botyard.gateway import openapi
+from botyard.gateway.operations import OPERATIONS, Operation
+from botyard.gateway.problems import CATALOGUE, TYPE_BASE
+
+EXAMPLES: Mapping[str, str] = {
+    "list_bots": 'curl -s -H "$AUTH" $GATEWAY/v1/bots',
+    "post_message": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"text": "hello", "id": "order-1"}\' $BOT/messages'
+    ),
+    "get_events": 'curl -s -H "$AUTH" "$BOT/conversations/$CONVERSATION/events?follow=false"',
+    "get_conversation": 'curl -s -H "$AUTH" $BOT/conversations/$CONVERSATION',
+    "delete_conversation": 'curl -s -X DELETE -H "$AUTH" $BOT/conversations/$CONVERSATION',
+    "post_callback": 'curl -s -H "Content-Type: text/plain" -d \'{"paid": true}\' $BOT/callbacks/$REFERENCE',
+    "post_webhook": 'curl -s -H "Content-Type: text/plain" -d "paid, see $REFERENCE" $GATEWAY/v1/webhook',
+}
+"""One example for each call, by the operation's name."""
+
+_INTRODUCTION = (files("botyard.gateway") / "reference.md").read_text(encoding="utf-8")
+
+
+def page() -> str:
+    """Return the page."""
+    return "\n".join([_INTRODUCTION, "## Calls\n", *_calls(), *_types(), *_problems()]).rstrip() + "\n"
+
+
+def _calls() -> Iterator[str]:
+    for operation in OPERATIONS:
+        yield f"### {operation.method} `{operation.path}`\n"
+        free = "" if operation.authenticated else " No token is needed: the reference is the key."
+        yield f"{operation.summary}.{free}\n"
+        yield f"```sh\n{EXAMPLES[operation.name]}\n```\n"
+        if operation.parameters:
+            yield "| Parameter | In | |\n|---|---|---|"
+            yield "\n".join(
+                f"| `{parameter.name}` | {parameter.place} | {parameter.description} |"
+                for parameter in operation.parameters
+            )
+            yield ""
+        if isinstance(operation.body, type):
+            yield f"Body, `application/json`:\n\n{_fields(operation.body)}\n"
+        elif operation.body:
+            yield "Body: text of any media type, in UTF-8; the bot gets it as it is.\n"
+        yield f"{_answer(operation)}\n"
+        yield "Problems: " + ", ".join(f"`{name}`" for name in operation.problems) + ".\n"
+
+
+def _answer(operation: Operation) -> str:
+    if operation.answer is None:
+        return f"Answer {operation.status}, without a body."
+    stream = ", as `text/event-stream`; with `follow=false` as JSON" if operation.streams else ""
+    return f"Answer {operation.status}{stream}:\n\n{_fields(operation.answer)}"
+
+
+def _fields(model: type[BaseModel]) -> str:
+    return _table(openapi.document()["components"]["schemas"][model.__name__])
+
+
+def _types() -> Iterator[str]:
+    """Yield the types inside of bodies and answers."""
+    told = {each.__name__ for operation in OPERATIONS for each in (operation.answer, operation.body) if _is_model(each)}
+    yield "## Types\n"
+    for name, schema in openapi.document()["components"]["schemas"].items():
+        if name not in told and name not in ("ProblemDetails", "FieldError"):
+            yield f"### {name}\n\n{schema['description']}\n\n{_table(schema)}\n"
+
+
+def _is_model(value: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(value, type)
+
+
+def _table(schema: Mapping[str, Any]) -> str:
+    # Only what is sent refuses other fields; what is answered has all that it says.
+    asked = schema.get("required", []) if schema.get("additionalProperties") is False else []
+    rows = ["| Field | Type | |", "|---|---|---|"]
+    for name, field in schema["properties"].items():
+        text = " ".join(filter(None, [field.get("description", ""), "Required." if name in asked else ""]))
+        rows.append(f"| `{name}` | {_type(field)} | {text} |")
+    return "\n".join(rows)
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    if "$ref" in field:
+        return str(field["$ref"]).rsplit("/", 1)[-1]
+    if "anyOf" in field:
+        return " or ".join(_type(option) for option in field["anyOf"] if option.get("type") != "null")
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}))}"
+    return str(field.get("type", "any"))
+
+
+def _problems() -> Iterator[str]:
+    yield "## Problems\n"
+    yield (
+        "Errors are `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, for bodies `errors` "
+        f"with one `{{pointer, detail, nearest?}}` for each field. `type` is `{TYPE_BASE}` and the name. 429 and 503 "
+        "carry `Retry-After` in seconds.\n"
+    )
+    yield "| Name | Status | | What to do |\n|---|---|---|---|"
+    for problem in sorted(CATALOGUE.values(), key=lambda each: (each.status, each.name)):
+        remedy = re.sub(r"\|", r"\\|", problem.remedy)
+        yield f"| `{problem.name}` | {problem.status} | {problem.title} | {remedy} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
