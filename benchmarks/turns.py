@@ -47,8 +47,7 @@ async def bare(redis: Redis, turns: int) -> float:
     started = time.perf_counter()
     position = "0-0"
     while answer := await redis.xread({keys.inbox(partition): position}, count=128):  # type: ignore[arg-type]
-        entries: Any = next(iter(answer.values())) if isinstance(answer, dict) else answer[0][1]
-        for entry_id, fields in entries[0] if isinstance(entries[0], list) else entries:
+        for entry_id, fields in answer[0][1]:
             entry = parse_entry(partition, entry_id, fields)
             position = entry.id
             begun = await ends.begin(lease, entry)

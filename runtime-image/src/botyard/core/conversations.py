@@ -1,6 +1,7 @@
 """Conversations as their users see them."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +67,8 @@ class Conversations:
         meta = keys.conversation(partition, conversation)
         if not await self._redis.exists(meta):
             return False
-        now_s, now_us = await self._redis.time()
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(meta, "ended", now_s * 1000 + now_us // 1000)
+            pipe.hset(meta, "ended", int(time.time() * 1000))
             pipe.hincrby(meta, "ends", 1)
             pipe.delete(keys.state(partition, conversation))
             await pipe.execute()

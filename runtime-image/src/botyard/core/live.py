@@ -8,7 +8,8 @@ from types import TracebackType
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+
+from botyard.core.connection import Unavailable
 
 BUFFER = 256
 """Messages that one follower may lag behind before it has to read from the stream again."""
@@ -75,18 +76,18 @@ class LiveHub:
             followers.discard(follower)
             if not followers:
                 del self._followers[channel]
-                with contextlib.suppress(RedisError):
+                with contextlib.suppress(*Unavailable):
                     await self._pubsub.unsubscribe(channel)
 
     async def _read(self) -> None:
         while True:
             try:
                 message = await self._pubsub.get_message(timeout=5.0)
-            except RedisError:
+            except Unavailable:
                 # redis-py subscribes again by itself when it reconnects; whoever listened must read.
                 self._tell_everybody()
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
-                with contextlib.suppress(RedisError):
+                with contextlib.suppress(*Unavailable):
                     await self._pubsub.ping()
                 continue
             if message is None:

@@ -6,9 +6,9 @@ import logging
 import random
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from botyard.core.address import Partition
+from botyard.core.connection import Unavailable
 from botyard.core.deliveries import Deliveries
 from botyard.core.errors import StaleOwner
 from botyard.core.leases import Lease
@@ -72,7 +72,7 @@ class Courier:
         except StaleOwner:
             self.remove(partition)
             return
-        except RedisError as error:
+        except Unavailable as error:
             log.warning("timers and outbox of %s wait for Redis: %s", partition, error)
             following = random.uniform(0.5, 1.5)  # noqa: S311
         self._due[partition] = loop.time() + min(FALLBACK if following is None else following, FALLBACK)

@@ -7,10 +7,10 @@ import random
 from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from botyard.core import keys
 from botyard.core.address import BotAddress, Partition
+from botyard.core.connection import Unavailable
 from botyard.core.leases import LEASE_MS, Lease, Leases, Replicas
 from botyard.core.placement import place
 
@@ -83,7 +83,7 @@ class Ownership:
                 try:
                     await self._look()
                     self.last_look = asyncio.get_running_loop().time()
-                except RedisError as error:
+                except Unavailable as error:
                     log.warning("Redis cannot be reached, leases may run out: %s", error)
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
@@ -93,7 +93,7 @@ class Ownership:
             listener.cancel()
 
     async def _announce(self) -> None:
-        with contextlib.suppress(RedisError):
+        with contextlib.suppress(*Unavailable):
             await self._replicas.heartbeat()
             await self._replicas.wake()
 
@@ -105,7 +105,7 @@ class Ownership:
                     while True:
                         if await channel.get_message(timeout=5.0):
                             self._wake.set()
-            except RedisError:
+            except Unavailable:
                 await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
     async def _look(self) -> None:
@@ -148,7 +148,7 @@ class Ownership:
             if lease is not None:
                 await self._leases.release(lease)
                 await self._replicas.wake()
-        except RedisError as error:
+        except Unavailable as error:
             log.warning("%s was not given back, its lease runs out: %s", partition, error)
         finally:
             self._releasing.pop(partition, None)
@@ -158,7 +158,7 @@ class Ownership:
         try:
             await self._replicas.leave()
             await self._replicas.wake()
-        except RedisError as error:
+        except Unavailable as error:
             log.warning("Redis cannot be reached, the leases run out by themselves: %s", error)
         renewing = asyncio.create_task(self._renew_until_released())
         releases = [
@@ -171,6 +171,6 @@ class Ownership:
 
     async def _renew_until_released(self) -> None:
         while self._owned:
-            with contextlib.suppress(RedisError):
+            with contextlib.suppress(*Unavailable):
                 await self._renew()
             await asyncio.sleep(self._pause)

@@ -1,16 +1,15 @@
 """Reads the inboxes of owned partitions and offers what comes to the dispatcher."""
 
 import asyncio
-import contextlib
 import logging
 import random
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from botyard.core import keys
 from botyard.core.address import Partition
+from botyard.core.connection import Unavailable, in_cluster
 from botyard.core.inbox import parse_entry
 from botyard.core.leases import Lease
 from botyard.runtime.dispatcher import Dispatcher
@@ -56,29 +55,36 @@ class InboxReader:
                 continue
             try:
                 self._offer(await self._read())
-            except RedisError as error:
+            except Unavailable as error:
                 log.warning("the inboxes cannot be read, trying again: %s", error)
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
 
-    async def _read(self) -> Any:
-        """Return what one read brought; nothing when the set of partitions changed meanwhile."""
-        streams: Any = {keys.inbox(partition): position for partition, position in self._positions.items()}
-        read = asyncio.ensure_future(self._redis.xread(streams, count=BATCH, block=BLOCK_MS))
+    async def _read(self) -> list[tuple[bytes, Any]]:
+        """Return what the first read brought; nothing when the set of partitions changed meanwhile."""
+        reads = [
+            asyncio.ensure_future(self._redis.xread(streams, count=BATCH, block=BLOCK_MS)) for streams in self._reads()
+        ]
         changed = asyncio.ensure_future(self._changed.wait())
         try:
-            await asyncio.wait((read, changed), return_when=asyncio.FIRST_COMPLETED)
-            return read.result() if read.done() else []
+            await asyncio.wait((*reads, changed), return_when=asyncio.FIRST_COMPLETED)
+            # The stubs know only the newest protocol's answer; these are (stream, entries) pairs.
+            answers: list[Any] = [read.result() for read in reads if read.done()]
+            return [(stream, entries) for answer in answers for stream, entries in answer or ()]
         finally:
-            for task in (read, changed):
+            for task in (*reads, changed):
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, RedisError):
-                    await task
+            await asyncio.gather(*reads, changed, return_exceptions=True)
 
-    def _offer(self, answer: Any) -> None:
-        if not answer:
-            return
+    def _reads(self) -> list[Any]:
+        """Return what to read together: everything, or in a cluster one partition at a time, as each is a slot."""
+        streams = {keys.inbox(partition): position for partition, position in self._positions.items()}
+        if in_cluster(self._redis):
+            return [{stream: position} for stream, position in streams.items()]
+        return [streams]
+
+    def _offer(self, answer: list[tuple[bytes, Any]]) -> None:
         by_stream = {keys.inbox(partition).encode(): partition for partition in self._positions}
-        for stream, entries in answer.items() if isinstance(answer, dict) else answer:
+        for stream, entries in answer:
             partition = by_stream.get(stream)
             if partition is None:
                 continue

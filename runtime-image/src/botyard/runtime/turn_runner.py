@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast, get_args
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from botyard import program
 from botyard.contract.persona import PersonaConfig
 from botyard.core import codec, ids
 from botyard.core.address import Partition
+from botyard.core.connection import Unavailable
 from botyard.core.envelope import TurnIdentity, envelope
 from botyard.core.errors import AlreadyCommitted, StaleOwner
 from botyard.core.inbox import Entry
@@ -305,7 +305,7 @@ async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await attempt()
-        except RedisError as error:
+        except Unavailable as error:
             log.warning("Redis does not answer, trying again: %s", error)
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait = min(wait * 2, RETRY_CAP)
