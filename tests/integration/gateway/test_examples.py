@@ -1,0 +1,45 @@
+"""Every curl command of docs/http-api.md does what the page says."""
+
+import asyncio
+import json
+import shutil
+
+import pytest
+from tests.integration.gateway.system import BASE, ECHO, System
+
+from botyard.core.references import Reference, References
+from botyard.gateway.operations import OPERATIONS, Operation
+from botyard.gateway.reference import EXAMPLES
+
+REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+async def test_the_example_gets_the_documented_answer(system: System, operation: Operation) -> None:
+    if shutil.which("curl") is None:
+        pytest.fail("curl is not installed; the examples of docs/http-api.md use it")
+    conversation = await system.conversation("hello")
+    await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
+    command = EXAMPLES[operation.name].replace("curl -s", "curl -s --max-time 10 -w '\\n%{http_code}'", 1)
+    process = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        command,
+        env={
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "NO_PROXY": "*",
+            "GATEWAY": system.url,
+            "BOT": f"{system.url}{BASE}",
+            "AUTH": "Authorization: Bearer token-of-ann",
+            "CONVERSATION": conversation,
+            "REFERENCE": REFERENCE,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    body, _, status = out.decode().rpartition("\n")
+    assert int(status) == operation.status, body
+    if operation.answer is not None:
+        operation.answer.model_validate(json.loads(body))
+    else:
+        assert body == ""
