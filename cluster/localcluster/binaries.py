@@ -18,6 +18,7 @@ PACKAGES = {
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
     "kubelet": "k8s.io/kubernetes/cmd/kubelet",
     "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "helm": "helm.sh/helm/v3/cmd/helm",
     "coredns": "botyard.dev/cluster/coredns",
     "pause": "botyard.dev/cluster/pause",
@@ -98,7 +99,7 @@ class BuildCounter:
     """How far Go is, read from the lines of `go list -deps` and then of `go build -v`."""
 
     def __init__(self) -> None:
-        self.summary = "starting"
+        self.summary = "reading the modules"
         self._downloaded = 0
         self._total = 0
         self._compiled = 0
@@ -107,7 +108,7 @@ class BuildCounter:
     def start_build(self) -> None:
         """Take the lines that follow as those of the build."""
         self._building = True
-        self.summary = "looking for what is compiled already"
+        self.summary = "comparing with what is compiled already"
 
     def count(self, line: str) -> None:
         """Take one line of output into account."""

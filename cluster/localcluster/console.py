@@ -31,7 +31,7 @@ class Progress:
             if now - self._last >= 0.1:
                 self._last = now
                 self._shown = True
-                line = f"  {self.title}: {detail} ({format_seconds(self.seconds)})"
+                line = f"  {self.title} ({format_seconds(self.seconds)}): {detail}"
                 sys.stderr.write(f"\r\x1b[K{line[:110]}")
                 sys.stderr.flush()
         elif now - self._last >= NON_TTY_INTERVAL:

@@ -1,7 +1,5 @@
 """The cluster's own containerd: configuration, image import, and the removal of what it leaves behind."""
 
-import contextlib
-import os
 import re
 import shutil
 import socket
@@ -11,7 +9,7 @@ from localcluster.commands import run, succeeds
 from localcluster.errors import ClusterError
 from localcluster.layout import Layout, write_if_changed
 from localcluster.network import cni_folder
-from localcluster.processes import PROC, Component, Supervisor, boot_id, children, identify, kill, program
+from localcluster.processes import PROC, Component, boot_id
 
 SOCKET_LIMIT = 100
 """Characters; the kernel allows 107 in a socket's path."""
@@ -112,36 +110,6 @@ def list_content(layout: Layout) -> set[str]:
 def tag_image(layout: Layout, source: str, target: str) -> None:
     """Give an image another name."""
     run([*_ctr(layout), "images", "tag", "--force", source, target])
-
-
-def remove_containers(layout: Layout, supervisor: Supervisor) -> None:
-    """Kill every container of this cluster, whether or not containerd still runs.
-
-    A container's first process is a child of its shim, which carries the cluster's marker. Where the shim has died, the
-    state folder names the process; that the pid is still the same one shows in its cgroup, which ends with the
-    container's id.
-    """
-    shims = [stray for stray in supervisor.strays() if program(stray.pid).startswith("containerd-shim")]
-    kill(children(shims))
-    for record in (layout.state / "containerd/state/io.containerd.runtime.v2.task/k8s.io").glob("*/init.pid"):
-        try:
-            identity = identify(int(record.read_text()))
-            groups = "" if identity is None else (PROC / str(identity.pid) / "cgroup").read_text()
-        except (OSError, ValueError):
-            continue
-        if identity is not None and record.parent.name in groups:
-            kill([identity])
-
-
-def remove_cgroups(layout: Layout) -> None:
-    """Remove the control groups of this cluster's pods, which the kubelet made and its end leaves behind."""
-    pods = {f"pod{folder.name}" for folder in (layout.state / "kubelet" / "pods").glob("*")}
-    for depth in ("kubepods/*", "kubepods/*/*", "*/kubepods/*", "*/kubepods/*/*"):
-        for group in Path("/sys/fs/cgroup").glob(depth):
-            if group.name in pods:
-                for folder, _, _ in os.walk(group, topdown=False):
-                    with contextlib.suppress(OSError):  # a process that is just ending still holds it
-                        Path(folder).rmdir()
 
 
 def unmount_below(folder: Path) -> None:

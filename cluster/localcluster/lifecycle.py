@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from localcluster import containerd, controlplane, dns, network, node
+from localcluster import cgroups, containerd, controlplane, dns, network, node
 from localcluster.api import Api
 from localcluster.binaries import binaries_folder, ensure_binaries
 from localcluster.certificates import ensure_certificates
@@ -68,13 +68,15 @@ def _up(layout: Layout) -> None:
     write_component_kubeconfigs(layout)
     containerd.forget_other_boots(layout)
     network.ensure_network(layout)
+    cgroups.ensure_group(layout)
     upstream = node.write_resolv_conf(layout)
     pause_image, dns_image = system_images(layout)
     api = Api(layout)
-    started = _start_components(layout, supervisor, api, pause_image)
+    changed = _start_components(layout, supervisor, api, pause_image)
     _load_system_images(layout, [pause_image, dns_image])
     dns.apply_dns(api, dns_image, upstream)
     if not (api.node_is_ready(NODE_NAME) and api.deployment_is_available(dns.NAMESPACE, dns.NAME)):
+        changed = True
         with step("node and DNS ready"):
             supervisor.wait(
                 "kubelet", lambda: api.node_is_ready(NODE_NAME), seconds=READY_SECONDS, what="the node is not Ready"
@@ -86,11 +88,11 @@ def _up(layout: Layout) -> None:
                 what="CoreDNS is not available (kubectl -n kube-system describe pods tells why)",
             )
     write_admin_kubeconfig(layout)
-    say(f"The local cluster {'is ready' if started else 'was ready already'}: export KUBECONFIG={layout.kubeconfig}")
+    say(f"The local cluster {'is ready' if changed else 'was ready already'}: export KUBECONFIG={layout.kubeconfig}")
 
 
-def _start_components(layout: Layout, supervisor: Supervisor, api: Api, pause_image: str) -> list[str]:
-    """Start what does not run as wanted, in order of dependence, and return its names."""
+def _start_components(layout: Layout, supervisor: Supervisor, api: Api, pause_image: str) -> bool:
+    """Start what does not run as wanted, in order of dependence; return whether anything was."""
     first = [controlplane.etcd(layout), containerd.containerd(layout, pause_image=pause_image)]
     server = controlplane.apiserver(layout)
     rest = [controlplane.controller_manager(layout), controlplane.scheduler(layout)]
@@ -106,7 +108,7 @@ def _start_components(layout: Layout, supervisor: Supervisor, api: Api, pause_im
     started += [component.name for component in rest if supervisor.ensure(component)]
     if started:
         say(f"✓ started {', '.join(started)}")
-    return started
+    return bool(started)
 
 
 def system_images(layout: Layout) -> tuple[str, str]:
@@ -144,13 +146,12 @@ def _remove_remains(layout: Layout, supervisor: Supervisor) -> None:
     """Remove whatever an earlier cluster of this folder left outside of the folder."""
     # The kubelet first: it would start again what is ended below.
     supervisor.kill("kubelet")
-    containerd.remove_containers(layout, supervisor)
     for name in COMPONENTS:
         supervisor.kill(name)
     kill(supervisor.strays())
+    cgroups.remove_group(layout)
     containerd.unmount_below(layout.state)
     containerd.remove_log_links(layout)
-    containerd.remove_cgroups(layout)
     network.remove_network()
     for name in ("etcd", "containerd", "kubelet", "cni", "run", "pod-logs"):
         shutil.rmtree(layout.state / name, ignore_errors=True)

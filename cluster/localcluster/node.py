@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from localcluster.cgroups import group_name
 from localcluster.layout import (
     CLUSTER_DOMAIN,
     DNS_SERVICE_IP,
@@ -35,6 +36,7 @@ def kubelet_config(layout: Layout) -> dict[str, Any]:
         "tlsPrivateKeyFile": f"{layout.pki}/kubelet.key",
         "containerRuntimeEndpoint": f"unix://{layout.containerd_socket}",
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{group_name(layout)}",
         "failCgroupV1": False,
         "failSwapOn": False,
         "clusterDNS": [DNS_SERVICE_IP],

@@ -5,6 +5,7 @@ of /proc/PID/stat, in clock ticks since boot) and the boot's id. A process whose
 started it died between the two, is found by the marker in its environment. Nothing else is ever signalled.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -205,23 +206,6 @@ def find_marked(marker: str) -> list[Identity]:
     return found
 
 
-def children(parents: Sequence[Identity]) -> list[Identity]:
-    """Return the direct children of processes."""
-    pids = {parent.pid for parent in parents if is_alive(parent)}
-    found = []
-    for folder in PROC.iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        identity = identify(int(folder.name)) if parent in pids else None
-        if identity is not None:
-            found.append(identity)
-    return found
-
-
 def terminate(identities: Sequence[Identity], *, grace: float = STOP_GRACE_SECONDS) -> None:
     """End processes: SIGTERM, and SIGKILL for those that are still there after `grace` seconds."""
     _signal(identities, signal.SIGTERM)
@@ -280,13 +264,20 @@ def port_owner(port: int, address: str = "") -> str | None:
     for folder in PROC.iterdir():
         if not folder.name.isdigit():
             continue
-        try:
-            links = {str(link.readlink()) for link in (folder / "fd").iterdir()}
-        except OSError:
-            continue
+        links = _open_files(folder)
         if any(f"socket:[{inode}]" in links for inode in sockets):
             return f"{program(int(folder.name))} (pid {folder.name})"
     return "a process that this user may not see"
+
+
+def _open_files(process: Path) -> set[str]:
+    links = set()
+    with contextlib.suppress(OSError):
+        for link in (process / "fd").iterdir():
+            # Files close while one looks, at least the one that lists the folder.
+            with contextlib.suppress(OSError):
+                links.add(str(link.readlink()))
+    return links
 
 
 def _hex_address(address: str) -> str:
