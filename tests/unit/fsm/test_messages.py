@@ -176,6 +176,18 @@ def test_more_than_three_options_are_a_list_in_the_old_dialect():
     assert neutral_outputs(legacy(MessageType.INTERACTIVE, options_list=options))[0][1]["kind"] == "list"
 
 
+def test_what_is_not_to_be_translated_is_marked_in_both_dialects():
+    text = Message(message_type=MessageType.TEXT, text=TextMessage(body="x"))
+    current = FSMOutput(intent=FSMIntent.SEND_MESSAGE, message=text, dest="channel")
+    legacy = FSMOutput(message_data=MessageData(body="x"), dest="channel")
+    assert neutral_outputs(current) == neutral_outputs(legacy)
+    assert neutral_outputs(current)[0][1]["verbatim"] is True
+
+
+def test_an_announced_reference_without_words_leaves_nothing():
+    assert neutral_outputs(FSMOutput(message_data=MessageData(body=""), plugin_uuid="jbkey1jbkey")) == []
+
+
 def test_a_webhook_leaves_nothing_but_its_reference():
     output = FSMOutput(intent=FSMIntent.WEBHOOK, webhook=Webhook(reference_id="jbkeyXjbkey"))
     assert neutral_outputs(output) == []

@@ -240,6 +240,7 @@ class TestWhatTheMachineSees:
         ("payload", "says_"),
         [
             ({"kind": "singing"}, "'singing'"),
+            ({"kind": "image", "caption": "no address"}, '"url"'),
             ({"kind": "dialog", "dialog_id": "DANCE"}, "'DANCE'"),
             ({"kind": "form_reply", "form_data": 5}, "form_data"),
             ({"kind": "interactive_reply", "options": 5}, "option_id"),
@@ -283,6 +284,27 @@ class TestFiles:
         content, text, files = seen[0]
         assert (content, text) == (b"\x89PNG", "my bike")
         assert [(f.name, f.mime_type, f.content, f.url) for f in files] == [("bike.png", "image/png", b"\x89PNG", url)]
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            {"message_type": "image", "image": {"url": "URL", "caption": "my bike"}},
+            {"kind": "document", "url": "URL", "name": "bike.pdf", "caption": "my bike"},
+        ],
+    )
+    async def test_pictures_and_documents_of_channels_are_files_too(self, message):
+        seen = []
+
+        def sees(self):
+            seen.append((self.current_input, self.current_text))
+            waits_for_user(self)
+
+        run = FsmProgram(bot([step("zero", "a")], {"a": sees}), Path(), config={"files": {"allowPrivate": True}})
+        async with await self.serve(b"\x89PNG") as server:
+            url = f"http://localhost:{server.sockets[0].getsockname()[1]}/bike"
+            payload = json.loads(json.dumps(message).replace("URL", url))
+            assert (await Session(run).message(payload=payload)).error is None
+        assert seen == [(b"\x89PNG", "my bike")]
 
     @pytest.mark.parametrize(
         "url", ["http://127.0.0.1:1/x", "http://localhost/x", "http://169.254.169.254/latest", "http://[::1]/x"]

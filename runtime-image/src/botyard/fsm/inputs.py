@@ -1,7 +1,7 @@
 """Turns an event of the platform into what a machine gets as its input; docs/fsm.md has the table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ class MachineInput:
     """The session starts anew before the input is given."""
     chunks: tuple[Any, ...] | None = None
     """A retrieval's answer: a callback, or user input for a machine that waits for that (the 0.1 dialect)."""
+    reference: str = ""
+    """The reference that the callback came with."""
 
     @property
     def kind(self) -> str:
@@ -54,16 +56,37 @@ async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
     text = str(payload.get("text") or "")
     structured = payload.get("payload")
     if structured:
-        return _structured(structured)
+        sent = _sent_file(structured)
+        return await _files([sent[0]], sent[1] or text, rules) if sent else _structured(structured)
     if payload.get("options"):
         return MachineInput(user_input=_interactive(payload["options"]))
     references = payload.get("files") or ()
     if references:
-        files = tuple([await fetch(reference, rules) for reference in references])
-        return MachineInput(user_input=files[0].content, files=files, text=text)
+        return await _files(references, text, rules)
     if text.strip().casefold() == RESET_WORD:
         return MachineInput(user_input=RESET, reset=True)
     return MachineInput(user_input=text)
+
+
+async def _files(references: Iterable[dict[str, Any]], text: str, rules: FileRules) -> MachineInput:
+    files = tuple([await fetch(reference, rules) for reference in references])
+    return MachineInput(user_input=files[0].content, files=files, text=text)
+
+
+def _sent_file(payload: Any) -> tuple[dict[str, Any], str] | None:
+    """Return the file of a message of kind image, document or audio, and its caption; None for other messages."""
+    if not isinstance(payload, Mapping):
+        return None
+    kind = payload.get("kind") or payload.get("message_type")
+    if kind not in ("image", "document", "audio"):
+        return None
+    content = payload.get(kind)
+    inner: Mapping[str, Any] = content if isinstance(content, Mapping) else payload
+    url = inner.get("url") or inner.get("media_url")
+    if not url:
+        raise InputError(f'A message of kind {kind!r} needs "url" (or "media_url"): where the file is fetched.')
+    named = {"name": inner.get("name") or kind, "url": url, "type": inner.get("mime_type") or ""}
+    return named, str(inner.get("caption") or "")
 
 
 def _callback(payload: Mapping[str, Any]) -> MachineInput:
@@ -73,7 +96,10 @@ def _callback(payload: Mapping[str, Any]) -> MachineInput:
         encoded = json.dumps([json.dumps(chunk, ensure_ascii=False) for chunk in chunks], ensure_ascii=False)
         return MachineInput(callback=encoded, chunks=tuple(chunks))
     body = payload.get("body", "")
-    return MachineInput(callback=body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
+    return MachineInput(
+        callback=body if isinstance(body, str) else json.dumps(body, ensure_ascii=False),
+        reference=str(payload.get("reference", "")),
+    )
 
 
 def _structured(payload: Any) -> MachineInput:
@@ -96,7 +122,8 @@ def _structured(payload: Any) -> MachineInput:
     if kind is None:
         return MachineInput(user_input=json.dumps(dict(payload), ensure_ascii=False))
     raise InputError(
-        f"A machine cannot get a message of kind {kind!r}: send text, interactive_reply, form_reply, dialog or files."
+        f"A machine cannot get a message of kind {kind!r}: send text, interactive_reply, form_reply, dialog,"
+        " image, document or audio."
     )
 
 

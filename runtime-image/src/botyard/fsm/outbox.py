@@ -29,6 +29,8 @@ class Outbox:
         self._outputs: list[Output] = []
         self._lock = threading.Lock()
         self._open = True
+        self.references: list[str] = []
+        """References registered in this turn."""
         self.asked_for_reset = False
 
     def send_message(self, message: Any) -> None:
@@ -46,6 +48,7 @@ class Outbox:
             raise OutputError(f"send_message takes an FSMOutput, not {type(message).__name__}.")
         for reference in references(message):
             self._register(reference)
+            self.references.append(reference)
         for kind, data in neutral_outputs(message):
             if kind == CONVERSATION_RESET:
                 self.asked_for_reset = True

@@ -26,6 +26,11 @@ MAX_THREADS = 64
 """Turns that run at once in one worker; the supervisor's own limit is lower by default."""
 REGISTER_TIMEOUT_SECONDS = 30.0
 INPUT_IGNORED = "fsm.input_ignored"
+MAX_REFERENCES = 32
+"""Callback references of one session that stay good; older ones are forgotten."""
+
+REFERENCES = "references"
+"""Member of the saved state beside `main` and `plugins`: references that this session handed out."""
 
 _WAITS = {
     Status.WAIT_FOR_USER_INPUT: "message",
@@ -85,7 +90,7 @@ class FsmProgram:
 
         Raises:
             BotNotFoundError: No bot, or several.
-            ValueError: The bot's declarations are not sound.
+            ValueError: The bot's declarations are not sound (also raised by its constructor, where that checks them).
             Exception: Whatever the bundle's code raises when it is imported.
         """
         bot = load_bot(Path(bundle_dir), module, symbol)
@@ -93,9 +98,9 @@ class FsmProgram:
         try:
             bot.check_sanity()
         except ValueError:
-            # A bot whose constructor adds its states says nothing in its class: ask an instance.
-            if not isinstance(program._probe(), AbstractFSM):
-                raise
+            # A bot whose constructor adds its states says nothing in its class: ask an instance. Where the
+            # constructor fails for another reason, such as a missing credential, that is the cause to be told.
+            session.construct(bot, lambda message: None, program._credentials, program._config)
         return program
 
     def inspect(self) -> Inspection:
@@ -126,6 +131,7 @@ class FsmProgram:
     def _turn(self, request: TurnRequest, given: MachineInput, register: Any) -> TurnOutcome:
         agent = (request.persona.display_name or None) if request.persona is not None else None
         outbox = Outbox(agent, register)
+        _provide_event_loop()
         try:
             state, ended = self._run(request.state, given, outbox)
         except BaseException as error:  # SystemExit in a bot ends its turn, not the worker
@@ -141,14 +147,24 @@ class FsmProgram:
             data = {"got": "callback", "waiting_for": None, "reason": "NoSession"}
             outbox.add(INPUT_IGNORED, data | {"message": "The callback came when no session was waiting."})
             return None, False
+        if saved and _is_of_former_session(saved, given.reference):
+            data = {"got": "callback", "waiting_for": None, "reason": "FormerSession"}
+            outbox.add(INPUT_IGNORED, data | {"message": "The callback's session was reset; it changed nothing."})
+            return dict(saved), False
         if given.reset and saved:
             outbox.add(CONVERSATION_RESET, {})
+        earlier = saved.get(REFERENCES, []) if saved and not given.reset else []
         machine = self._step(None if given.reset else saved, given, outbox)
         if outbox.asked_for_reset and not given.reset:
+            earlier = []
+            outbox.references.clear()
             machine = self._step(None, MachineInput(user_input=inputs.RESET, reset=True), outbox)
         if machine.status is Status.END:
             return None, True
-        return session.committable(machine), False
+        state = session.committable(machine)
+        if references := [*earlier, *outbox.references][-MAX_REFERENCES:]:
+            state[REFERENCES] = references
+        return state, False
 
     def _step(self, saved: Mapping[str, Any] | None, given: MachineInput, outbox: Outbox) -> AbstractFSM:
         machine = self._open(saved, outbox)
@@ -184,3 +200,19 @@ class FsmProgram:
                     f'{error}\nThis session cannot go on with the present revision; the message "hi" starts it anew.'
                 ) from error
         return machine
+
+
+def _is_of_former_session(saved: Mapping[str, Any], reference: str) -> bool:
+    """Tell whether a callback belongs to a session of this conversation that was reset since."""
+    handed_out = saved.get(REFERENCES) or ()
+    return bool(handed_out) and reference.startswith("jbkey") and reference not in handed_out
+
+
+def _provide_event_loop() -> None:
+    """Give this thread an event loop, as a main thread has: bots call `asyncio.get_event_loop()` in their states."""
+    try:
+        if not asyncio.get_event_loop().is_closed():
+            return
+    except RuntimeError:
+        pass
+    asyncio.set_event_loop(asyncio.new_event_loop())

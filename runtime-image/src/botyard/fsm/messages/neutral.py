@@ -63,7 +63,10 @@ def _from_current(output: FSMOutput) -> list[Neutral]:
             )
         ]
     if output.message is not None and output.intent is FSMIntent.SEND_MESSAGE:
-        return [_message(output.message)]
+        kind, data = _message(output.message)
+        if kind == MESSAGE and output.dest == "channel":
+            data["verbatim"] = True
+        return [(kind, data)]
     return []
 
 
@@ -134,6 +137,8 @@ def _from_legacy(output: FSMOutput) -> list[Neutral]:
         data["form"] = _present(id=output.whatsapp_flow_id, screen=output.whatsapp_screen_id, token=output.form_token)
     if output.dest == "channel":
         data["verbatim"] = True
+    if output.plugin_uuid and data == {"kind": "text", "text": ""}:
+        return []  # nothing but the announcement of a reference
     return [(MESSAGE, data)]
 
 
