@@ -9,6 +9,7 @@ from tests.integration.runtime.replica import echo
 
 from botyard.contract.bot import Limits
 from botyard.contract.persona import PersonaConfig
+from botyard.core.control import Cancellations
 
 
 async def test_a_conversation_is_answered_in_order_with_its_state(make_bot: MakeBot) -> None:
@@ -163,3 +164,21 @@ async def test_a_replica_that_was_paused_beyond_its_lease_commits_nothing(make_b
     await bot.say("again")
     await bot.finished(3)
     assert await bot.texts() == ["1: hello", "2: again"]
+
+
+async def test_a_cancelled_turn_ends_and_those_behind_it_run(make_bot: MakeBot) -> None:
+    bot = make_bot(code=echo("import time; time.sleep(60 if said == 'long' else 0)"))
+    (replica,) = await bot.start()
+    cancellations = Cancellations(bot.redis)
+    await bot.say("reset")
+    await bot.finished(1)
+    running, waiting = await bot.say("long"), await bot.say("never")
+    await bot.say("after")
+    await replica.until(lambda: "botyard_turns_running 1.0" in replica.get("/metrics")[1])
+    assert await cancellations.request(bot.address, "c1", waiting.turn)
+    assert await cancellations.request(bot.address, "c1", running.turn)
+    conversation = await bot.finished(4, timeout=20)
+    kinds = [turn.get("error", {}).get("kind") for turn in conversation.turns]
+    assert kinds == [None, "TurnCancelled", "TurnCancelled", None]
+    assert await bot.texts() == ["1: after"]
+    assert not await cancellations.request(bot.address, "c1", running.turn)

@@ -50,7 +50,7 @@ def seen(partition: Partition, key: str, event: str) -> str:
 
 
 def conversation(partition: Partition, key: str) -> str:
-    """Hash of a conversation: user, created, ended, turn counter, output sequence."""
+    """Hash of a conversation: user, created, ended, ends, outputs, and `cancel:<turn>` for turns to be cancelled."""
     return f"{_tag(partition)}:conv:{key}"
 
 
@@ -89,9 +89,9 @@ def replicas(bot: BotAddress) -> str:
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:replicas"
 
 
-def rebalance(bot: BotAddress) -> str:
-    """Channel that wakes replicas when one joins, leaves or hands a partition over."""
-    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:rebalance"
+def control(bot: BotAddress) -> str:
+    """Channel to a bot's replicas: `rebalance` when one joins, leaves or hands over; `cancel <turn>`."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:control"
 
 
 def reference(reference_id: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from botyard.core import keys
+from botyard.core import control, keys
 from botyard.core.address import BotAddress, Partition
 from botyard.core.scripts import Scripts
 
@@ -81,4 +81,4 @@ class Replicas:
 
     async def wake(self) -> None:
         """Make every replica look at the placement now."""
-        await self._redis.publish(keys.rebalance(self._bot), self._name)
+        await self._redis.publish(keys.control(self._bot), control.REBALANCE)

@@ -31,6 +31,8 @@ class Begun:
     """How often the conversation had been ended; a commit's state counts only if that is still so."""
     journal: dict[int, bytes]
     """Records of the steps that earlier runs took, by ordinal."""
+    cancelled: bool
+    """Somebody asked for the turn to be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Turns:
                 keys.conversation(partition, entry.key),
                 keys.journal(partition, entry.event),
             ],
-            args=[lease.owner, lease.epoch, entry.id],
+            args=[lease.owner, lease.epoch, entry.id, entry.turn],
         )
         _raise_refusal(answer[0], lease, entry)
         flat = answer[5]
@@ -102,6 +104,7 @@ class Turns:
             state=codec.decode(answer[3]) if answer[3] else None,
             ends=text(answer[4]),
             journal={int(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
+            cancelled=bool(answer[6]),
         )
 
     async def commit(self, lease: Lease, entry: Entry, commit: Commit) -> int:

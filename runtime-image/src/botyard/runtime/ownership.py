@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 
-from botyard.core import keys
 from botyard.core.address import BotAddress, Partition
 from botyard.core.connection import Unavailable
 from botyard.core.leases import LEASE_MS, Lease, Leases, Replicas
@@ -76,37 +75,26 @@ class Ownership:
 
     async def run(self) -> None:
         """Join the replicas and keep the leases until cancelled. Redis may go away and come back."""
-        listener = asyncio.create_task(self._listen(), name="rebalance-listener")
-        try:
-            await self._announce()
-            while True:
-                try:
-                    await self._look()
-                    self.last_look = asyncio.get_running_loop().time()
-                except Unavailable as error:
-                    log.warning("Redis cannot be reached, leases may run out: %s", error)
-                self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._pause * random.uniform(0.8, 1.0)):  # noqa: S311
-                        await self._wake.wait()
-        finally:
-            listener.cancel()
+        await self._announce()
+        while True:
+            try:
+                await self._look()
+                self.last_look = asyncio.get_running_loop().time()
+            except Unavailable as error:
+                log.warning("Redis cannot be reached, leases may run out: %s", error)
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause * random.uniform(0.8, 1.0)):  # noqa: S311
+                    await self._wake.wait()
+
+    def wake(self) -> None:
+        """Look at the placement now."""
+        self._wake.set()
 
     async def _announce(self) -> None:
         with contextlib.suppress(*Unavailable):
             await self._replicas.heartbeat()
             await self._replicas.wake()
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
-                    await channel.subscribe(keys.rebalance(self._bot))
-                    while True:
-                        if await channel.get_message(timeout=5.0):
-                            self._wake.set()
-            except Unavailable:
-                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
     async def _look(self) -> None:
         wanted = {

@@ -18,6 +18,8 @@ from botyard.runtime import frames
 
 log = logging.getLogger("botyard.pool")
 
+CANCEL_GRACE = 3.0
+"""Seconds that code gets to end by itself after it was cancelled; then its worker is killed."""
 LOAD_TIMEOUT = 120.0
 """Seconds for a worker to start and import the bundle."""
 RESPAWN_CAP = 10.0
@@ -43,6 +45,10 @@ class WorkerDied(Exception):
 
 class TurnTimeout(Exception):
     """The turn ran past its deadline; its worker was killed."""
+
+
+class TurnCancelled(Exception):
+    """Somebody asked for the turn to be cancelled."""
 
 
 class LoadFailed(Exception):
@@ -150,6 +156,7 @@ class WorkerPool:
         timeout: float,
         journal: Mapping[int, bytes],
         exclusive: bool,
+        cancelled: asyncio.Event,
         emit: Callable[[Output], Awaitable[None]],
         handle: Handler,
     ) -> TurnOutcome:
@@ -160,10 +167,12 @@ class WorkerPool:
             timeout: Seconds after which its worker is killed.
             journal: Records of steps that earlier runs took.
             exclusive: Run it in a worker of its own: it may have killed one before.
+            cancelled: Ends the turn when set.
             emit: Gets outputs that leave before the commit.
             handle: Answers what the turn asks of the supervisor.
 
         Raises:
+            TurnCancelled: `cancelled` was set before the turn ended.
             TurnTimeout: The deadline passed.
             WorkerDied: The worker ended first.
         """
@@ -182,7 +191,7 @@ class WorkerPool:
                     }
                 )
                 async with asyncio.timeout(timeout):
-                    return await asyncio.shield(turn.outcome)
+                    return await self._outcome(worker, request.turn, turn, cancelled)
             except TimeoutError:
                 worker.overdue.add(request.turn)
                 await self._kill(worker)
@@ -196,6 +205,23 @@ class WorkerPool:
                     turn.outcome.cancel()
                 async with self._changed:
                     self._changed.notify_all()
+
+    async def _outcome(self, worker: _Worker, name: str, turn: _Turn, cancelled: asyncio.Event) -> TurnOutcome:
+        """Return the outcome of a turn, or end it when `cancelled` is set first."""
+        cancelling = asyncio.ensure_future(cancelled.wait())
+        try:
+            await asyncio.wait((turn.outcome, cancelling), return_when=asyncio.FIRST_COMPLETED)
+            if turn.outcome.done():
+                return turn.outcome.result()
+            assert worker.channel is not None
+            await worker.channel.send({"t": "cancel", "turn": name})
+            await asyncio.wait((turn.outcome,), timeout=CANCEL_GRACE)
+            if not turn.outcome.done():
+                worker.overdue.add(name)
+                await self._kill(worker)
+            raise TurnCancelled("the turn was cancelled")
+        finally:
+            cancelling.cancel()
 
     async def close(self) -> None:
         """Kill all workers and stop listening."""

@@ -15,6 +15,7 @@ from botyard.core.address import BotAddress, Partition
 from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
 from botyard.runtime.configuration import Configuration
+from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
 from botyard.runtime.dispatcher import Dispatcher
 from botyard.runtime.health import HealthServer
@@ -70,8 +71,11 @@ class Supervisor:
         self._configuration = configuration
         retention = retention or Retention()
         self._courier = Courier(redis, retention)
-        runner = TurnRunner(redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look)
-        self._dispatcher = Dispatcher(runner, concurrency=bot.limits.concurrency)
+        self._redis = redis
+        self._runner = TurnRunner(
+            redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look
+        )
+        self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency)
         self._reader = InboxReader(redis, self._dispatcher)
         self._ownership = Ownership(
             redis,
@@ -110,6 +114,7 @@ class Supervisor:
                 _start(self._configuration.watch(self._reconfigure)),
                 _start(self._reader.run()),
                 _start(self._courier.run()),
+                _start(listen(self._redis, self.address, rebalance=self._ownership.wake, cancel=self._runner.cancel)),
             ]
             owning = _start(self._ownership.run())
             settling = _start(self._announce_settled())

@@ -25,7 +25,7 @@ from botyard.core.turns import Begun, Commit, NextEvent, StateChange, Turns
 from botyard.program import EventKind, Output, TurnError, TurnOutcome, TurnRequest
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
-from botyard.runtime.pool import TurnTimeout, WorkerDied, WorkerPool
+from botyard.runtime.pool import Handler, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
 
 log = logging.getLogger("botyard.turns")
 
@@ -70,6 +70,8 @@ class TurnRunner:
         self._turns = Turns(redis)
         self._references = References(redis, retention=retention)
         self._pool = pool
+        self._cancelled: dict[str, asyncio.Event] = {}
+        """Of the turns that run here."""
         self._configuration = configuration
         self._metrics = metrics
         self._retention = retention
@@ -88,6 +90,11 @@ class TurnRunner:
             # The event stays in the inbox; whoever owns the partition next runs it again.
             log.exception("the turn was left uncommitted", extra={"fields": fields})
 
+    def cancel(self, turn: str) -> None:
+        """Cancel a turn if it runs here."""
+        if event := self._cancelled.get(turn):
+            event.set()
+
     async def _run_once(self, lease: Lease, entry: Entry) -> bool:
         """Run `entry` once; True when it was committed, False when it is to be run again here."""
         started = time.time()
@@ -102,6 +109,8 @@ class TurnRunner:
             outcome = _failed("StateUnreadable", f"the saved state cannot be read: {error}")
         except TurnTimeout as error:
             outcome = _failed("TurnTimeout", str(error))
+        except TurnCancelled as error:
+            outcome = _failed("TurnCancelled", str(error))
         except WorkerDied as error:
             return await self._survive(lease, entry, error)
         outcome = _within_limits(outcome)
@@ -114,6 +123,8 @@ class TurnRunner:
 
     async def _outcome(self, lease: Lease, entry: Entry, begun: Begun, identity: TurnIdentity) -> TurnOutcome:
         limits = self._configuration.bot.limits
+        if begun.cancelled:
+            raise TurnCancelled("the turn was cancelled before it ran")
         if begun.crashes >= limits.max_attempts:
             return _failed("DeadLetter", f"workers died {begun.crashes} times while they ran this event")
         if begun.attempt > MAX_RUNS:
@@ -128,6 +139,21 @@ class TurnRunner:
         async def handle(method: str, args: Mapping[str, Any]) -> Any:
             return await self._answer(lease, entry, method, args)
 
+        cancelled = self._cancelled[entry.turn] = asyncio.Event()
+        try:
+            return await self._run_in_worker(entry, begun, cancelled, emit, handle)
+        finally:
+            del self._cancelled[entry.turn]
+
+    async def _run_in_worker(
+        self,
+        entry: Entry,
+        begun: Begun,
+        cancelled: asyncio.Event,
+        emit: Callable[[Output], Awaitable[None]],
+        handle: Handler,
+    ) -> TurnOutcome:
+        limits = self._configuration.bot.limits
         return await self._pool.run(
             TurnRequest(
                 event=entry.event,
@@ -142,6 +168,7 @@ class TurnRunner:
             timeout=limits.turn_timeout_seconds,
             journal=begun.journal,
             exclusive=begun.crashes > 0,
+            cancelled=cancelled,
             emit=emit,
             handle=handle,
         )

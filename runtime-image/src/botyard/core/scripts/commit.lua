@@ -44,6 +44,7 @@ if commit.dead then
   redis.call("XADD", KEYS[12], "MAXLEN", "~", 10000, "*", "record", commit.dead)
 end
 redis.call("HDEL", KEYS[6], turn)
+redis.call("HDEL", KEYS[5], "cancel:" .. turn)
 redis.call("HDEL", KEYS[3], entry, entry .. ":crashes")
 redis.call("DEL", KEYS[10])
 for index = 5, 8 do redis.call("EXPIRE", KEYS[index], commit.keep) end

@@ -1,0 +1,35 @@
+"""What is said to a bot's replicas while they run."""
+
+from redis.asyncio import Redis
+
+from botyard.core import keys
+from botyard.core.address import BotAddress
+from botyard.core.scripts import Scripts
+
+REBALANCE = b"rebalance"
+CANCEL = b"cancel "
+"""Followed by the turn's id."""
+
+
+class Cancellations:
+    """Asks for turns to be cancelled."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis)
+
+    async def request(self, bot: BotAddress, conversation: str, turn: str) -> bool:
+        """Ask for a turn that waits or runs to be cancelled; False when it is not open (any more).
+
+        The turn ends with an error `TurnCancelled` and keeps nothing of its state. A turn that commits before the
+        request reaches it stays committed. Nothing else of the conversation is touched; turns that wait behind it run.
+        """
+        partition = bot.partition(conversation)
+        noted = await self._scripts.run(
+            "cancel",
+            keys=[keys.open_turns(partition, conversation), keys.conversation(partition, conversation)],
+            args=[turn],
+        )
+        if noted:
+            await self._redis.publish(keys.control(bot), CANCEL + turn.encode())
+        return bool(noted)
