@@ -18,6 +18,7 @@ SPACES = 16
 """Namespaces for tests of one session: the operator gets a Role in each, so they exist before it does."""
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "botyard.dev/tests": "true"}
 HERE = Path(__file__).parent
+OPERATOR = installation.OPERATOR_SELECTOR
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,18 +45,20 @@ def _paused(cluster: tuple[Kubectl, str]) -> Iterator[None]:
     kubectl, _ = cluster
     found = [
         (item["metadata"]["namespace"], item["spec"]["replicas"])
-        for item in kubectl.items("deployments", "", installation.OPERATOR_SELECTOR)
+        for item in kubectl.items("deployments", "", OPERATOR)
         if item["spec"]["replicas"] and "BOTYARD_NAMESPACES" not in str(item["spec"]["template"])
     ]
     local = not os.environ.get("KUBECONFIG") or (state_folder() / "kubeconfig") == Path(os.environ["KUBECONFIG"])
     if found and not local:
         pytest.fail(f"Botyard in {found[0][0]} serves the whole cluster; the tests need it stopped.", pytrace=False)
-    for namespace, _ in found:
-        kubectl("-n", namespace, "scale", "deployment/botyard-operator", "--replicas=0")
-        kubectl("-n", namespace, "wait", "pod", "--for=delete", "-l", installation.OPERATOR_SELECTOR, "--timeout=60s")
-    yield
-    for namespace, replicas in found:
-        kubectl("-n", namespace, "scale", "deployment/botyard-operator", f"--replicas={replicas}")
+    try:
+        for namespace, _ in found:
+            kubectl("-n", namespace, "scale", "deployment/botyard-operator", "--replicas=0")
+            kubectl("-n", namespace, "wait", "pod", "--for=delete", "-l", OPERATOR, "--timeout=60s", seconds=70)
+        yield
+    finally:
+        for namespace, replicas in found:
+            kubectl("-n", namespace, "scale", "deployment/botyard-operator", f"--replicas={replicas}")
 
 
 @pytest.fixture(scope="session")
