@@ -48,7 +48,7 @@ def test_the_pods_get_the_bundle_and_the_platform_secrets(world: World) -> None:
     world.bot()
     platform = world.await_object("Secret", "repairs-platform")["data"]
     assert base64.b64decode(platform["redis-url"]).decode() == REDIS_URL
-    assert len(base64.b64decode(platform["artifact-token"])) == 64
+    assert len(base64.b64decode(platform["artifact-token-a1a1a1a1a1a1"])) == 64
     template = world.await_object("Deployment", "repairs")["spec"]["template"]
     fetch = {entry["name"]: entry["value"] for entry in template["spec"]["initContainers"][0]["env"]}
     assert fetch["BOTYARD_ARTIFACT_DIGEST"] == DIGEST
@@ -207,6 +207,20 @@ def test_a_new_revision_rolls_but_a_new_commit_with_equal_content_does_not(world
     assert world.get("Bot", "repairs")["status"]["previousRevision"] == REVISION  # type: ignore[index]
 
 
+def test_pods_of_the_old_revision_keep_their_artifact_token_until_the_rollout_is_complete(world: World) -> None:
+    world.ready_bot()
+    world.bundle_artifact(revision="main@sha1:" + "2d" * 20, digest="sha256:" + "b2" * 32)
+    eventually(lambda: _fetched(world) == "sha256:" + "b2" * 32, "the pods roll")
+    assert _token_entries(world) == {"artifact-token-a1a1a1a1a1a1", "artifact-token-b2b2b2b2b2b2"}
+    world.bundle_artifact(revision="main@sha1:" + "3e" * 20, digest="sha256:" + "c3" * 32)
+    eventually(lambda: _fetched(world) == "sha256:" + "c3" * 32, "the pods roll again")
+    assert "artifact-token-a1a1a1a1a1a1" in _token_entries(world)
+    world.rolled_out()
+    eventually(lambda: _token_entries(world) == {"artifact-token-c3c3c3c3c3c3"}, "only the token in use is left")
+    generation = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    assert generation == 3, "tokens that come and go roll nothing"
+
+
 def test_somebody_elses_object_is_refused_and_left_alone(world: World) -> None:
     foreign = {"spec": {"selector": {"app": "theirs"}, "ports": [{"port": 80}]}}
     world.create("Service", "repairs", **foreign)
@@ -297,6 +311,15 @@ def _route(world: World, name: str) -> dict[str, Any]:
     table = world.get("ConfigMap", "botyard-routes", SYSTEM_NAMESPACE) or {"data": {"routes.json": "{}"}}
     routes = json.loads(table["data"]["routes.json"]).get("routes", [])
     return next((route for route in routes if (route["namespace"], route["name"]) == (world.namespace, name)), {})
+
+
+def _fetched(world: World) -> str:
+    template = world.await_object("Deployment", "repairs")["spec"]["template"]
+    return str(template["metadata"]["annotations"]["botyard.dev/artifact-digest"])
+
+
+def _token_entries(world: World) -> set[str]:
+    return {entry for entry in world.await_object("Secret", "repairs-platform")["data"] if entry != "redis-url"}
 
 
 def _pod(world: World, name: str) -> None:

@@ -22,7 +22,7 @@ def test_a_commit_reaches_the_pods_and_the_next_one_rolls_them(world: World, tmp
         world.bot()
         environment = _fetch_environment(world.await_object("Deployment", "repairs"))
         assert _revision(world) == f"main@sha1:{first}"
-        content = _download(environment["BOTYARD_ARTIFACT_URL"], _token(world))
+        content = _download(environment["BOTYARD_ARTIFACT_URL"], _token(world, environment))
         assert f"sha256:{hashlib.sha256(content.content).hexdigest()}" == environment["BOTYARD_ARTIFACT_DIGEST"]
         assert _download(environment["BOTYARD_ARTIFACT_URL"], "0" * 64).status_code in (401, 403)
 
@@ -30,7 +30,9 @@ def test_a_commit_reaches_the_pods_and_the_next_one_rolls_them(world: World, tmp
         eventually(lambda: _revision(world) == f"main@sha1:{second}", "the pods run the second commit")
         after = _fetch_environment(world.await_object("Deployment", "repairs"))
         assert after["BOTYARD_ARTIFACT_DIGEST"] != environment["BOTYARD_ARTIFACT_DIGEST"]
-        assert _download(after["BOTYARD_ARTIFACT_URL"], _token(world)).status_code == 200
+        assert _download(after["BOTYARD_ARTIFACT_URL"], _token(world, after)).status_code == 200
+        old = _download(environment["BOTYARD_ARTIFACT_URL"], _token(world, environment))
+        assert old.status_code == 200, "a pod of the first revision that starts anew still gets its code"
 
         world.settle()
         assert world.writes_within(3) == [], "an unchanged remote costs no write"
@@ -46,8 +48,9 @@ def _revision(world: World) -> str:
     return str(template["metadata"]["annotations"]["botyard.dev/revision"])
 
 
-def _token(world: World) -> str:
-    return base64.b64decode(world.await_object("Secret", "repairs-platform")["data"]["artifact-token"]).decode()
+def _token(world: World, environment: dict[str, str]) -> str:
+    entry = f"artifact-token-{environment['BOTYARD_ARTIFACT_DIGEST'].removeprefix('sha256:')[:12]}"
+    return base64.b64decode(world.await_object("Secret", "repairs-platform")["data"][entry]).decode()
 
 
 def _download(url: str, token: str) -> httpx.Response:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from botyard.contract import names
 from botyard_operator.builders.inputs import BotInputs
-from botyard_operator.builders.labels import child, labels, selector_labels
+from botyard_operator.builders.labels import ANNOTATION_DIGEST, child, labels, selector_labels
+from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject
 
 USER = 65532
@@ -34,6 +35,7 @@ def deployment(inputs: BotInputs) -> JsonObject:
                 "annotations": {
                     "kubectl.kubernetes.io/default-container": "worker",
                     names.ANNOTATION_REVISION: inputs.artifact.revision,
+                    ANNOTATION_DIGEST: inputs.artifact.digest,
                     names.ANNOTATION_HASH: inputs.config_hash(),
                 },
             },
@@ -165,10 +167,14 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
             for n in range(names.PERSONA_SHARDS)
         ),
         {"name": "credentials", "secret": {"secretName": names.credentials_name(inputs.name)}},
-        {"name": "platform", "secret": _secret_entry(platform, names.REDIS_URL_FILE)},
-        {"name": "artifact-token", "secret": _secret_entry(platform, names.ARTIFACT_TOKEN_FILE)},
+        {"name": "platform", "secret": _secret_entry(platform, names.REDIS_URL_FILE, names.REDIS_URL_FILE)},
+        {
+            "name": "artifact-token",
+            # The entry is that of the template's own artifact: pods of an older template find theirs, too.
+            "secret": _secret_entry(platform, token_entry(inputs.artifact.digest), names.ARTIFACT_TOKEN_FILE),
+        },
     ]
 
 
-def _secret_entry(secret: str, key: str) -> JsonObject:
-    return {"secretName": secret, "items": [{"key": key, "path": key}]}
+def _secret_entry(secret: str, key: str, path: str) -> JsonObject:
+    return {"secretName": secret, "items": [{"key": key, "path": path}]}

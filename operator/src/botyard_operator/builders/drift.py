@@ -29,9 +29,7 @@ def _differs(wanted: Any, live: Any, *, quantity: bool) -> bool:
             return False
         if not isinstance(live, dict):
             return True
-        return any(
-            _field_differs(field, value, live.get(field), quantity) for field, value in wanted.items()
-        )
+        return any(_field_differs(field, value, live.get(field), quantity) for field, value in wanted.items())
     if isinstance(wanted, list):
         return _list_differs(wanted, live or [])
     if quantity and live is not None and wanted != live:

@@ -34,7 +34,8 @@ class BotInputs:
     runtime_image: str
     image_pull_policy: str
     redis_url: str = field(repr=False)
-    artifact_token: str = field(repr=False)
+    artifact_tokens: Mapping[str, bytes] = field(repr=False)
+    """The token of each artifact that pods of this Bot may still fetch, by its entry in the platform Secret."""
     credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """The bundle's own credentials by the name that the bundle reads."""
     resources: JsonObject = field(default_factory=dict)
@@ -47,8 +48,8 @@ class BotInputs:
         """Return the digest of everything that only a restart brings into the process.
 
         The Redis URL with its password goes in first, so that the digest of a short credential cannot be looked up by
-        whoever may read the Deployment. The artifact's token stays out: it follows from the artifact's digest, and
-        running pods do not need it any more.
+        whoever may read the Deployment. Artifacts' tokens stay out: they follow from the artifacts' digests, and
+        running pods do not need them any more.
         """
         digest = hashlib.sha256()
         for part in (self.redis_url.encode(), *_flatten(self.credentials)):

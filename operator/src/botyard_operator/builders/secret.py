@@ -20,14 +20,23 @@ def credentials_secret(inputs: BotInputs) -> JsonObject:
 
 
 def platform_secret(inputs: BotInputs) -> JsonObject:
-    """Return the Secret with the Redis URL and the artifact's token."""
+    """Return the Secret with the Redis URL and the tokens of the artifacts in use."""
     obj = child(inputs, api_version="v1", kind="Secret", name=names.platform_name(inputs.name))
     obj["type"] = "Opaque"
     obj["data"] = {
-        names.ARTIFACT_TOKEN_FILE: _encode(inputs.artifact_token.encode()),
         names.REDIS_URL_FILE: _encode(inputs.redis_url.encode()),
+        **{entry: _encode(inputs.artifact_tokens[entry]) for entry in sorted(inputs.artifact_tokens)},
     }
     return obj
+
+
+def token_entry(digest: str) -> str:
+    """Return the entry of the platform Secret that holds the token for an artifact.
+
+    Args:
+        digest: `sha256:…` of the artifact.
+    """
+    return f"{names.ARTIFACT_TOKEN_FILE}-{digest.removeprefix('sha256:')[:12]}"
 
 
 def _encode(value: bytes) -> str:

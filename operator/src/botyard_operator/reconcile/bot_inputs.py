@@ -11,9 +11,9 @@ from botyard_operator.api.bundle import Artifact as StoredArtifact
 from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import Reason
-from botyard_operator.artifacts.tokens import token_for
 from botyard_operator.builders.inputs import Artifact, BotInputs
-from botyard_operator.reconcile.base import Context, JsonObject
+from botyard_operator.reconcile.artifact_tokens import tokens_in_use
+from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.problems import Blocked, Problem
 
 
@@ -42,7 +42,14 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
         runtime_image=settings.runtime_image,
         image_pull_policy=settings.runtime_image_pull_policy,
         redis_url=settings.redis_url,
-        artifact_token=token_for(settings.artifact_key, stored.digest),
+        artifact_tokens=tokens_in_use(
+            Key("Bot", bot.metadata.namespace, bot.metadata.name),
+            bot.metadata.uid,
+            stored.digest,
+            live,
+            caches=ctx.caches,
+            artifact_key=settings.artifact_key,
+        ),
         credentials=credentials,
         resources=bot.spec.resources.model_dump(mode="json", exclude_defaults=True),
         progress_deadline_seconds=max(1, int(bot.spec.rollout.progress_deadline.seconds)),

@@ -24,7 +24,7 @@ def inputs(**changes: Any) -> BotInputs:
         "runtime_image": "registry.example.com/botyard/runtime:1",
         "image_pull_policy": "IfNotPresent",
         "redis_url": "redis://:secret@redis.botyard:6379/0",
-        "artifact_token": "f0" * 32,
+        "artifact_tokens": {"artifact-token-a1a1a1a1a1a1": b"f0" * 32},
     }
     return BotInputs(**{**values, **changes})
 

@@ -56,7 +56,8 @@ def test_the_init_container_sees_the_artifact_token_only() -> None:
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     mounts = {mount["name"] for mount in _container(pod, "fetch")["volumeMounts"]}
     assert mounts == {"bundle", "artifact-token", "fetch-tmp"}
-    assert [item["key"] for item in volumes["artifact-token"]["secret"]["items"]] == ["artifact-token"]
+    token = volumes["artifact-token"]["secret"]["items"]
+    assert token == [{"key": "artifact-token-a1a1a1a1a1a1", "path": "artifact-token"}]
     assert [item["key"] for item in volumes["platform"]["secret"]["items"]] == ["redis-url"]
 
 
@@ -93,7 +94,7 @@ def test_only_the_first_persona_shard_must_exist() -> None:
     [
         ({"credentials": {"A": b"1"}}, True),
         ({"redis_url": "redis://other:6379"}, True),
-        ({"artifact_token": "00" * 32}, False),
+        ({"artifact_tokens": {"artifact-token-a1a1a1a1a1a1": b"0", "artifact-token-b2": b"1"}}, False),
         ({"replicas": 5}, False),
     ],
 )
