@@ -14,6 +14,24 @@ from botyard.fsm.variables import declared_model
 Severity = Literal["error", "warning"]
 _TRIGGER = "next"
 
+FIXES = {
+    "EndlessLoop": "End one of these states with a waiting status, or give a transition out of them a condition.",
+    "InvalidDeclaration": "Write `states` and `transitions` as the documentation of the library transitions shows.",
+    "MayBeStuck": "Add a last transition out of {0!r} without conditions.",
+    "MissingHandler": "Define on_enter_{0}(self) in the bot's class, or take {0!r} out of `states`.",
+    "NoExit": "Add a transition with this source, or end on_enter_{0}() with Status.END.",
+    "NoStart": "Add a transition with the source 'zero' to the first state.",
+    "ShadowedTransition": "Declare the transition without conditions last.",
+    "UnfinishedState": "Set MOVE_FORWARD, WAIT_FOR_USER_INPUT, WAIT_FOR_CALLBACK or END as the last line of "
+    "on_enter_{0}().",
+    "UnknownCondition": "Define {0}(self) in the bot's class; it returns True or False.",
+    "UnknownState": "Add {0!r} to `states`, or correct the transition.",
+    "UnreachableState": "Add a transition to {0!r}, or take it out of `states`.",
+}
+"""What to do about each kind of fault; `{0}` is the subject."""
+_WAITING = frozenset({"WAIT_FOR_USER_INPUT", "WAIT_FOR_CALLBACK", "WAIT_FOR_PLUGIN", "END"})
+_FINISHING = _WAITING | {"MOVE_FORWARD"}
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -21,11 +39,15 @@ class Finding:
 
     severity: Severity
     code: str
-    """What kind of fault: `UnreachableState`, `NoExit`, `UnknownCondition`, `MissingHandler`, `UnknownState`,
-    `ShadowedTransition`, `NoStart`, `MayBeStuck`, `InvalidDeclaration`."""
+    """What kind of fault: one of the keys of `FIXES`."""
     subject: str
     """The state, condition or transition at fault."""
     message: str
+
+    @property
+    def fix(self) -> str:
+        """What to do."""
+        return FIXES[self.code].format(self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +137,7 @@ def _findings(holder: Any, names: tuple[str, ...], edges: tuple[Edge, ...], decl
         yield Finding("error", "NoStart", INITIAL, f"No transition leaves {INITIAL!r}: the machine cannot start.")
     for name in names:
         yield from _state_findings(holder, name, leaving[name])
+    yield from _endless_loops(holder, leaving)
     reached = _reachable(holder, known, edges)
     for name in names:
         if name not in reached:
@@ -144,7 +167,11 @@ def _unknown_parts(holder: Any, known: set[str], edges: tuple[Edge, ...]) -> Ite
 
 
 def _state_findings(holder: Any, name: str, leaving: list[Edge]) -> Iterator[Finding]:
-    used = set(_names_used(getattr(holder, f"on_enter_{name}", None)))
+    used = _reached_names(holder, f"on_enter_{name}")
+    if "WAIT_FOR_ME" in used and not used & (_FINISHING | {"run_plugin"}) and not _ends_itself(used):
+        yield Finding(
+            "warning", "UnfinishedState", name, f"on_enter_{name}() seems to leave Status.WAIT_FOR_ME behind."
+        )
     if not leaving and name not in (INITIAL, "end") and not _ends_itself(used):
         yield Finding(
             "error", "NoExit", name, f"No transition leaves state {name!r}, and it does not end with Status.END."
@@ -166,6 +193,42 @@ def _state_findings(holder: Any, name: str, leaving: list[Edge]) -> Iterator[Fin
             name,
             f"All transitions out of {name!r} have conditions; if none holds, the turn fails.",
         )
+
+
+def _endless_loops(holder: Any, leaving: dict[str, list[Edge]]) -> Iterator[Finding]:
+    """Find cycles of states that never wait, each left by one way alone."""
+    follows: dict[str, str] = {}
+    for name, edges in leaving.items():
+        if edges and not edges[0].conditions and edges[0].dest is not None and name != INITIAL:
+            used = _reached_names(holder, f"on_enter_{name}")
+            if not used & _WAITING and not _ends_itself(used):
+                follows[name] = edges[0].dest
+    told: set[str] = set()
+    for start in follows:
+        path = [start]
+        while (then := follows.get(path[-1])) is not None and then not in path:
+            path.append(then)
+        if then == start and start not in told:
+            told.update(path)
+            round_trip = " -> ".join([*path, start])
+            yield Finding("error", "EndlessLoop", start, f"The states {round_trip} follow each other without waiting.")
+
+
+def _reached_names(holder: Any, method: str) -> set[str]:
+    """Return the names that a method uses, and those that the machine's methods it calls use."""
+    names: set[str] = set()
+    todo = [method]
+    while todo:
+        for name in _names_used(getattr(holder, todo.pop(), None)):
+            if name not in names:
+                names.add(name)
+                if not name.startswith("__") and name not in _ENGINE:
+                    todo.append(name)
+    return names
+
+
+_ENGINE = frozenset({"run", "run_plugin", "send_message", "reset", "next"})
+"""Methods of every machine whose own use of statuses says nothing about the state that calls them."""
 
 
 def _complementary(conditions: list[tuple[str, ...]]) -> bool:

@@ -20,7 +20,7 @@ from botyard.fsm.machine import AbstractFSM
 from botyard.fsm.messages.neutral import CONVERSATION_RESET
 from botyard.fsm.outbox import Outbox
 from botyard.fsm.status import Status
-from botyard.program import TurnIO, TurnOutcome, TurnRequest
+from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
 
 MAX_THREADS = 64
 """Turns that run at once in one worker; the supervisor's own limit is lower by default."""
@@ -105,13 +105,22 @@ class FsmProgram:
 
     def inspect(self) -> Inspection:
         """Return the bot's states and transitions, what is wrong with them, and their diagram."""
-        return inspect_machine(self.bot, self._probe())
+        return inspect_machine(self.bot, self.probe())
 
-    def _probe(self) -> AbstractFSM | None:
+    def probe(self) -> AbstractFSM | None:
+        """Return an instance that sends nothing, or None where the constructor fails."""
         try:
             return session.construct(self.bot, lambda message: None, self._credentials, self._config)
         except Exception:
             return None
+
+    def construction_failure(self) -> TurnError | None:
+        """Return why no instance can be made, or None."""
+        try:
+            session.construct(self.bot, lambda message: None, self._credentials, self._config)
+        except Exception as error:
+            return describe(error, self._bundle, self.bot)
+        return None
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""

@@ -1,0 +1,74 @@
+"""Inspects a bundle of any programming model."""
+
+import tomllib
+from pathlib import Path
+
+from botyard.contract.bot import Entrypoint
+from botyard.inspection.credentials import find_credentials, parse
+from botyard.inspection.machine import describe_machine
+from botyard.inspection.manifest import Finding, Manifest
+from botyard.runtime.programs import LoadError, detect
+
+
+def inspect_bundle(bundle: Path, entrypoint: Entrypoint | None = None) -> tuple[Manifest, str | None]:
+    """Return a bundle's manifest and, where it is a machine, its Mermaid diagram.
+
+    Imports the bundle's code: do so only where that may do no harm.
+
+    Args:
+        bundle: Folder of the unpacked bundle.
+        entrypoint: Where the bot is; what is left empty is looked for.
+    """
+    entrypoint = entrypoint or Entrypoint()
+    credentials = find_credentials(parse(bundle))
+    try:
+        model = entrypoint.model if entrypoint.model != "auto" else detect(bundle)
+    except LoadError as error:
+        return Manifest(entrypoint=entrypoint, credentials=credentials, findings=(_undetected(error),)), None
+    if model != "fsm":
+        finding = Finding(
+            severity="warning",
+            code="NotInspected",
+            subject=model,
+            message=f"Inspection of the {model} model tells its model and credentials only.",
+        )
+        return Manifest(
+            model=model,
+            version=_project_version(bundle),
+            entrypoint=entrypoint,
+            credentials=credentials,
+            findings=(finding,),
+        ), None
+    manifest, machine = describe_machine(bundle, entrypoint, credentials)
+    if not manifest.version:
+        manifest = manifest.model_copy(update={"version": _project_version(bundle)})
+    return manifest, machine.diagram() if machine is not None else None
+
+
+def _undetected(error: LoadError) -> Finding:
+    syntax = error.__cause__
+    if isinstance(syntax, SyntaxError):
+        return Finding(
+            severity="error",
+            code="SyntaxError",
+            subject=str(syntax.filename),
+            message=syntax.msg,
+            where=f"{syntax.filename}:{syntax.lineno}",
+            fix="Correct this line.",
+        )
+    return Finding(
+        severity="error",
+        code="UnknownModel",
+        subject="entrypoint",
+        message=str(error),
+        fix="Import the package of one model in the bot's module, or name model and module in spec.entrypoint.",
+    )
+
+
+def _project_version(bundle: Path) -> str:
+    """Return the version of the bundle's `pyproject.toml`, or an empty text."""
+    try:
+        project = tomllib.loads((bundle / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError):
+        return ""
+    return str(project.get("version", "")) if isinstance(project, dict) else ""
