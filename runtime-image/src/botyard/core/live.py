@@ -11,6 +11,8 @@ from redis.asyncio.client import PubSub
 
 from botyard.core.connection import Unavailable
 
+CONFIRM_TIMEOUT = 5.0
+"""Seconds that Redis gets to confirm a subscription."""
 BUFFER = 256
 """Messages that one follower may lag behind before it has to read from the stream again."""
 
@@ -49,7 +51,9 @@ class LiveHub:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._pubsub: PubSub = redis.pubsub(ignore_subscribe_messages=True)
+        self._redis = redis
+        self._pubsub: PubSub = redis.pubsub()
+        self._confirmed: dict[str, asyncio.Event] = {}
         self._followers: dict[str, set[Follower]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -59,13 +63,20 @@ class LiveHub:
         """Subscribe to `channel` for the length of the context; it is subscribed when the body begins."""
         follower = Follower()
         async with self._lock:
-            followers = self._followers.setdefault(channel, set())
-            followers.add(follower)
-            if len(followers) == 1:
+            if channel not in self._followers:
+                # A cluster's client must know the cluster's nodes before it can subscribe.
+                await self._redis.initialize()
+                self._confirmed[channel] = asyncio.Event()
                 await self._pubsub.subscribe(channel)
+            self._followers.setdefault(channel, set()).add(follower)
+            confirmed = self._confirmed[channel]
             if self._reader is None or self._reader.done():
                 self._reader = asyncio.create_task(self._read(), name="live-hub")
         try:
+            # Only from the confirmation on is nothing missed; without one the follower's own ticks read.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRM_TIMEOUT):
+                    await confirmed.wait()
             yield follower
         finally:
             await self._leave(channel, follower)
@@ -75,7 +86,7 @@ class LiveHub:
             followers = self._followers[channel]
             followers.discard(follower)
             if not followers:
-                del self._followers[channel]
+                del self._followers[channel], self._confirmed[channel]
                 with contextlib.suppress(*Unavailable):
                     await self._pubsub.unsubscribe(channel)
 
@@ -92,8 +103,12 @@ class LiveHub:
                 continue
             if message is None:
                 continue
-            for follower in self._followers.get(message["channel"].decode(), ()):
-                follower.put(message["data"])
+            channel = message["channel"].decode()
+            if message["type"] == "subscribe" and channel in self._confirmed:
+                self._confirmed[channel].set()
+            elif message["type"] == "message":
+                for follower in self._followers.get(channel, ()):
+                    follower.put(message["data"])
 
     def _tell_everybody(self) -> None:
         for followers in self._followers.values():

@@ -24,6 +24,8 @@ async def listen(
     """
     while True:
         try:
+            # A cluster's client must know the cluster's nodes before it can subscribe.
+            await redis.initialize()
             async with redis.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(keys.control(bot))
                 while True:

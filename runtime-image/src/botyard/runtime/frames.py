@@ -60,8 +60,12 @@ class Channel:
         if len(body) > MAX_FRAME:
             raise ValueError(f"a message of {len(body)} bytes is larger than the limit of {MAX_FRAME}")
         async with self._write_lock:
-            self._writer.write(len(body).to_bytes(_LENGTH, "big") + body)
-            await self._writer.drain()
+            try:
+                self._writer.write(len(body).to_bytes(_LENGTH, "big") + body)
+                await self._writer.drain()
+            except RuntimeError as error:
+                # uvloop's answer to writing on a connection that is closed.
+                raise ConnectionError(str(error)) from error
 
     async def receive(self) -> Message | None:
         """Return the next message, or None when the peer closed the connection.
