@@ -98,7 +98,7 @@ def test_findings_name_their_place_and_the_way_out(tmp_path, states, steps, code
 
 def test_a_state_without_a_method_keeps_the_bundle_from_loading(tmp_path):
     (finding,) = inspect_bundle(bundle(tmp_path, ["zero", "x"], [("zero", "x")]))[0].findings
-    assert (finding.code, finding.where) == ("LoadFailed", "bot.py:2")
+    assert (finding.code, finding.where) == ("LoadFailed", "bot.py:7")
     assert "on_enter_x()" in finding.message
 
 

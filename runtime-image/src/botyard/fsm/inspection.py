@@ -132,7 +132,7 @@ def _findings(holder: Any, names: tuple[str, ...], edges: tuple[Edge, ...], decl
         handled = isinstance(state, dict) and state.get("on_enter")
         if name != INITIAL and not handled and not callable(getattr(holder, f"on_enter_{name}", None)):
             yield Finding("error", "MissingHandler", name, f"State {name!r} has no method on_enter_{name}().")
-    leaving = {name: [e for e in edges if e.source == name and e.trigger == _TRIGGER] for name in known}
+    leaving = {name: [e for e in edges if e.source == name and e.trigger == _TRIGGER] for name in (INITIAL, *names)}
     if not leaving[INITIAL]:
         yield Finding("error", "NoStart", INITIAL, f"No transition leaves {INITIAL!r}: the machine cannot start.")
     for name in names:
