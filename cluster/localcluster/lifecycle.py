@@ -183,7 +183,9 @@ def clean(layout: Layout) -> None:
 
 
 def _remove_cache(cache: Path) -> None:
-    for name in ("bin", "images", "base", "buildah", "wheels"):
+    # By name: whoever points the cache to a folder of his own keeps what else lies there.
+    for name in ("bin", "images", "base", "buildah", "archives"):
         shutil.rmtree(cache / name, ignore_errors=True)
+    (cache / "images.lock").unlink(missing_ok=True)
     if not any(cache.iterdir()):
         cache.rmdir()
