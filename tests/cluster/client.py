@@ -34,7 +34,11 @@ class Conversation:
         body: dict[str, Any] = {"text": text}
         if self.identifier is not None:
             body["conversation"] = self.identifier
-        answer = self.http.post(f"{self.base}/messages", json=body)
+        deadline = time.monotonic() + TURN_SECONDS
+        while (answer := self.http.post(f"{self.base}/messages", json=body)).status_code == 503:
+            # Refused, not lost: the answer says when to try again, as every client must be ready for.
+            assert time.monotonic() < deadline, f"refused for {TURN_SECONDS} s: {answer.text}"
+            time.sleep(min(float(answer.headers["Retry-After"]), 1.0))
         assert answer.status_code == 202, f"{answer.status_code}: {answer.text}"
         accepted = answer.json()
         self.identifier = accepted["conversation"]
