@@ -17,6 +17,7 @@ from typing import Protocol
 
 from botyard.contract import names
 from botyard_operator import resources
+from botyard_operator.annotations import CHANGED_AT
 from botyard_operator.reconcile.base import JsonObject, Key
 from botyard_operator.references import references
 
@@ -41,6 +42,7 @@ class Caches:
         self._objects: dict[str, dict[tuple[str, str], bytes]] = defaultdict(dict)
         self._versions: dict[Key, int] = {}
         self._stubs: set[Key] = set()
+        self._changed_at: dict[Key, str] = {}
         self._children: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._references: dict[Key, frozenset[Key]] = {}
         self._dependents: dict[Key, set[Key]] = defaultdict(set)
@@ -83,6 +85,10 @@ class Caches:
     def version(self, key: Key) -> int | None:
         """Return the resource version of a held object, or None when it is not held."""
         return self._versions.get(key)
+
+    def changed_at(self, key: Key) -> str | None:
+        """Return when a mounted ConfigMap last changed, as its annotation has it; None: not since pods mounted it."""
+        return self._changed_at.get(key)
 
     def put(self, kind: str, obj: JsonObject, *, own: bool = False) -> bool:
         """Take over an object that a watch or a write returned.
@@ -144,6 +150,9 @@ class Caches:
         return key in self._stubs
 
     def _index(self, key: Key, obj: JsonObject) -> None:
+        changed_at = (obj["metadata"].get("annotations") or {}).get(CHANGED_AT)
+        if changed_at is not None:
+            self._changed_at[key] = changed_at
         bot = bot_label(obj)
         if bot is not None and key.kind not in OWN_KINDS:
             self._children[(key.kind, key.namespace, bot)].add(key.name)
@@ -154,6 +163,7 @@ class Caches:
                 self._dependents[target].add(key)
 
     def _unindex(self, key: Key, obj: JsonObject) -> None:
+        self._changed_at.pop(key, None)
         bot = bot_label(obj)
         if bot is not None and key.kind not in OWN_KINDS:
             place = (key.kind, key.namespace, bot)
@@ -175,10 +185,9 @@ def bot_label(obj: JsonObject) -> str | None:
 def trim(kind: str, obj: JsonObject, *, keep_data: bool = True) -> JsonObject:
     """Return a copy without what no reconciler reads (managed fields, pod specs, data of foreign Secrets)."""
     metadata = {field: value for field, value in obj["metadata"].items() if field != "managedFields"}
-    annotations = metadata.get("annotations")
-    if annotations:
-        kept = {name: value for name, value in annotations.items() if name not in _DROPPED_ANNOTATIONS}
-        metadata["annotations"] = kept
+    noted = metadata.get("annotations")
+    if noted:
+        metadata["annotations"] = {name: value for name, value in noted.items() if name not in _DROPPED_ANNOTATIONS}
     dropped = {"apiVersion", "kind"}
     if kind == "Pod":
         dropped.add("spec")

@@ -34,9 +34,7 @@ class Metrics:
             buckets=_DURATIONS,
             registry=self.registry,
         )
-        self.queue_depth = Gauge(
-            "botyard_workqueue_depth", "Keys that wait for a worker.", registry=self.registry
-        )
+        self.queue_depth = Gauge("botyard_workqueue_depth", "Keys that wait for a worker.", registry=self.registry)
         self.queue_age = Gauge(
             "botyard_workqueue_oldest_seconds",
             "How long the key that waits longest has waited.",

@@ -32,15 +32,15 @@ def test_a_persona_reaches_its_bot_and_becomes_ready(world: World) -> None:
 
 def test_an_edit_touches_one_shard_and_the_running_pods(world: World) -> None:
     world.ready_bot()
-    _running_pod(world, "repairs-abc")
+    world.running_pod("repairs-abc")
     world.persona("nora", setup={"greeting": "Hello"})
     world.await_condition("Persona", "nora", "Ready", "True")
     world.settle()
+    before = world.refreshed("repairs-abc")
     since = world.server.now()
     world.patch("Persona", "nora", {"spec": {"setup": {"greeting": "Good day"}}})
     eventually(lambda: _shard(world, 0)[0]["setup"] == {"greeting": "Good day"}, "the shard has it")
-    version = world.get("ConfigMap", "repairs-personas-0")["metadata"]["resourceVersion"]  # type: ignore[index]
-    eventually(lambda: _refreshed(world, "repairs-abc") == f"repairs-personas-0.{version}", "the pod is touched")
+    eventually(lambda: world.refreshed("repairs-abc") not in (None, before), "the pod is touched")
     world.await_condition("Persona", "nora", "Ready", "True")
     world.settle()
     resources = sorted((write.resource, write.subresource) for write in world.operator_writes(since))
@@ -101,20 +101,3 @@ def _text(world: World, number: int) -> str:
 def _shard(world: World, number: int) -> list[dict[str, Any]]:
     personas: list[dict[str, Any]] = json.loads(_text(world, number)).get("personas", [])
     return personas
-
-
-def _running_pod(world: World, name: str) -> None:
-    world.create(
-        "Pod",
-        name,
-        metadata={"name": name, "namespace": world.namespace, "labels": {"botyard.dev/bot": "repairs"}},
-        spec={"containers": [{"name": "worker", "image": "registry.example.com/x:1"}]},
-    )
-    world.patch("Pod", name, {"status": {"phase": "Running"}}, subresource="status")
-
-
-def _refreshed(world: World, pod: str) -> str | None:
-    obj = world.get("Pod", pod)
-    assert obj is not None
-    value: str | None = (obj["metadata"].get("annotations") or {}).get("botyard.dev/refresh")
-    return value

@@ -1,13 +1,12 @@
 """The process: leadership, probes, namespaced mode with a Role only, and its footprint."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.integration.apiserver.server import ApiServer
+from tests.integration.operator.accounts import account_with_the_charts_roles
 from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import World
@@ -69,7 +68,7 @@ def test_probes_and_metrics(pair: list[OperatorProcess]) -> None:
 def test_namespaced_mode_needs_no_permission_beyond_its_roles(
     world: World, apiserver: ApiServer, system_namespace: str, tmp_path: Path
 ) -> None:
-    kubeconfig = _account_with_the_charts_roles(world, apiserver, tmp_path)
+    kubeconfig = account_with_the_charts_roles(apiserver, world.namespace)
     process = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig)
     try:
         process.await_leading()
@@ -79,32 +78,6 @@ def test_namespaced_mode_needs_no_permission_beyond_its_roles(
         assert "orbidden" not in process.log.read_text()
     finally:
         process.stop()
-
-
-def _account_with_the_charts_roles(world: World, apiserver: ApiServer, tmp_path: Path) -> Path:
-    root = Path(__file__).parents[3]
-    chart = root / "charts" / "botyard"
-    helm = root / ".cluster" / "bin" / "helm"
-    rendered = subprocess.run(
-        [
-            str(helm),
-            "template",
-            "--kube-version=1.34.0",
-            "test",
-            str(chart),
-            f"--namespace={SYSTEM_NAMESPACE}",
-            f"--set=namespaces={{{world.namespace}}}",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    ).stdout
-    wanted = ("Role", "RoleBinding", "ServiceAccount")
-    for obj in yaml.safe_load_all(rendered):
-        if obj and obj["kind"] in wanted and "operator" in obj["metadata"]["name"]:
-            apiserver.client.apply(obj)
-    return apiserver.service_account_kubeconfig(SYSTEM_NAMESPACE, "botyard-operator")
 
 
 def test_an_idle_operator_is_small(pair: list[OperatorProcess]) -> None:

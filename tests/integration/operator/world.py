@@ -76,8 +76,7 @@ class World:
 
     def rolled_out(self, name: str = "repairs", *, ready: int | None = None) -> None:
         """Say in the Deployment's status what its controllers would say once the pods run."""
-        deployment = self.get("Deployment", name)
-        assert deployment is not None
+        deployment = self.await_object("Deployment", name)
         count = deployment["spec"]["replicas"] if ready is None else ready
         status = {
             "observedGeneration": deployment["metadata"]["generation"],
@@ -87,6 +86,23 @@ class World:
             "availableReplicas": count,
         }
         self.patch("Deployment", name, {"status": status}, subresource="status")
+
+    def running_pod(self, name: str, bot: str = "repairs") -> None:
+        """Create a pod of a Bot whose kubelet says that it runs."""
+        self.create(
+            "Pod",
+            name,
+            metadata={"name": name, "namespace": self.namespace, "labels": {"botyard.dev/bot": bot}},
+            spec={"containers": [{"name": "worker", "image": "registry.example.com/x:1"}]},
+        )
+        self.patch("Pod", name, {"status": {"phase": "Running"}}, subresource="status")
+
+    def refreshed(self, pod: str) -> str | None:
+        """Return the annotation that has the kubelet refresh a pod's volumes."""
+        obj = self.get("Pod", pod)
+        assert obj is not None
+        value: str | None = (obj["metadata"].get("annotations") or {}).get("botyard.dev/refresh")
+        return value
 
     def condition(self, kind: str, name: str, type_: str) -> Object | None:
         obj = self.get(kind, name) or {}

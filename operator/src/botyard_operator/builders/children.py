@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from botyard.contract import names
+from botyard_operator.annotations import APPLIED
 from botyard_operator.builders.config_map import bot_config_map
 from botyard_operator.builders.deployment import deployment
 from botyard_operator.builders.disruption_budget import disruption_budget
@@ -14,10 +14,6 @@ from botyard_operator.builders.network_policy import network_policy
 from botyard_operator.builders.secret import credentials_secret, platform_secret
 from botyard_operator.builders.service import service
 from botyard_operator.reconcile.base import JsonObject
-
-ANNOTATION_APPLIED = f"{names.GROUP}/applied"
-"""On every child: digest of what was applied. It shows that a field is no longer wanted, which comparing what is wanted
-with what exists cannot."""
 
 
 def children(inputs: BotInputs) -> list[JsonObject]:
@@ -39,5 +35,5 @@ def stamped(obj: JsonObject) -> JsonObject:
     text = json.dumps(obj, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
     metadata = obj["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), ANNOTATION_APPLIED: digest}
-    return {**obj, "metadata": {**metadata, "annotations": annotations}}
+    marked = {**(metadata.get("annotations") or {}), APPLIED: digest}
+    return {**obj, "metadata": {**metadata, "annotations": marked}}

@@ -8,8 +8,9 @@ them nor the configuration, and gets what a turn needs over the socket.
 from __future__ import annotations
 
 from botyard.contract import names
+from botyard_operator.annotations import ARTIFACT_DIGEST
 from botyard_operator.builders.inputs import BotInputs
-from botyard_operator.builders.labels import ANNOTATION_DIGEST, child, labels, selector_labels
+from botyard_operator.builders.labels import child, labels, selector_labels
 from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject
 
@@ -35,7 +36,7 @@ def deployment(inputs: BotInputs) -> JsonObject:
                 "annotations": {
                     "kubectl.kubernetes.io/default-container": "worker",
                     names.ANNOTATION_REVISION: inputs.artifact.revision,
-                    ANNOTATION_DIGEST: inputs.artifact.digest,
+                    ARTIFACT_DIGEST: inputs.artifact.digest,
                     names.ANNOTATION_HASH: inputs.config_hash(),
                 },
             },

@@ -7,8 +7,6 @@ from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.reconcile.base import JsonObject
 
 COMPONENT = "bot"
-ANNOTATION_DIGEST = f"{names.GROUP}/artifact-digest"
-"""On pods: digest of the artifact that their init container fetches."""
 
 
 def selector_labels(bot: str) -> dict[str, str]:

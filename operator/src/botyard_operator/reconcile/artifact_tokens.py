@@ -12,8 +12,8 @@ import binascii
 from collections.abc import Iterator, Mapping
 
 from botyard.contract import names
+from botyard_operator.annotations import ARTIFACT_DIGEST
 from botyard_operator.artifacts.tokens import token_for
-from botyard_operator.builders.labels import ANNOTATION_DIGEST
 from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject, Key, ReadCaches
 from botyard_operator.reconcile.ownership import owned
@@ -67,5 +67,5 @@ def _digests(bot: Key, live: JsonObject | None, caches: ReadCaches) -> Iterator[
 
 
 def _digest(pod: JsonObject) -> str | None:
-    value = ((pod.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION_DIGEST)
+    value = ((pod.get("metadata") or {}).get("annotations") or {}).get(ARTIFACT_DIGEST)
     return value if isinstance(value, str) and value.startswith("sha256:") else None

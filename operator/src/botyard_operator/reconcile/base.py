@@ -73,6 +73,9 @@ class ReadCaches(Protocol):
     def version(self, key: Key) -> int | None:
         """Return the resource version of a held object, or None when it is not held."""
 
+    def changed_at(self, key: Key) -> str | None:
+        """Return when a mounted ConfigMap last changed, as its annotation has it; None: not since pods mounted it."""
+
     def dependents(self, target: Key) -> Iterable[Key]:
         """Return the keys whose specs refer to `target` (a Secret, ConfigMap, Bundle or Bot)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from botyard.contract import names
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import ConditionType, Reason
@@ -18,7 +17,7 @@ from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, Re
 from botyard_operator.reconcile.bot_inputs import resolve
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted, owned
 from botyard_operator.reconcile.problems import Blocked, Problem
-from botyard_operator.reconcile.refresh import refresh_pods
+from botyard_operator.reconcile.refresh import dated, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
 from botyard_operator.reconcile.status import report
 
@@ -73,17 +72,19 @@ class BotReconciler:
         inputs: BotInputs | None = None
         try:
             inputs = await resolve(bot, live, ctx)
-            wanted = children(inputs)
+            now = ctx.clock.now()
+            wanted = [
+                dated(child, bot=key, caches=ctx.caches, now=now) if child["kind"] == "ConfigMap" else child
+                for child in children(inputs)
+            ]
             written = await apply_changed(wanted, key, bot.metadata.uid, ctx)
             for kind in ("PodDisruptionBudget", "NetworkPolicy"):
                 kept = {child["metadata"]["name"] for child in wanted if child["kind"] == kind}
                 await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
         except Blocked as blocked:
             return _Outcome(blocked.problem, inputs)
-        config_map = Key("ConfigMap", key.namespace, names.config_map_name(key.name))
-        if config_map in written:
-            await refresh_pods(key, config_map, ctx)
-        return _Outcome(_default_conflict(key, bot, ctx), inputs, bool(written))
+        problem = await refresh_pods(key, ctx) or _default_conflict(key, bot, ctx)
+        return _Outcome(problem, inputs, bool(written))
 
     async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> None:
         deployment = ctx.caches.get("Deployment", key.namespace, key.name)

@@ -23,7 +23,7 @@ from botyard_operator.builders.config_map import persona_shard
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted
 from botyard_operator.reconcile.problems import Blocked
-from botyard_operator.reconcile.refresh import refresh_pods
+from botyard_operator.reconcile.refresh import dated, refresh_pods
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +156,11 @@ def persona_config(persona: Persona) -> PersonaConfig:
     )
 
 
+def _exists(bot: Key, number: int, ctx: Context) -> bool:
+    key = Key("ConfigMap", bot.namespace, names.persona_shard_name(bot.name, number))
+    return ctx.caches.version(key) is not None
+
+
 class PersonaShardsReconciler:
     """Reconciles keys of kind `PersonaShards`."""
 
@@ -174,18 +179,25 @@ class PersonaShardsReconciler:
         wanted = self._wanted(bot, before, ctx)
         assignment = assign(wanted, {name: shard for name, (shard, _) in before.items()})
         uid = obj["metadata"]["uid"]
+        now = ctx.clock.now()
         shards = [
-            stamped(
-                persona_shard(
-                    bot=key.name,
-                    uid=uid,
-                    namespace=key.namespace,
-                    number=number,
-                    shard=PersonaShard(personas=content),
-                )
+            dated(
+                stamped(
+                    persona_shard(
+                        bot=key.name,
+                        uid=uid,
+                        namespace=key.namespace,
+                        number=number,
+                        shard=PersonaShard(personas=content),
+                    )
+                ),
+                bot=bot,
+                caches=ctx.caches,
+                now=now,
             )
             for number, content in enumerate(assignment.shards)
-            if content or number == 0
+            # One that became empty stays: pods learn at once that it is, but not that it is gone.
+            if content or number == 0 or _exists(bot, number, ctx)
         ]
         try:
             written = await apply_changed(shards, bot, uid, ctx)
@@ -193,8 +205,7 @@ class PersonaShardsReconciler:
             raise RetryLater(blocked.problem.message) from blocked
         kept = {shard["metadata"]["name"] for shard in shards} | {names.config_map_name(key.name)}
         await delete_unwanted("ConfigMap", kept, bot, uid, ctx)
-        for config_map in written:
-            await refresh_pods(bot, config_map, ctx)
+        problem = await refresh_pods(bot, ctx)
         changed = {persona.name for persona in wanted if before.get(persona.name, (0, None))[1] != to_json(persona)}
         for name in sorted(changed | set(assignment.left_out)):
             ctx.enqueue(Key("Persona", key.namespace, name))
@@ -203,6 +214,8 @@ class PersonaShardsReconciler:
                 "personas written",
                 extra={"kind": KIND, "namespace": key.namespace, "object": key.name, "changed": len(changed)},
             )
+        if problem is not None:
+            raise RetryLater(problem.message)
         return Result()
 
     def _wanted(self, bot: Key, before: Mapping[str, tuple[int, JsonObject]], ctx: Context) -> list[PersonaConfig]:

@@ -6,7 +6,8 @@ import pytest
 from tests.unit.operator.builders.golden import check
 from tests.unit.operator.builders.inputs import inputs, rich_inputs
 
-from botyard_operator.builders.children import ANNOTATION_APPLIED, children, stamped
+from botyard_operator.annotations import APPLIED
+from botyard_operator.builders.children import children, stamped
 from botyard_operator.builders.inputs import BotInputs
 
 
@@ -129,9 +130,9 @@ def test_network_policies_can_be_switched_off() -> None:
 
 def test_the_stamp_names_the_content_and_changes_with_it() -> None:
     first, second = children(inputs())[0], children(rich_inputs())[0]
-    stamps = [child["metadata"]["annotations"][ANNOTATION_APPLIED] for child in (first, second)]
+    stamps = [child["metadata"]["annotations"][APPLIED] for child in (first, second)]
     assert stamps[0] != stamps[1]
     bare = {"kind": "X", "metadata": {"name": "a"}, "data": {}}
     assert "annotations" not in bare["metadata"]
-    assert stamped(bare)["metadata"]["annotations"][ANNOTATION_APPLIED]
+    assert stamped(bare)["metadata"]["annotations"][APPLIED]
     assert "annotations" not in bare["metadata"], "the argument is left alone"

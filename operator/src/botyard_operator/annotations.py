@@ -1,0 +1,14 @@
+"""Annotations by which the operator tells itself something; nobody else reads them."""
+
+from botyard.contract import names
+
+APPLIED = f"{names.GROUP}/applied"
+"""On every child: digest of what was applied. It shows that a field is no longer wanted, which comparing what is wanted
+with what exists cannot."""
+
+ARTIFACT_DIGEST = f"{names.GROUP}/artifact-digest"
+"""On pods: digest of the artifact that their init container fetches."""
+
+CHANGED_AT = f"{names.GROUP}/changed-at"
+"""On mounted ConfigMaps: when their content last changed under a pod that may have mounted it (RFC 3339, UTC);
+not there while no such pod can exist."""
