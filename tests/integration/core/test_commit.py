@@ -106,7 +106,7 @@ async def test_an_owner_whose_lease_was_taken_is_refused_everywhere(world: World
     with pytest.raises(StaleOwner):
         await world.turns.begin(stale, entry)
     with pytest.raises(StaleOwner):
-        await world.turns.emit(stale, entry, ["delta"], retention=Retention())
+        await world.turns.emit(stale, entry, ["delta"], number=1, retention=Retention())
     with pytest.raises(StaleOwner):
         await world.turns.journal(stale, entry, 0, b"result", keep=60)
     with pytest.raises(StaleOwner):

@@ -99,7 +99,7 @@ class Inbox:
                 user,
                 int(may_act_for_others),
                 max_pending,
-                self._retention.duplicates if event_id else 0,
+                self._retention.duplicates if event_id else self._retention.resends,
                 self._retention.conversation,
             ],
         )
@@ -108,7 +108,9 @@ class Inbox:
             raise Overloaded(pending=int(answer[1]), retry_after=2.0)
         if outcome == "not-owner":
             raise NotOwner(f"conversation {key!r} belongs to another user")
-        return Accepted(event=event, turn=answer[1].decode(), duplicate=outcome == "duplicate")
+        accepted = answer[1].decode()
+        # An answer that was lost with its connection is asked for again: then it is a duplicate of this very call.
+        return Accepted(event=event, turn=accepted, duplicate=outcome == "duplicate" and accepted != turn)
 
     async def pending(self, bot: BotAddress) -> int:
         """Return how many accepted events of `bot` are not committed."""

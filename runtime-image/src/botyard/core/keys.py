@@ -25,7 +25,11 @@ def inbox(partition: Partition) -> str:
 
 
 def attempts(partition: Partition) -> str:
-    """Hash entry id → how often a run of it began; `entry id:crashes` → how often a worker died of it."""
+    """Hash of the events that run.
+
+    Entry id → runs that began; `entry id:crashes` → workers that died of it;
+    `entry id:sent` → its emissions so far.
+    """
     return f"{_tag(partition)}:attempts"
 
 

@@ -17,5 +17,7 @@ class Retention:
     """Finished turns listed in one conversation, at least."""
     duplicates: int = DAY
     """Seconds in which a client-supplied event id is recognised again."""
+    resends: int = 120
+    """Seconds in which an acceptance that is sent again because its answer was lost is recognised."""
     references: int = DAY
     """Seconds that a callback reference is valid."""

@@ -164,8 +164,17 @@ class Turns:
         _raise_refusal(answer[0], lease, entry)
         return int(answer[1])
 
-    async def emit(self, lease: Lease, entry: Entry, envelopes: Sequence[str], *, retention: Retention) -> None:
+    async def emit(
+        self, lease: Lease, entry: Entry, envelopes: Sequence[str], *, number: int, retention: Retention
+    ) -> None:
         """Send outputs of a turn before its commit.
+
+        Args:
+            lease: Of the entry's partition.
+            entry: The event whose turn speaks.
+            envelopes: JSON texts in order.
+            number: Grows with every emission of this event, over all its runs.
+            retention: How much is kept.
 
         Raises:
             StaleOwner: The lease was lost; nothing was sent.
@@ -177,6 +186,7 @@ class Turns:
                 keys.lease(partition),
                 keys.conversation(partition, entry.key),
                 keys.outputs(partition, entry.key),
+                keys.attempts(partition),
             ],
             args=[
                 lease.owner,
@@ -184,6 +194,8 @@ class Turns:
                 keys.live(partition, entry.key),
                 retention.outputs,
                 retention.conversation,
+                entry.id,
+                number,
                 *envelopes,
             ],
         )

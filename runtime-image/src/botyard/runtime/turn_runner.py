@@ -1,6 +1,7 @@
 """One event from inbox to commit: begin, run in a worker, judge, commit."""
 
 import asyncio
+import itertools
 import json
 import logging
 import random
@@ -31,6 +32,8 @@ log = logging.getLogger("botyard.turns")
 
 MAX_RUNS = 20
 """Runs of one event, whatever ended them; one that keeps being interrupted is given up, too."""
+MAX_EMISSIONS = 1_000_000
+"""Outputs that one run of a turn can send before its commit and still be told from those of its next run."""
 MAX_STATE = 4 * 1024 * 1024
 """Bytes of a state as JSON."""
 MAX_OUTPUT = 1024 * 1024
@@ -115,9 +118,12 @@ class TurnRunner:
             return await self._survive(lease, entry, error)
         outcome = _within_limits(outcome)
         commit = self._commit(entry, begun, identity, outcome, started)
-        await _persist(lambda: self._turns.commit(lease, entry, commit))
-        if commit.events:
-            self._deliverable(lease.partition)
+        try:
+            await _persist(lambda: self._turns.commit(lease, entry, commit))
+        finally:
+            # Also when the commit's answer was lost and it is found to be done.
+            if commit.events:
+                self._deliverable(lease.partition)
         self._metrics.turn(outcome, seconds=time.time() - started, waited=started - entry.accepted_ms / 1000)
         return True
 
@@ -129,12 +135,15 @@ class TurnRunner:
             return _failed("DeadLetter", f"workers died {begun.crashes} times while they ran this event")
         if begun.attempt > MAX_RUNS:
             return _failed("DeadLetter", f"{begun.attempt - 1} runs of this event were interrupted")
-        if begun.attempt > 1:
-            notice = envelope(identity, now=time.time(), type="turn.restarted", step="turn", status="started")
-            await self._emit(lease, entry, [notice])
+        emissions = itertools.count(begun.attempt * MAX_EMISSIONS)
 
         async def emit(output: Output) -> None:
-            await self._emit(lease, entry, [_wrap(identity, output)])
+            await self._turns.emit(
+                lease, entry, [_wrap(identity, output)], number=next(emissions), retention=self._retention
+            )
+
+        if begun.attempt > 1:
+            await emit(Output(type="turn.restarted", status="started"))
 
         async def handle(method: str, args: Mapping[str, Any]) -> Any:
             return await self._answer(lease, entry, method, args)
@@ -179,9 +188,6 @@ class TurnRunner:
         if error.blame or error.suspect:
             await _persist(lambda: self._turns.blame(lease, entry))
         return False
-
-    async def _emit(self, lease: Lease, entry: Entry, envelopes: list[str]) -> None:
-        await self._turns.emit(lease, entry, envelopes, retention=self._retention)
 
     async def _answer(self, lease: Lease, entry: Entry, method: str, args: Mapping[str, Any]) -> Any:
         """Answer what a turn asks of the supervisor.

@@ -1,7 +1,7 @@
 -- Accept one event into a partition's inbox, once.
 -- KEYS: inbox, conversation, open turns, seen
--- ARGV: key, kind, payload, event, turn, user, may act for others (1/0), max pending, de-duplication seconds
---       (0: the event id is ours), conversation seconds
+-- ARGV: key, kind, payload, event, turn, user, may act for others (1/0), max pending, de-duplication seconds,
+--       conversation seconds
 -- Answers {"accepted", turn} | {"duplicate", turn} | {"overloaded", pending} | {"not-owner"}
 local inbox, conversation, open, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local key, kind, payload, event, turn, user = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -11,10 +11,8 @@ local owner = redis.call("HGET", conversation, "user")
 if owner and owner ~= user and ARGV[7] ~= "1" then
   return {"not-owner"}
 end
-if seen_seconds > 0 then
-  local before = redis.call("GET", seen)
-  if before then return {"duplicate", before} end
-end
+local before = redis.call("GET", seen)
+if before then return {"duplicate", before} end
 local pending = redis.call("XLEN", inbox)
 if pending >= max_pending then return {"overloaded", pending} end
 
@@ -27,7 +25,7 @@ redis.call("HDEL", conversation, "ended")
 redis.call("XADD", inbox, "*", "event", event, "key", key, "kind", kind, "payload", payload, "turn", turn,
   "user", owner or user, "at", now)
 redis.call("HSET", open, turn, cjson.encode({event = event, kind = kind, accepted = now}))
-if seen_seconds > 0 then redis.call("SET", seen, turn, "EX", seen_seconds) end
+redis.call("SET", seen, turn, "EX", seen_seconds)
 redis.call("EXPIRE", conversation, keep)
 redis.call("EXPIRE", open, keep)
 return {"accepted", turn}
