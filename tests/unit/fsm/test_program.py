@@ -315,6 +315,24 @@ class TestFiles:
         assert outcome.error.kind == "FileError"
         assert "files.allowPrivate" in outcome.error.message
 
+    @pytest.mark.parametrize(
+        ("url", "content"),
+        [("data:text/plain;base64,SGk=", b"Hi"), ("data:,a%20b", b"a b"), ("data:text/plain;base64,?", None)],
+    )
+    async def test_a_small_file_may_be_its_own_address(self, url, content):
+        seen = []
+
+        def sees(self):
+            seen.append(self.current_input)
+            waits_for_user(self)
+
+        session = Session(program([step("zero", "a")], {"a": sees}))
+        outcome = await session.message(files=[{"name": "x", "url": url}])
+        if content is None:
+            assert outcome.error.kind == "FileError"
+        else:
+            assert seen == [content]
+
     async def test_a_large_file_is_refused_by_its_limit(self):
         rules = FileRules.of({"files": {"maxBytes": 10, "allowPrivate": True}})
         assert rules == FileRules(max_bytes=10, allow_private=True)

@@ -1,11 +1,12 @@
 """Fetches the files of a message, so that a bot finds their bytes in `current_input`."""
 
 import asyncio
+import base64
 import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpx
 
@@ -64,6 +65,9 @@ async def fetch(reference: dict[str, Any], rules: FileRules) -> ReceivedFile:
     """
     url = str(reference.get("url", ""))
     name = str(reference.get("name") or "file")
+    if url.startswith("data:"):
+        content, mime_type = _inline(url, name, rules)
+        return ReceivedFile(name, str(reference.get("type") or mime_type), content, "")
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             content, mime_type = await _get(url, name, rules)
@@ -74,10 +78,25 @@ async def fetch(reference: dict[str, Any], rules: FileRules) -> ReceivedFile:
     return ReceivedFile(name, str(reference.get("type") or mime_type), content, url)
 
 
+def _inline(url: str, name: str, rules: FileRules) -> tuple[bytes, str]:
+    """Return content and type of an address that is the file itself (RFC 2397)."""
+    head, comma, body = url.removeprefix("data:").partition(",")
+    mime_type, *parameters = head.split(";")
+    if not comma:
+        raise FileError(f"File {name!r} has a data address without content: write data:TYPE;base64,CONTENT.")
+    try:
+        content = base64.b64decode(body, validate=True) if "base64" in parameters else unquote_to_bytes(body)
+    except ValueError as error:
+        raise FileError(f"File {name!r} has a data address that is no base64: {error}") from error
+    if len(content) > rules.max_bytes:
+        raise FileError(f"File {name!r} has more than {rules.max_bytes} bytes.")
+    return content, mime_type or "text/plain"
+
+
 async def _get(url: str, name: str, rules: FileRules) -> tuple[bytes, str]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise FileError(f"File {name!r} needs an http or https address.")
+        raise FileError(f"File {name!r} needs an http, https or data address.")
     target = httpx.URL(url)
     address = await _address(parts.hostname, target.port or (443 if parts.scheme == "https" else 80), name, rules)
     # The address that was checked is the one that is called: a second look-up could answer otherwise.

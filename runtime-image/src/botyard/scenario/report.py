@@ -1,0 +1,69 @@
+"""What a run of scenarios says: for people, and as JUnit XML for continuous integration."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from xml.etree import ElementTree as ET
+
+from botyard.scenario.runner import Result
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_PRINTED = 20_000
+
+
+def text(result: Result) -> str:
+    """Return one result as lines."""
+    name = result.scenario.scenario
+    if result.passed:
+        return f"ok    {name} ({result.seconds:.2f} s)"
+    step = f", step `{result.step.title()}`" if result.step is not None else ""
+    lines = [f"FAIL  {name}", f"  {result.file}:{result.line}{step}"]
+    lines += [f"    {line}".rstrip() for line in result.problems]
+    if result.printed:
+        lines += ["  printed by the bot:"]
+        lines += [f"    {line}" for line in result.printed[-_MAX_PRINTED:].splitlines()]
+    return "\n".join(lines)
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Return the last line."""
+    failed = sum(not result.passed for result in results)
+    seconds = sum(result.seconds for result in results)
+    return f"{len(results) - failed} passed, {failed} failed ({seconds:.2f} s)"
+
+
+def junit(results: Iterable[Result]) -> str:
+    """Return the results as JUnit XML: a suite for each file."""
+    root = ET.Element("testsuites", name="botyard scenario")
+    for file, grouped in groupby(results, key=lambda result: result.file):
+        members = list(grouped)
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=str(file),
+            tests=str(len(members)),
+            failures=str(sum(not each.passed for each in members)),
+            errors="0",
+            time=f"{sum(each.seconds for each in members):.3f}",
+        )
+        for each in members:
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                name=_clean(each.scenario.scenario),
+                classname=file.stem,
+                file=str(file),
+                line=str(each.line),
+                time=f"{each.seconds:.3f}",
+            )
+            if not each.passed:
+                failure = ET.SubElement(case, "failure", message=_clean(each.problems[0]))
+                failure.text = _clean("\n".join(each.problems))
+            if each.printed:
+                ET.SubElement(case, "system-out").text = _clean(each.printed[-_MAX_PRINTED:])
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _clean(given: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", given)
