@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ USERS: Mapping[str, Mapping[str, Any]] = {
     "ann": {"permissions": [{"namespace": "shop"}]},
     "ben": {"permissions": [{"namespace": "shop", "bots": ["echo"]}]},
     "channel": {"permissions": [{"namespace": "shop", "verbs": ["use", "actas"]}]},
+    "keeper": {"permissions": [{"namespace": "shop", "verbs": ["operate"]}]},
+    "boss": {"permissions": [{"namespace": "shop", "verbs": ["*"]}]},
     "late": {"permissions": [{"namespace": "*"}], "expires": "2020-01-01T00:00:00Z"},
     "stranger": {"permissions": []},
 }
@@ -81,6 +84,7 @@ class System:
     serving: "asyncio.Task[None]"
     url: str
     http: httpx.AsyncClient
+    emissions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -116,6 +120,27 @@ class System:
             record = json.dumps({"turn": entry.turn, "event": entry.event, "state": "completed", "accepted": 1})
             await turns.commit(lease, entry, Commit(record=record, outputs=said, ends=begun.ends, now_ms=1))
 
+    async def give_up(self) -> None:
+        """Give up every event that waits, as the runtime does with one that kills its workers."""
+        for entry in await self.waiting():
+            lease = await Leases(self.redis, owner="bot").acquire(entry.partition)
+            assert lease is not None
+            turns = Turns(self.redis)
+            begun = await turns.begin(lease, entry)
+            error = {"kind": "DeadLetter", "message": "workers died 3 times", "where": ""}
+            told = {"event": entry.event, "key": entry.key, "kind": entry.kind, "payload": entry.payload}
+            letter = {**told, "turn": entry.turn, "user": entry.user, "at": str(entry.accepted_ms), "error": error}
+            record = {"turn": entry.turn, "event": entry.event, "state": "dead", "accepted": 1, "error": error}
+            await turns.commit(
+                lease, entry, Commit(record=json.dumps(record), dead=json.dumps(letter), ends=begun.ends, now_ms=1)
+            )
+
+    async def letters(self) -> list[dict[str, Any]]:
+        """Return the dead letters as the API lists them."""
+        answer = await self.http.get(f"{BASE}/dead-letters", headers=bearer("keeper"))
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["letters"])
+
     async def conversation(self, *texts: str, user: str = "ann") -> str:
         """Return a conversation in which the bot has said these texts."""
         accepted = await self.post(user=user)
@@ -133,7 +158,9 @@ class System:
             for text in texts
         ]
         entry = Entry("1-0", partition, "evt_x", conversation, "message", "{}", "turn_x", "ann", 1)
-        await Turns(self.redis).emit(lease, entry, said, retention=retention or Retention())
+        await Turns(self.redis).emit(
+            lease, entry, said, number=next(self.emissions), retention=retention or Retention()
+        )
 
 
 @contextlib.asynccontextmanager

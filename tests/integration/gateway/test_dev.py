@@ -151,6 +151,22 @@ def test_a_failing_turn_is_an_error_of_the_chat(dev: Dev, folder: Path) -> None:
     assert "greeter! ValueError: no colours left" in failed.stdout
 
 
+def test_a_running_turn_is_cancelled_from_the_command_line(dev: Dev, folder: Path) -> None:
+    (folder / "bot.py").write_text(BOT.replace('print("asking")', 'print("asking"); import time; time.sleep(60)'))
+    dev.logged("changed: loading the bot again")
+    with httpx.Client(base_url=dev.url + "/v1/namespaces/dev/bots/greeter") as http:
+        sent = until(lambda: (ran := http.post("/messages", json={"text": "a"})).status_code == 202 and ran.json(), str)
+        dev.logged("print: asking")
+        command = [sys.executable, "-m", "botyard.cli.main", "turns", "cancel", "greeter", "--url", dev.url]
+        subprocess.run([*command, sent["conversation"], sent["turn"]], check=True, timeout=SECONDS)
+        path = f"/conversations/{sent['conversation']}"
+        (turn,) = until(
+            lambda: (turns := http.get(path).json()["turns"]) and turns[0]["state"] != "open" and turns,
+            dev.log.read_text,
+        )
+        assert turn["error"]["kind"] == "TurnCancelled"
+
+
 def test_ctrl_c_ends_everything_that_was_started(dev: Dev) -> None:
     children = _descendants(dev.process.pid)
     assert len(children) >= 3  # redis-server, the worker host, workers

@@ -19,6 +19,10 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     if shutil.which("curl") is None:
         pytest.fail("curl is not installed; the examples of docs/http-api.md use it")
     conversation = await system.conversation("hello")
+    await system.post(conversation=conversation)
+    await system.give_up()
+    (letter,) = await system.letters()
+    waiting = await system.post(conversation=conversation)
     await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
     command = EXAMPLES[operation.name].replace("curl -s", "curl -s --max-time 10 -w '\\n%{http_code}'", 1)
     process = await asyncio.create_subprocess_exec(
@@ -30,9 +34,11 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
             "NO_PROXY": "*",
             "GATEWAY": system.url,
             "BOT": f"{system.url}{BASE}",
-            "AUTH": "Authorization: Bearer token-of-ann",
+            "AUTH": "Authorization: Bearer token-of-boss",
             "CONVERSATION": conversation,
             "REFERENCE": REFERENCE,
+            "TURN": waiting["turn"],
+            "LETTER": letter["id"],
         },
         stdout=asyncio.subprocess.PIPE,
     )

@@ -2,9 +2,9 @@
 
 import pytest
 
-from botyard.cli.chat import sse
-from botyard.cli.chat.client import Event
+from botyard.cli import sse
 from botyard.cli.chat.transcript import lines_of, message_of, options_of
+from botyard.cli.client import Event
 
 
 def event(kind: str, /, **data: object) -> Event:

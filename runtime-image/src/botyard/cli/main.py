@@ -31,6 +31,8 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("dev", "run a bot from a folder on this machine, with everything it needs", "botyard.cli.dev.command"),
     Command("chat", "talk to a bot in the terminal", "botyard.cli.chat.command"),
+    Command("turns", "cancel a turn that waits or runs", "botyard.cli.turns"),
+    Command("dead-letters", "list, requeue or drop events that were given up", "botyard.cli.dead_letters"),
     Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
     Command("supervisor", "run the supervisor of a runtime pod", "botyard.cli.supervisor", for_people=False),
     Command("worker-host", "run the workers of a runtime pod", "botyard.cli.worker_host", for_people=False),

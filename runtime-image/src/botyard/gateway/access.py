@@ -10,7 +10,7 @@ from botyard.core.address import BotAddress
 from botyard.gateway import routes
 from botyard.gateway.authentication import bearer
 from botyard.gateway.context import Gateway
-from botyard.gateway.identity import Principal
+from botyard.gateway.identity import Principal, Verb
 from botyard.gateway.problems import Problem
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -30,9 +30,13 @@ class Admission:
         """Where the bot lives in Redis."""
         return routes.address(self.route)
 
+    async def may(self, verb: Verb) -> bool:
+        """Tell whether the caller has a verb on the bot."""
+        return await self.gateway.authorizer.allowed(self.principal, verb, self.route.namespace, self.route.name)
+
     async def may_act_for_others(self) -> bool:
         """Tell whether the caller has the verb `actas` on the bot."""
-        return await self.gateway.authorizer.allowed(self.principal, "actas", self.route.namespace, self.route.name)
+        return await self.may("actas")
 
 
 async def identify(gateway: Gateway, request: Request) -> Principal:
@@ -58,10 +62,15 @@ async def identify(gateway: Gateway, request: Request) -> Principal:
     )
 
 
-async def admit(gateway: Gateway, request: Request) -> Admission:
+async def admit(gateway: Gateway, request: Request, *, verb: Verb = "use") -> Admission:
     """Return the caller and the bot of the path.
 
     Permission is asked before existence, so that who may not use a bot learns nothing of it.
+
+    Args:
+        gateway: The gateway.
+        request: A request whose path names a namespace and a bot.
+        verb: What the caller must be allowed.
 
     Raises:
         Problem: `unauthenticated`, `forbidden`, `bad-parameter` or `unknown-bot`.
@@ -71,10 +80,10 @@ async def admit(gateway: Gateway, request: Request) -> Admission:
     for what, value in (("namespace", namespace), ("bot", name)):
         if not _NAME.fullmatch(value):
             raise Problem("bad-parameter", f"The {what} in the path is not a Kubernetes name.")
-    if not await gateway.authorizer.allowed(principal, "use", namespace, name):
+    if not await gateway.authorizer.allowed(principal, verb, namespace, name):
         raise Problem(
             "forbidden",
-            f"{principal.subject} lacks the verb `use` on bots.botyard.dev {namespace}/{name}.",
+            f"{principal.subject} lacks the verb `{verb}` on bots.botyard.dev {namespace}/{name}.",
         )
     route = gateway.table.find(namespace, name)
     if route is None:
@@ -82,8 +91,8 @@ async def admit(gateway: Gateway, request: Request) -> Admission:
     return Admission(gateway, principal, route)
 
 
-async def own_conversation(admission: Admission, request: Request) -> str:
-    """Return the conversation of the path if the caller may read it.
+async def conversation_of(admission: Admission, request: Request, *, or_verb: Verb = "actas") -> str:
+    """Return the conversation of the path if it is the caller's own, or the caller has a verb for those of others.
 
     Raises:
         Problem: `unknown-conversation`, also for those of other users.
@@ -91,6 +100,6 @@ async def own_conversation(admission: Admission, request: Request) -> str:
     conversation = str(request.path_params["conversation"])
     if _CONVERSATION.fullmatch(conversation):
         owner = await admission.gateway.conversations.owner(admission.bot, conversation)
-        if owner is not None and (owner == admission.principal.subject or await admission.may_act_for_others()):
+        if owner is not None and (owner == admission.principal.subject or await admission.may(or_verb)):
             return conversation
     raise Problem("unknown-conversation")

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
+from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
+from botyard.core.dead_letters import DeadLetters
 from botyard.core.inbox import Inbox
 from botyard.core.outputs import Outputs
 from botyard.core.references import References
@@ -38,6 +40,8 @@ class Gateway:
     outputs: Outputs
     conversations: Conversations
     references: References
+    cancellations: Cancellations
+    dead_letters: DeadLetters
     ping: Callable[[], Awaitable[object]]
     """Fails when the event store cannot be reached."""
     authenticator: Authenticator
@@ -82,6 +86,8 @@ class Gateway:
             outputs=Outputs(redis),
             conversations=Conversations(redis),
             references=References(redis),
+            cancellations=Cancellations(redis),
+            dead_letters=DeadLetters(redis),
             ping=redis.ping,
             authenticator=authenticator,
             authorizer=authorizer,

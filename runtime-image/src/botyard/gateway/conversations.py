@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from botyard.gateway import parameters
-from botyard.gateway.access import admit, own_conversation
+from botyard.gateway.access import admit, conversation_of
 from botyard.gateway.context import Gateway
 from botyard.gateway.models import ConversationAnswer, Turn, TurnFailure
 from botyard.gateway.problems import Problem
@@ -15,7 +15,7 @@ async def get_conversation(gateway: Gateway, request: Request) -> Response:
     admission = await admit(gateway, request)
     parameters.only(request, "turns")
     most = parameters.number(request, "turns", default=200, least=1, most=1000)
-    conversation = await own_conversation(admission, request)
+    conversation = await conversation_of(admission, request)
     found = await gateway.conversations.describe(admission.bot, conversation, turns=most)
     if found is None:
         raise Problem("unknown-conversation")
@@ -34,7 +34,7 @@ async def delete_conversation(gateway: Gateway, request: Request) -> Response:
     """End a conversation: its session starts afresh with the next message; its events stay readable."""
     admission = await admit(gateway, request)
     parameters.only(request)
-    conversation = await own_conversation(admission, request)
+    conversation = await conversation_of(admission, request)
     if not await gateway.conversations.end(admission.bot, conversation):
         raise Problem("unknown-conversation")
     return Response(status_code=204)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from botyard.core.errors import Expired
 from botyard.core.outputs import Stored
 from botyard.gateway import parameters
-from botyard.gateway.access import Admission, admit, own_conversation
+from botyard.gateway.access import Admission, admit, conversation_of
 from botyard.gateway.context import Gateway
 from botyard.gateway.models import EventList, StoredEvent
 from botyard.gateway.problems import Problem
@@ -28,7 +28,7 @@ async def get_events(gateway: Gateway, request: Request) -> Response:
     follow = parameters.flag(request, "follow", default=True)
     limit = parameters.number(request, "limit", default=500, least=1, most=1000)
     after = parameters.position(request)
-    conversation = await own_conversation(admission, request)
+    conversation = await conversation_of(admission, request)
     privileged = await admission.may_act_for_others()
     # Read before a stream begins, so that what is expired can still be answered with a status.
     try:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Verb = Literal["use", "actas"]
-"""`use`: talk to a bot. `actas`: on behalf of other users, and see their conversations and all event types."""
+Verb = Literal["use", "actas", "operate"]
+"""`use`: talk to a bot. `actas`: on behalf of other users, and see their conversations and all event types.
+`operate`: keep it going: cancel turns of anybody, requeue and drop dead letters."""
 
 
 @dataclass(frozen=True, slots=True)

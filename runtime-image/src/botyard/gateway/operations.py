@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from botyard.gateway import bots, callbacks, conversations, events, messages, models
+from botyard.gateway import bots, callbacks, conversations, dead_letters, events, messages, models, turns
 from botyard.gateway.context import Gateway
 
 Call = Callable[[Gateway, Request], Awaitable[Response]]
@@ -123,6 +123,40 @@ OPERATIONS: tuple[Operation, ...] = (
         "End a conversation",
         204,
         problems=(*_BOT_PROBLEMS, "unknown-conversation", "storage-unavailable"),
+    ),
+    Operation(
+        "POST",
+        BASE + "/conversations/{conversation}/turns/{turn}/cancel",
+        turns.cancel_turn,
+        "Cancel a turn that waits or runs",
+        202,
+        problems=(*_BOT_PROBLEMS, "unknown-conversation", "unknown-turn", "turn-finished", "storage-unavailable"),
+    ),
+    Operation(
+        "GET",
+        BASE + "/dead-letters",
+        dead_letters.list_dead_letters,
+        "List the events that were given up, oldest first",
+        200,
+        answer=models.DeadLetterList,
+        problems=(*_BOT_PROBLEMS, "storage-unavailable"),
+        parameters=(Parameter("limit", "query", "Most letters, 1 to 200.", "integer"),),
+    ),
+    Operation(
+        "POST",
+        BASE + "/dead-letters/{letter}/requeue",
+        dead_letters.requeue_dead_letter,
+        "Run an event again that was given up",
+        202,
+        problems=(*_BOT_PROBLEMS, "unknown-letter", "storage-unavailable"),
+    ),
+    Operation(
+        "DELETE",
+        BASE + "/dead-letters/{letter}",
+        dead_letters.drop_dead_letter,
+        "Forget an event that was given up",
+        204,
+        problems=(*_BOT_PROBLEMS, "unknown-letter", "storage-unavailable"),
     ),
     Operation(
         "POST",

@@ -57,6 +57,15 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "Check the identifier. Conversations of other users are answered in the same way.",
     ),
     ProblemType(
+        "unknown-turn",
+        404,
+        "There is no such turn",
+        "GET the conversation: it lists its turns. Only the newest 1,000 that ended are looked at.",
+    ),
+    ProblemType(
+        "unknown-letter", 404, "There is no such dead letter", "List them again: somebody may have been quicker."
+    ),
+    ProblemType(
         "unknown-reference",
         404,
         "There is no such callback reference",
@@ -67,6 +76,7 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
     ProblemType(
         "reference-used", 409, "The callback reference has been used", "Nothing: the first callback was accepted."
     ),
+    ProblemType("turn-finished", 409, "The turn has ended", "Nothing: what it has committed stays."),
     ProblemType(
         "history-expired",
         410,

@@ -24,6 +24,10 @@ EXAMPLES: Mapping[str, str] = {
     "get_events": 'curl -s -H "$AUTH" "$BOT/conversations/$CONVERSATION/events?follow=false"',
     "get_conversation": 'curl -s -H "$AUTH" $BOT/conversations/$CONVERSATION',
     "delete_conversation": 'curl -s -X DELETE -H "$AUTH" $BOT/conversations/$CONVERSATION',
+    "cancel_turn": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/turns/$TURN/cancel',
+    "list_dead_letters": 'curl -s -H "$AUTH" "$BOT/dead-letters?limit=20"',
+    "requeue_dead_letter": 'curl -s -X POST -H "$AUTH" $BOT/dead-letters/$LETTER/requeue',
+    "drop_dead_letter": 'curl -s -X DELETE -H "$AUTH" $BOT/dead-letters/$LETTER',
     "post_callback": 'curl -s -H "Content-Type: text/plain" -d \'{"paid": true}\' $BOT/callbacks/$REFERENCE',
     "post_webhook": 'curl -s -H "Content-Type: text/plain" -d "paid, see $REFERENCE" $GATEWAY/v1/webhook',
 }

@@ -6,13 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from botyard.cli.chat.client import Client
+from botyard.cli import remote
 from botyard.cli.chat.session import Session
+from botyard.cli.client import Client
 from botyard.cli.errors import EXIT_USAGE, CommandError
-
-DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -22,9 +20,9 @@ def run(argv: Sequence[str]) -> int:
         CommandError: The gateway refuses, cannot be reached, or the options make no sense.
     """
     options = _parser().parse_args(argv)
-    url, name = _target(options.target)
+    url, options.bot = _target(options.target)
     with closing(Client(url, options.token, retry_seconds=options.retry)) as client:
-        bot = client.find_bot(name)
+        bot = remote.bot_of(client, options)
         session = Session(
             client,
             bot,
@@ -52,13 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         "target",
         nargs="+",
         metavar="[URL] BOT",
-        help=f"gateway (BOTYARD_URL, else {DEFAULT_URL}) and bot, as NAME or NAMESPACE/NAME",
+        help=f"gateway (BOTYARD_URL, else {remote.DEFAULT_URL}) and bot, as NAME or NAMESPACE/NAME",
     )
-    parser.add_argument(
-        "--token",
-        default=os.environ.get("BOTYARD_TOKEN", ""),
-        help="bearer token (BOTYARD_TOKEN, which others cannot see)",
-    )
+    remote.add_token(parser)
+    remote.add_namespace(parser)
     parser.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--once", metavar="TEXT", help="send one message, print the answer, end")
@@ -85,10 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 def _target(words: Sequence[str]) -> tuple[str, str]:
     if len(words) > 2:
         raise CommandError(f"chat: too many arguments: {' '.join(words[2:])}", code=EXIT_USAGE)
-    url = words[0] if len(words) == 2 else os.environ.get("BOTYARD_URL", DEFAULT_URL)
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise CommandError(f"chat: {url} is not an address such as {DEFAULT_URL}", code=EXIT_USAGE)
-    return url.rstrip("/"), words[-1]
+    url = words[0] if len(words) == 2 else os.environ.get("BOTYARD_URL", remote.DEFAULT_URL)
+    return remote.checked_url(url, "chat"), words[-1]
 
 
 def _script(name: str) -> Iterator[str]:

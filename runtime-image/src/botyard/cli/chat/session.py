@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Iterable
 
-from botyard.cli.chat.client import Bot, Client, Event, Sent
 from botyard.cli.chat.transcript import Options, lines_of, message_of, options_of
+from botyard.cli.client import Bot, Client, Event, Sent
 from botyard.cli.errors import EXIT_FAILED, CommandError
 
 

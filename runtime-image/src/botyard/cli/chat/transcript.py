@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botyard.cli.chat.client import Event
+from botyard.cli.client import Event
 
 Options = Sequence[Mapping[str, str]]
 

@@ -1,4 +1,4 @@
-"""The gateway as `botyard chat` sees it: sends once, follows across disconnects."""
+"""The gateway as commands see it: sends once, follows across disconnects."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from botyard.cli.chat import sse
+from botyard.cli import sse
 from botyard.cli.errors import CommandError
 
 CONNECT_TIMEOUT = 10.0
@@ -29,6 +29,8 @@ class Refusal(CommandError):
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         details = [str(problem.get("detail") or problem.get("title") or f"the gateway answered {status}")]
         details += [f"  {error.get('pointer')}: {error.get('detail')}" for error in problem.get("errors", [])]
+        if status == 401:
+            details.append("  --token or BOTYARD_TOKEN gives one; `kubectl create token SERVICEACCOUNT` makes one.")
         super().__init__("\n".join(details))
         self.status = status
         self.type = str(problem.get("type", "")).rsplit("/", 1)[-1]
@@ -126,6 +128,15 @@ class Client:
         answer = self._call("POST", f"{bot.path}/messages", body)
         return Sent(answer["conversation"], answer["turn"])
 
+    def call(self, method: str, path: str) -> Any:
+        """Make any call; return the answer's content, None where there is none.
+
+        Raises:
+            Refusal: It was refused.
+            CommandError: The gateway cannot be reached.
+        """
+        return self._call(method, path)
+
     def follow(
         self, bot: Bot, conversation: str, *, after: str = "", stop: threading.Event | None = None
     ) -> Iterator[Event]:
@@ -169,7 +180,7 @@ class Client:
                 continue
             if not response.is_success:
                 raise _refusal(response)
-            return response.json()
+            return response.json() if response.content else None
 
 
 class _Waits:
