@@ -372,7 +372,13 @@ class WorkerPool:
         if turn is None:
             return
         if kind == "output":
-            await turn.emit(Output.model_validate(message["output"]))
+            output = Output.model_validate(message["output"])
+            try:
+                await turn.emit(output)
+            except Exception as error:
+                # Not this connection's fault: the turn ends with it.
+                if not turn.outcome.done():
+                    turn.outcome.set_exception(error)
         elif kind == "call":
             # Apart from reading, since the answer may take as long as a model does.
             task = asyncio.create_task(self._answer(channel, turn, message))

@@ -80,18 +80,27 @@ class TurnRunner:
         self._retention = retention
 
     async def __call__(self, lease: Lease, entry: Entry) -> None:
-        """Run `entry` until it is committed, here or elsewhere. Never raises but when cancelled."""
+        """Run `entry` until it is committed, here or elsewhere. Never raises but when cancelled.
+
+        It does not return before that, whatever goes wrong: what waits behind it in its conversation must not overtake
+        it. Runs are counted, so an event that cannot be run becomes a dead letter.
+        """
         fields = {"conversation": entry.key, "turn": entry.turn, "event": entry.event}
-        try:
-            while not await self._run_once(lease, entry):
-                pass
-        except StaleOwner as error:
-            log.info("the turn is left to the partition's new owner: %s", error, extra={"fields": fields})
-        except AlreadyCommitted:
-            log.info("the event was committed before", extra={"fields": fields})
-        except Exception:
-            # The event stays in the inbox; whoever owns the partition next runs it again.
-            log.exception("the turn was left uncommitted", extra={"fields": fields})
+        wait = 0.05
+        while True:
+            try:
+                if await self._run_once(lease, entry):
+                    return
+            except StaleOwner as error:
+                log.info("the turn is left to the partition's new owner: %s", error, extra={"fields": fields})
+                return
+            except AlreadyCommitted:
+                log.info("the event was committed before", extra={"fields": fields})
+                return
+            except Exception:
+                log.exception("the turn is run again", extra={"fields": fields})
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+                wait = min(wait * 2, RETRY_CAP)
 
     def cancel(self, turn: str) -> None:
         """Cancel a turn if it runs here."""
@@ -138,9 +147,8 @@ class TurnRunner:
         emissions = itertools.count(begun.attempt * MAX_EMISSIONS)
 
         async def emit(output: Output) -> None:
-            await self._turns.emit(
-                lease, entry, [_wrap(identity, output)], number=next(emissions), retention=self._retention
-            )
+            said, number = [_wrap(identity, output)], next(emissions)
+            await _persist(lambda: self._turns.emit(lease, entry, said, number=number, retention=self._retention))
 
         if begun.attempt > 1:
             await emit(Output(type="turn.restarted", status="started"))
@@ -197,11 +205,11 @@ class TurnRunner:
         """
         if method == "reference.register":
             reference = Reference(bot=lease.partition.bot, conversation=entry.key, user=entry.user)
-            return await self._references.register(str(args["reference"])[:200], reference)
+            name = str(args["reference"])[:200]
+            return await _persist(lambda: self._references.register(name, reference))
         if method == "step.put":
-            return await self._turns.journal(
-                lease, entry, int(args["ordinal"]), bytes(args["record"]), keep=self._retention.conversation
-            )
+            ordinal, record, keep = int(args["ordinal"]), bytes(args["record"]), self._retention.conversation
+            return await _persist(lambda: self._turns.journal(lease, entry, ordinal, record, keep=keep))
         raise ValueError(f"the supervisor has no method {method!r}")
 
     def _persona(self, entry: Entry) -> PersonaConfig | None:
