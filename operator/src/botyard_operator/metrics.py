@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from botyard_operator.reconcile.base import Key
@@ -63,7 +65,32 @@ class Metrics:
         self.objects = Gauge(
             "botyard_objects", "Objects held in the caches, by kind.", ("kind",), registry=self.registry
         )
+        self.fetches = Counter(
+            "botyard_fetches_total",
+            "Looks at remotes (poll) and fetches of sources by outcome: unchanged, changed, fetched or the reason of a "
+            "failure.",
+            ("work", "outcome"),
+            registry=self.registry,
+        )
+        self.fetch_seconds = Histogram(
+            "botyard_fetch_duration_seconds",
+            "Duration of looks at remotes (poll) and of fetches.",
+            ("work",),
+            buckets=_DURATIONS,
+            registry=self.registry,
+        )
+        self.artifact_bytes = Gauge(
+            "botyard_artifact_bytes", "Size of all artifacts in storage, in bytes.", registry=self.registry
+        )
+        self.bundles = Gauge(
+            "botyard_bundles", "Bundles by the status of their condition Ready.", ("ready",), registry=self.registry
+        )
         self.leader = Gauge("botyard_leader", "1 while this process leads.", registry=self.registry)
+
+    def fetched(self, work: Literal["poll", "fetch"], outcome: str, seconds: float) -> None:
+        """Count a look at a remote or a fetch."""
+        self.fetches.labels(work, outcome).inc()
+        self.fetch_seconds.labels(work).observe(seconds)
 
     def started(self, key: Key, waited: float) -> None:
         """Count the time that a key waited."""
