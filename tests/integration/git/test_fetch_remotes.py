@@ -189,7 +189,8 @@ async def test_a_child_that_is_killed_leaves_no_archive(git_server: GitServer, f
     git_server.hold = threading.Event()
     task = asyncio.create_task(fetch(git_server.url(repository)))
     assert await asyncio.to_thread(git_server.arrived.wait, 20)
-    (child,) = processes_with("botyard_operator.fetch.child")
+    children = processes_with("botyard_operator.fetch.child")
+    (child,) = [pid for pid in children if Path(f"/proc/{pid}/cwd").resolve().is_relative_to(work)]
     os.kill(child, 9)
     with pytest.raises(FetchError, match="killed by signal 9") as caught:
         await task
@@ -227,7 +228,7 @@ def archives(work: Path) -> list[Path]:
 
 
 def processes_with(argument: str) -> list[int]:
-    """Return the processes below this one that have `argument` on their command line."""
+    """Return the processes of this machine that have `argument` on their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:

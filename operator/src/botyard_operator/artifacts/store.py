@@ -111,7 +111,7 @@ class ArtifactStore:
             with self._lock:
                 # Present already: equal by name, and replaced in case the old copy was damaged.
                 size_before = target.stat().st_size if target.exists() else 0
-                if self._quota is not None and self._usage() - size_before + size > self._quota:
+                if self._quota is not None and self.usage() - size_before + size > self._quota:
                     raise StorageError(
                         f"the artifact of {size} bytes does not fit into the store's quota of {self._quota} bytes; "
                         "raise it or retain fewer revisions",
@@ -176,7 +176,7 @@ class ArtifactStore:
         """Note that `commit` of a source became the artifact `digest`.
 
         Args:
-            source: hex digest over everything but the commit that shapes the archive (URL, path, ignore rules…).
+            source: hex digest over everything that shapes the archive (URL, ref, path, ignore rules…).
             commit: full object id.
             digest: the artifact's digest.
 
@@ -230,10 +230,6 @@ class ArtifactStore:
 
     def usage(self) -> int:
         """Return the size of all artifacts in bytes."""
-        with self._lock:
-            return self._usage()
-
-    def _usage(self) -> int:
         total = 0
         for path in self._artifacts.glob(f"*{_SUFFIX}"):
             with contextlib.suppress(FileNotFoundError):

@@ -89,7 +89,7 @@ def _fetch(request: ChildRequest, url: GitUrl, ca_file: Path | None) -> FetchRes
     remote = Remote(url.clean, request.work_dir / "repository.git", env=env, secrets=secrets_of(request.credentials))
     found = request.ref.name.lower() if request.ref.kind == "commit" else remote.resolve(request.ref)
     if found == request.known_commit:
-        return FetchResult(outcome="unchanged", commit=found)
+        return FetchResult(outcome="unchanged", commit=found, url=url.clean)
     try:
         commit = remote.fetch(request.ref, object_format=hash_of(found))
         written = _archive(request, remote, commit)
@@ -106,7 +106,14 @@ def _fetch(request: ChildRequest, url: GitUrl, ca_file: Path | None) -> FetchRes
         raise _of_commit(failures.from_stderr(failure.stderr, url=url.clean), found) from failure
     except FetchError as error:
         raise _of_commit(error, found) from error.__cause__
-    return FetchResult(outcome="fetched", commit=commit, digest=written.digest, size=written.size, files=written.files)
+    return FetchResult(
+        outcome="fetched",
+        commit=commit,
+        digest=written.digest,
+        size=written.size,
+        files=written.files,
+        url=url.clean,
+    )
 
 
 def _of_commit(error: FetchError, commit: str) -> FetchError:

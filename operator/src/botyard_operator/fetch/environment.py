@@ -109,6 +109,8 @@ def git_environment(
     }
     if ca_file is not None:
         env["GIT_SSL_CAINFO"] = str(ca_file)
+    # Else TLS would trust, and at each start read, the system's folder of authorities beside the file.
+    env["GIT_SSL_CAPATH"] = str(home)
     config = git_config(url, protocols=protocols, credentials=credentials, low_speed_seconds=low_speed_seconds)
     env["GIT_CONFIG_COUNT"] = str(len(config))
     for number, (key, value) in enumerate(config):

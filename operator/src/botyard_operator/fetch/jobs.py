@@ -4,17 +4,21 @@ A reconcile only starts a job and looks at outcomes, so that a slow remote never
 """
 
 import asyncio
+import contextlib
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from botyard_operator.artifacts.store import ArtifactStore, StorageError
 from botyard_operator.fetch.archive import FORMAT
 from botyard_operator.fetch.errors import CONTENT, HOST_TROUBLE, FetchError, Reason
+from botyard_operator.fetch.listing import RefLister
+from botyard_operator.fetch.polls import Polls
 from botyard_operator.fetch.request import ARCHIVE_NAME, FetchRequest
 from botyard_operator.fetch.runner import Fetcher
 from botyard_operator.fetch.url import parse_git_url
@@ -35,6 +39,8 @@ class Fetched:
     commit: str
     digest: str
     size: int
+    looked: float
+    """When the remote was asked for it, on the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,22 @@ class _Running:
 
 @dataclass(slots=True)
 class _Host:
+    error: FetchError
     failures: int = 0
     not_before: float = 0.0
+
+
+class FetchObserver(Protocol):
+    """Told about every look and fetch, for metrics."""
+
+    def fetched(self, work: Literal["poll", "fetch"], outcome: str, seconds: float) -> None:
+        """A look (`poll`) or a whole `fetch` ended.
+
+        Args:
+            work: which of the two.
+            outcome: `unchanged`, `changed`, `fetched` or a failure's reason.
+            seconds: how long it took, without waiting for its turn.
+        """
 
 
 def backoff(failures: int, *, longest: float = _LONGEST_PAUSE) -> float:
@@ -84,20 +104,26 @@ class FetchJobs:
         store: ArtifactStore,
         *,
         concurrency: int,
+        poll_concurrency: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
+        observer: FetchObserver | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             fetcher: runs one fetch.
             store: an opened store.
-            concurrency: child processes at once.
+            concurrency: fetches at once.
+            poll_concurrency: looks at remotes at once; they are cheap, and a slow fetch must not hold them up.
             monotonic: the clock.
+            observer: told about every look and fetch.
         """
         self._fetcher = fetcher
         self._store = store
         self._slots = asyncio.Semaphore(concurrency)
         self._monotonic = monotonic
+        self._observer = observer
+        self._polls = Polls(RefLister(fetcher.settings), store, concurrency=poll_concurrency, monotonic=monotonic)
         self._repositories: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._hosts: dict[str, _Host] = {}
         self._running: dict[Hashable, _Running] = {}
@@ -106,23 +132,34 @@ class FetchJobs:
         self._refused: dict[str, FetchError] = {}
 
     def start(
-        self, key: Hashable, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool = False
+        self,
+        key: Hashable,
+        tag: str,
+        request: FetchRequest,
+        done: Callable[[], None],
+        *,
+        force: bool = False,
+        max_age: float = 0.0,
     ) -> None:
         """Start a fetch for `key`, instead of one for another tag that may be running.
 
         Args:
             key: whose source it is.
             tag: names what is fetched and why; found again in the outcome.
-            request: what to fetch; `known_commit` is filled in here.
+            request: what to fetch.
             done: called at the end, whatever it is.
             force: look at the content again even where the commit was refused before.
+            max_age: seconds since which another Bundle may have asked the remote for this one too.
         """
         running = self._running.get(key)
         if running is not None:
             if running.tag == tag:
                 return
             running.task.cancel()
-        task = asyncio.create_task(self._run(key, tag, request, done, force=force), name=f"fetch {key}")
+        not_before = self._not_before(key, tag, max_age)
+        task = asyncio.create_task(
+            self._run(key, tag, request, done, force=force, not_before=not_before), name=f"fetch {key}"
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._running[key] = _Running(tag, self._monotonic(), task)
@@ -160,11 +197,18 @@ class FetchJobs:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(
-        self, key: Hashable, tag: str, request: FetchRequest, done: Callable[[], None], *, force: bool
+        self,
+        key: Hashable,
+        tag: str,
+        request: FetchRequest,
+        done: Callable[[], None],
+        *,
+        force: bool,
+        not_before: float,
     ) -> None:
         result: Fetched | FetchError
         try:
-            result = await self._fetch(request, force=force)
+            result = await self._fetch(request, force=force, not_before=not_before)
         except FetchError as error:
             result = error
         except Exception:
@@ -177,52 +221,116 @@ class FetchJobs:
             self._outcomes[key] = Outcome(tag, result, self._monotonic())
             done()
 
-    async def _fetch(self, request: FetchRequest, *, force: bool) -> Fetched:
+    def _not_before(self, key: Hashable, tag: str, max_age: float) -> float:
+        """Return the oldest look at the remote that tells `key` something new.
+
+        Nobody's knowledge gets older than its interval, and a change of the spec, a Secret or a request is a new look.
+        """
+        now = self._monotonic()
+        last = self._outcomes.get(key)
+        if last is None or last.tag != tag:
+            return now
+        seen = last.result.looked if isinstance(last.result, Fetched) else last.ended
+        return max(now - max_age, math.nextafter(seen, math.inf))
+
+    async def _fetch(self, request: FetchRequest, *, force: bool, not_before: float) -> Fetched:
         url = parse_git_url(request.url, protocols=request.protocols)
         lock = self._repositories.setdefault(url.clean, asyncio.Lock())
-        async with lock, self._slots:
+        async with lock:
             try:
-                fetched = await self._fetch_now(request, force=force)
-            except FetchError as error:
-                self._note(url.host, error)
-                raise
-            self._note(url.host, None)
-            return fetched
+                return await self._look_and_fetch(request, url.host, force=force, not_before=not_before)
+            except StorageError as error:
+                reason = Reason.DISK_FULL if error.full else Reason.STORAGE_FAILED
+                raise FetchError(reason, str(error)) from error
 
-    async def _fetch_now(self, request: FetchRequest, *, force: bool) -> Fetched:
+    async def _look_and_fetch(self, request: FetchRequest, host: str, *, force: bool, not_before: float) -> Fetched:
         source = request.source_key(FORMAT)
         known = await asyncio.to_thread(self._store.known, source)
         refused = None if force else self._refused.get(source)
         known_commit = refused.commit if refused else known[0] if known else ""
-        asked = request.model_copy(update={"known_commit": known_commit})
+        looked = self._monotonic()
+        if known_commit:
+            self._check(host)
+            if request.ref.kind == "commit":
+                unchanged = known_commit == request.ref.name
+            else:
+                with self._observed("poll", host) as observed:
+                    look = await self._polls.look(request, not_before=not_before)
+                    unchanged = look is not None and look.commit(request.ref.full_name) == known_commit
+                    looked = look.at if look is not None else looked
+                    observed.append("unchanged" if unchanged else "changed")
+            if unchanged and refused:
+                raise refused
+            if unchanged and known:
+                return Fetched(known[0], known[1], self._store.size(known[1]), looked)
+        async with self._slots:
+            self._check(host)
+            looked = self._monotonic()
+            with self._observed("fetch", host) as observed:
+                asked = request.model_copy(update={"known_commit": known_commit})
+                fetched = await self._fetch_now(asked, source, looked)
+                observed.append("fetched" if fetched else "unchanged")
+        if fetched:
+            return fetched
+        if refused:
+            raise refused
+        assert known is not None
+        return Fetched(known[0], known[1], self._store.size(known[1]), looked)
+
+    async def _fetch_now(self, request: FetchRequest, source: str, looked: float) -> Fetched | None:
+        """Run the child; None: the ref names the commit that is known already."""
         try:
             with self._store.work_dir() as work_dir:
-                result = await self._fetcher.fetch(asked, work_dir)
+                result = await self._fetcher.fetch(request, work_dir)
+                self._polls.moved(request, result.url)
                 if result.outcome == "unchanged":
-                    if refused:
-                        raise refused
-                    assert known is not None
-                    return Fetched(known[0], known[1], self._store.size(known[1]))
+                    return None
                 archive = work_dir / ARCHIVE_NAME
                 size = await asyncio.to_thread(self._store.adopt, archive, result.digest)
                 await asyncio.to_thread(self._store.remember, source, result.commit, result.digest)
-        except StorageError as error:
-            reason = Reason.DISK_FULL if error.full else Reason.STORAGE_FAILED
-            raise FetchError(reason, str(error)) from error
         except FetchError as error:
             if error.reason in CONTENT and error.commit:
                 _remember(self._refused, source, error)
             raise
         self._refused.pop(source, None)
-        return Fetched(result.commit, result.digest, size)
+        return Fetched(result.commit, result.digest, size, looked)
+
+    @contextlib.contextmanager
+    def _observed(self, work: Literal["poll", "fetch"], host: str) -> Iterator[list[str]]:
+        """Note how work on a host ended; the outcome of what did not fail is put into the list."""
+        started = self._monotonic()
+        outcome: list[str] = []
+        try:
+            yield outcome
+            self._note(host, None)
+        except FetchError as error:
+            outcome = [error.reason]
+            self._note(host, error)
+            raise
+        except StorageError as error:
+            outcome = [Reason.DISK_FULL if error.full else Reason.STORAGE_FAILED]
+            raise
+        finally:
+            if outcome and self._observer is not None:
+                self._observer.fetched(work, str(outcome[0]), self._monotonic() - started)
+
+    def _check(self, host: str) -> None:
+        """Give up at once where the host failed for somebody else while this one waited for its turn.
+
+        Raises:
+            FetchError: what the host failed with.
+        """
+        if self.pause_of(host):
+            raise self._hosts[host].error
 
     def _note(self, host: str, error: FetchError | None) -> None:
         if error is None or error.reason not in HOST_TROUBLE:
             self._hosts.pop(host, None)
             return
-        state = self._hosts.get(host) or _Host()
+        state = self._hosts.get(host) or _Host(error)
         _remember(self._hosts, host, state)
         # Several fetches that were under way together are one failure of the host, not several.
         if self._monotonic() >= state.not_before:
+            state.error = error
             state.failures += 1
             state.not_before = self._monotonic() + backoff(state.failures)

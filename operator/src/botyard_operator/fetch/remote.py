@@ -61,7 +61,7 @@ class Remote:
             FetchError: RefNotFound or RepositoryEmpty.
             GitFailed: git could not ask.
         """
-        wanted = _full_name(ref)
+        wanted = ref.full_name
         refs = self._ls_remote(wanted, f"{wanted}^{{}}")
         commit = refs.get(f"{wanted}^{{}}") or refs.get(wanted)
         if commit:
@@ -97,7 +97,7 @@ class Remote:
         self._init(object_format)
         if ref.kind == "commit":
             return self._fetch_commit(ref.name.lower())
-        self._fetch("--depth=1", _FILTER, refspecs=[f"+{_full_name(ref)}:{_TARGET}"])
+        self._fetch("--depth=1", _FILTER, refspecs=[f"+{ref.full_name}:{_TARGET}"])
         self._partial = True
         return self._commit_of(_TARGET, ref.name)
 
@@ -115,7 +115,7 @@ class Remote:
             if not failures.refuses_commit(failure.stderr):
                 raise
             # A server that filters but does not hand out single objects: take the whole commit.
-            target = f"+{commit}:{_TARGET}" if ref.kind == "commit" else f"+{_full_name(ref)}:{_TARGET}"
+            target = f"+{commit}:{_TARGET}" if ref.kind == "commit" else f"+{ref.full_name}:{_TARGET}"
             self._fetch("--depth=1", "--refetch", "--no-filter", refspecs=[target])
 
     def object_type(self, name: str) -> str:
@@ -312,7 +312,3 @@ class _Blob(io.RawIOBase):
         if not self._left:
             self._source.read(1)
         return data
-
-
-def _full_name(ref: Ref) -> str:
-    return f"refs/{'tags' if ref.kind == 'tag' else 'heads'}/{ref.name}"

@@ -36,6 +36,11 @@ class Ref(BaseModel):
     kind: Literal["branch", "tag", "commit"] = "branch"
     name: str = "main"
 
+    @property
+    def full_name(self) -> str:
+        """The name of a branch or tag on the remote."""
+        return f"refs/{'tags' if self.kind == 'tag' else 'heads'}/{self.name}"
+
     def revision(self, commit: str) -> str:
         """Return the revision as status shows it: `main@sha1:…`, or `sha1:…` for a pinned commit."""
         object_id = f"{hash_of(commit)}:{commit}"
@@ -71,8 +76,18 @@ class FetchRequest(BaseModel):
     """The commit that the caller holds already; the child stops after ls-remote when the ref still names it."""
 
     def source_key(self, archive_format: str) -> str:
-        """Return a hex digest over all that shapes the archive beside the commit."""
-        shape = [archive_format, self.scope, self.url, self.path, self.ignore, self.max_bytes, self.max_files]
+        """Return a hex digest over all that shapes the archive: two requests with one key never want two archives."""
+        shape = [
+            archive_format,
+            self.scope,
+            self.url,
+            self.ref.kind,
+            self.ref.name,
+            self.path,
+            self.ignore,
+            self.max_bytes,
+            self.max_files,
+        ]
         return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
 
@@ -98,6 +113,8 @@ class FetchResult(BaseModel):
     size: int = 0
     """Size of the archive in bytes."""
     files: int = 0
+    url: str = ""
+    """Where the repository is served: the request's URL, or where it redirects to."""
     reason: Reason | None = None
     message: str = ""
     retryable: bool = True

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import dataclass
@@ -14,22 +13,12 @@ from pydantic import ValidationError
 
 from botyard_operator.fetch.environment import secrets_of
 from botyard_operator.fetch.errors import FetchError, Reason
+from botyard_operator.fetch.process import base_environment, kill_group, read_capped
 from botyard_operator.fetch.request import ChildRequest, FetchRequest, FetchResult
 from botyard_operator.fetch.url import redact, redact_url
 
 logger = logging.getLogger(__name__)
 
-_PASSED_ON = (
-    "PATH",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
 _MAX_REPORT_BYTES = 64 * 1024
 _MAX_STDERR_BYTES = 64 * 1024
 
@@ -50,7 +39,7 @@ class Fetcher:
     """Runs one fetch at a time for each call, in a child process of its own session."""
 
     def __init__(self, settings: FetchSettings = FetchSettings()) -> None:
-        self._settings = settings
+        self.settings = settings
 
     async def fetch(self, request: FetchRequest, work_dir: Path) -> FetchResult:
         """Fetch a source.
@@ -67,12 +56,12 @@ class Fetcher:
             FetchError: with the documented reason. Whatever happens, no process of the fetch is left when this returns
                 or is cancelled.
         """
-        timeout = min(request.timeout_seconds, self._settings.max_timeout_seconds)
+        timeout = min(request.timeout_seconds, self.settings.max_timeout_seconds)
         child_request = ChildRequest(
             **(request.model_dump() | {"timeout_seconds": timeout}),
             work_dir=work_dir,
-            max_download_bytes=self._settings.max_download_bytes,
-            memory_bytes=self._settings.memory_bytes,
+            max_download_bytes=self.settings.max_download_bytes,
+            memory_bytes=self.settings.memory_bytes,
             cpu_seconds=int(timeout) + 1,
         )
         read_fd, write_fd = os.pipe()
@@ -89,7 +78,7 @@ class Fetcher:
                     stdout=DEVNULL,
                     stderr=PIPE,
                     cwd=work_dir,
-                    env=_environment(),
+                    env=base_environment(),
                     pass_fds=(write_fd,),
                     start_new_session=True,
                 )
@@ -105,7 +94,7 @@ class Fetcher:
                     "check the network to the server or raise spec.timeout.",
                 ) from None
             finally:
-                await _kill_group(process)
+                await kill_group(process)
         return _result(text, stderr, process.returncode, request)
 
 
@@ -124,26 +113,11 @@ async def _converse(process: Process, request: bytes, report_fd: int) -> tuple[b
     )
     try:
         text, stderr, _ = await asyncio.gather(
-            _read_capped(reader, _MAX_REPORT_BYTES), _read_capped(process.stderr, _MAX_STDERR_BYTES), process.wait()
+            read_capped(reader, _MAX_REPORT_BYTES), read_capped(process.stderr, _MAX_STDERR_BYTES), process.wait()
         )
     finally:
         transport.close()
     return stderr, text
-
-
-async def _read_capped(reader: asyncio.StreamReader, most: int) -> bytes:
-    """Read to the end, keeping the first `most` bytes, so that a talkative child neither blocks nor fills memory."""
-    kept = bytearray()
-    while block := await reader.read(1 << 14):
-        kept += block[: max(0, most - len(kept))]
-    return bytes(kept)
-
-
-async def _kill_group(process: Process) -> None:
-    """Kill whatever is left of the child's session and reap the child."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
 
 
 def _result(text: bytes, stderr: bytes, code: int | None, request: FetchRequest) -> FetchResult:
@@ -164,8 +138,3 @@ def _result(text: bytes, stderr: bytes, code: int | None, request: FetchRequest)
         logger.warning("fetch of %s: %s", redact_url(request.url), said)
     result.raise_for_failure()
     return result
-
-
-def _environment() -> dict[str, str]:
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "GIT_PYTHON_REFRESH": "quiet", **passed}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -132,7 +132,12 @@ class BundleReconciler:
         if running is None and wait <= 0:
             # What is forced looks at a refused commit again; once, because the outcome's tag is then known.
             self._jobs.start(
-                key, plan.tag, plan.request, lambda: ctx.enqueue(key), force=result is None and plan.forced
+                key,
+                plan.tag,
+                plan.request,
+                lambda: ctx.enqueue(key),
+                force=result is None and plan.forced,
+                max_age=bundle.spec.interval.seconds,
             )
             running = 0.0
         if result is None and running is not None:
@@ -342,7 +347,18 @@ def _schedule(polling: _Polling, result: Fetched | FetchError, now: float, *, in
         return
     polling.failures = 0
     spread = random.uniform(1 - _INTERVAL_JITTER, 1 + _INTERVAL_JITTER)  # noqa: S311 - spreading load, not secrecy
-    polling.due = now + max(interval, 1.0) * spread
+    # From the moment the remote was asked, be it by another Bundle: nobody's knowledge gets older than its interval.
+    since = result.looked if isinstance(result, Fetched) else now
+    polling.due = since + max(interval, 1.0) * spread
+
+
+def count_by_ready(bundles: Iterable[JsonObject]) -> dict[str, int]:
+    """Return how many Bundles have each status of the condition Ready; one without it counts as Unknown."""
+    counts = {"True": 0, "False": 0, "Unknown": 0}
+    for obj in bundles:
+        condition = find((obj.get("status") or {}).get("conditions"), "Ready") or {}
+        counts[condition.get("status", "Unknown")] += 1
+    return counts
 
 
 def _digests_in_use(ctx: Context) -> Iterator[str]:
