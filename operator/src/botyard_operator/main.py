@@ -24,7 +24,7 @@ from botyard_operator.health import HealthServer
 from botyard_operator.kube import KubeClient, load_configuration
 from botyard_operator.leadership import Elector, LeadershipLost
 from botyard_operator.metrics import Metrics
-from botyard_operator.reconcile.bundle import BundleReconciler
+from botyard_operator.reconcile.bundle import BundleReconciler, count_by_ready
 from botyard_operator.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,9 @@ async def run_operator(settings: Settings) -> int:
     metrics = Metrics()
     caches = Caches()
     kube = KubeClient(await load_configuration(settings.kubeconfig), caches, metrics)
-    store = ArtifactStore(settings.artifact_dir)
+    store = ArtifactStore(settings.artifact_dir, quota_bytes=settings.artifact_quota_bytes or None)
     fetcher = Fetcher(FetchSettings(memory_bytes=settings.fetch_memory_bytes))
-    jobs = FetchJobs(fetcher, store, concurrency=settings.fetch_concurrency)
+    jobs = FetchJobs(fetcher, store, concurrency=settings.fetch_concurrency, observer=metrics)
     loop = ControlLoop(
         settings=settings,
         kube=kube,
@@ -81,7 +81,14 @@ async def run_operator(settings: Settings) -> int:
         reconcilers={**reconcilers(), "Bundle": BundleReconciler(jobs, store)},
     )
     server = ArtifactServer(store, key=settings.artifact_key)
-    health = HealthServer(metrics=metrics, alive=(loop.deaf, loop.stuck), ready=(), collect=loop.collect)
+
+    def collect() -> None:
+        loop.collect()
+        metrics.artifact_bytes.set(store.usage())
+        for status, count in count_by_ready(caches.list("Bundle")).items():
+            metrics.bundles.labels(status).set(count)
+
+    health = HealthServer(metrics=metrics, alive=(loop.deaf, loop.stuck), ready=(), collect=collect)
     await health.start(settings.metrics_port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -44,6 +44,8 @@ class Settings:
     """Bundles that are fetched at once."""
     fetch_memory_bytes: int = 512 * 1024 * 1024
     """Address space of one fetch process."""
+    artifact_quota_bytes: int = 0
+    """Limit on all artifacts together; 0: the volume alone limits."""
     allow_insecure_sources: bool = False
     """Let Bundles use `file://` sources: for tests and laptops only."""
     network_policies: bool = True
@@ -77,9 +79,12 @@ class Settings:
             if raw is None:
                 return fallback
             try:
-                return int(raw)
+                value = int(raw)
             except ValueError:
                 raise SettingsError(f"BOTYARD_{name} must be a whole number, not {raw!r}") from None
+            if value < 0:
+                raise SettingsError(f"BOTYARD_{name} must not be negative, as {value} is")
+            return value
 
         def flag(name: str, fallback: bool) -> bool:
             raw = environ.get(f"BOTYARD_{name}")
@@ -123,6 +128,7 @@ class Settings:
             workers=whole("WORKERS", default.workers),
             fetch_concurrency=whole("FETCH_CONCURRENCY", default.fetch_concurrency),
             fetch_memory_bytes=whole("FETCH_MEMORY_BYTES", default.fetch_memory_bytes),
+            artifact_quota_bytes=whole("ARTIFACT_QUOTA_BYTES", default.artifact_quota_bytes),
             allow_insecure_sources=flag("ALLOW_INSECURE_SOURCES", default.allow_insecure_sources),
             network_policies=flag("NETWORK_POLICIES", default.network_policies),
             leader_election=flag("LEADER_ELECTION", default.leader_election),

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.apiserver.client import Refused
+from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.server import GitServer, serve
+from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess
 
 from botyard_operator.fetch import Fetcher, FetchRequest, FetchResult, FetchSettings
 
@@ -37,3 +40,23 @@ def fetch(work: Path) -> Fetch:
         return await Fetcher(settings or FetchSettings()).fetch(request, Path(tempfile.mkdtemp(dir=work)))
 
     return run
+
+
+@pytest.fixture
+def operator_process(
+    apiserver: ApiServer, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OperatorProcess]:
+    """An operator for the test's namespace, with the most talkative log."""
+    try:
+        apiserver.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}})
+    except Refused as error:
+        if error.code != 409:
+            raise
+    monkeypatch.setenv("BOTYARD_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("BOTYARD_ARTIFACT_QUOTA_BYTES", "100000")
+    process = OperatorProcess(apiserver, tmp_path / "operator", namespaces=[namespace])
+    try:
+        process.await_leading()
+        yield process
+    finally:
+        process.stop()

@@ -11,10 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.integration.apiserver.client import Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.server import Certificate, GitServer, serve
-from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess
+from tests.integration.operator.process import OperatorProcess
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import Object, World
 
@@ -67,27 +66,14 @@ def forms_of(secret: str) -> set[str]:
 
 
 @pytest.fixture
-def log(apiserver: ApiServer, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An operator for the test's namespace; yields its log."""
-    try:
-        apiserver.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}})
-    except Refused as error:
-        if error.code != 409:
-            raise
-    monkeypatch.setenv("BOTYARD_LOG_LEVEL", "DEBUG")
-    process = OperatorProcess(apiserver, tmp_path / "operator", namespaces=[namespace])
-    try:
-        process.await_leading()
-        yield process.log
-    finally:
-        process.stop()
-
-
-@pytest.fixture
-def world(apiserver: ApiServer, namespace: str, log: Path) -> Iterator[Private]:
+def world(apiserver: ApiServer, namespace: str, operator_process: OperatorProcess) -> Iterator[Private]:
     world = Private(apiserver, namespace)
     yield world
-    status, events, logged = json.dumps(world.get("Bundle", "repairs")), world.events(), log.read_text()
+    status, events, logged = (
+        json.dumps(world.get("Bundle", "repairs")),
+        world.events(),
+        operator_process.log.read_text(),
+    )
     assert "conditions" in status
     assert events
     assert "fetch of http" in logged, "the log is that of a debugging operator"
