@@ -85,7 +85,9 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
         Entry("spec.budget", _REMOVE),
         Entry("spec.quotas", _REMOVE),
         Entry("spec.events", _REMOVE),
-        Entry("spec.rollout", _REMOVE),
+        Entry("spec.rollout.scenarios", _REMOVE),
+        Entry("spec.rollout.onIncompatibleState", _REMOVE),
+        Entry("spec.rollout.ramp", _REMOVE),
         Entry("spec.podTemplate", _REMOVE),
     ),
     "Persona": (

@@ -32,7 +32,7 @@ def test_every_line_of_the_table_names_a_field_and_is_found(kind: Kind, entry: E
 
 
 def test_a_field_that_is_set_to_its_default_was_set_all_the_same() -> None:
-    assert paths("Bot", {"rollout": {"scenarios": "Required"}}) == ["spec.rollout"]
+    assert paths("Bot", {"rollout": {"scenarios": "Required"}}) == ["spec.rollout.scenarios"]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_values_that_ask_for_nothing_are_fine(kind: Kind, changes: Object) -> No
                 "credentials": [{"name": "KEY", "secretKeyRef": {"name": "pay", "key": "key"}}],
                 "limits": {"turnTimeout": "1m", "maxInput": "2Mi", "concurrency": 1, "workers": 2},
                 "resources": {"requests": {"cpu": "100m"}},
+                "rollout": {"progressDeadline": "1m"},
                 "suspend": True,
             },
         ),
@@ -98,6 +99,9 @@ _WITHOUT_RULES: dict[tuple[Kind, str], Object] = {
     ("Bundle", "spec.git.url"): {"git": {"url": "git@git.example.com:bots.git", "secretRef": {"name": "git"}}},
     ("Bundle", "spec.git.submodules"): {"git": {"submodules": True}},
     ("Bot", "spec.quotas"): {"quotas": {"perUser": {"concurrent": 2}}},
+    ("Bot", "spec.rollout.scenarios"): {"rollout": {"scenarios": "Skip"}},
+    ("Bot", "spec.rollout.onIncompatibleState"): {"rollout": {"onIncompatibleState": "Block"}},
+    ("Bot", "spec.rollout.ramp"): {"rollout": {"ramp": [10, 100]}},
     ("Bot", "spec.podTemplate"): {"podTemplate": {"spec": {"priorityClassName": "high"}}},
 }
 
