@@ -297,6 +297,31 @@ def test_a_crashing_pod_speaks_through_the_status(world: World) -> None:
     world.await_condition("Bot", "repairs", "Ready", "False", "ImagePullFailed")
 
 
+def test_a_rollout_past_its_deadline_stalls_and_the_old_revision_serves_on(world: World) -> None:
+    world.ready_bot(rollout={"progressDeadline": "1m"})
+    assert world.get("Deployment", "repairs")["spec"]["progressDeadlineSeconds"] == 60  # type: ignore[index]
+    world.bundle_artifact(revision="main@sha1:" + "2d" * 20, digest="sha256:" + "b2" * 32)
+    eventually(lambda: _fetched(world) == "sha256:" + "b2" * 32, "the pods roll")
+    late = {
+        "type": "Progressing",
+        "status": "False",
+        "reason": "ProgressDeadlineExceeded",
+        "message": "ReplicaSet has timed out progressing.",
+    }
+    generation = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    counts = {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    status = {"observedGeneration": generation, **counts, "conditions": [late]}
+    world.patch("Deployment", "repairs", {"status": status}, subresource="status")
+    stalled = world.await_condition("Bot", "repairs", "Stalled", "True", "ProgressDeadlineExceeded")
+    assert "no progress within 60 s" in stalled["message"]
+    world.await_condition("Bot", "repairs", "Ready", "True", "Succeeded")
+    world.await_condition("Bot", "repairs", "RolledOut", "False", "ProgressDeadlineExceeded")
+    world.await_condition("Bot", "repairs", "Reconciling", None)
+    world.patch("Deployment", "repairs", {"status": {"conditions": None}}, subresource="status")
+    world.rolled_out()
+    world.await_condition("Bot", "repairs", "Stalled", None)
+
+
 def test_replicas_and_budget_follow_the_scale(world: World) -> None:
     world.ready_bot()
     assert world.get("PodDisruptionBudget", "repairs") is None

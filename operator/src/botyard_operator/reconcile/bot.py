@@ -132,6 +132,13 @@ def conditions(rollout: Rollout | None, problem: Problem | None, *, suspended: b
         states.append(stalled(problem.reason, problem.message))
     elif problem is not None:
         states.append(reconciling(problem.reason, problem.message))
+    elif moving is not None and rollout is not None and rollout.overdue and not suspended:
+        cause = rollout.problem
+        states.append(
+            stalled(moving.reason, moving.message)
+            if cause is None
+            else stalled(cause.reason, f"{cause.message} ({rollout.overdue})")
+        )
     elif moving is not None and not suspended:
         states.append(reconciling(moving.reason, moving.message))
     about_bundle = problem is not None and problem.reason in _BUNDLE_REASONS
@@ -161,6 +168,8 @@ def _ready(rollout: Rollout | None, problem: Problem | None) -> ConditionState:
         return ready("False", rollout.problem.reason, rollout.problem.message)
     if problem is not None:
         return ready("False", problem.reason, problem.message)
+    if rollout.overdue:
+        return ready("False", Reason.PROGRESS_DEADLINE_EXCEEDED, rollout.overdue)
     return ready("False", Reason.PODS_NOT_READY, f"none of {rollout.wanted} replicas is available yet")
 
 
@@ -169,6 +178,9 @@ def _moving(rollout: Rollout | None) -> Problem | None:
         return Problem(Reason.PROGRESSING, "the Deployment is being created")
     if rollout.complete:
         return None
+    if rollout.overdue:
+        cause = rollout.problem.message if rollout.problem is not None else "look at the pods' events and logs"
+        return Problem(Reason.PROGRESS_DEADLINE_EXCEEDED, f"{rollout.overdue}: {cause}")
     if rollout.problem is not None:
         return rollout.problem
     if rollout.available == 0:

@@ -6,8 +6,9 @@ import pytest
 
 from botyard_operator.api.reasons import Reason
 from botyard_operator.reconcile.bot import conditions
+from botyard_operator.reconcile.pods import pod_problem
 from botyard_operator.reconcile.problems import Problem
-from botyard_operator.reconcile.rollout import observe, pod_problem
+from botyard_operator.reconcile.rollout import observe
 
 Object = dict[str, Any]
 
@@ -135,7 +136,10 @@ def test_an_unschedulable_pod_says_so() -> None:
         "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]
     }
     problem = pod_problem(pod)
-    assert problem == Problem(Reason.UNSCHEDULABLE, "pod clerk-1 cannot be scheduled: 0/3 nodes")
+    assert problem == Problem(
+        Reason.UNSCHEDULABLE,
+        "pod clerk-1 cannot be scheduled: 0/3 nodes; free or add nodes, or lower spec.resources.requests",
+    )
 
 
 def test_the_newest_pod_speaks_and_a_leaving_one_is_silent() -> None:
@@ -158,10 +162,6 @@ def test_the_newest_pod_speaks_and_a_leaving_one_is_silent() -> None:
             Reason.QUOTA_EXCEEDED,
         ),
         ({"type": "ReplicaFailure", "status": "True", "message": "violates PodSecurity"}, Reason.PODS_REFUSED),
-        (
-            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
-            Reason.PROGRESS_DEADLINE_EXCEEDED,
-        ),
     ],
 )
 def test_the_deployment_speaks_where_no_pod_does(condition: Object, reason: Reason) -> None:
@@ -169,3 +169,56 @@ def test_the_deployment_speaks_where_no_pod_does(condition: Object, reason: Reas
     assert rollout.problem is not None
     assert rollout.problem.reason == reason
     assert _types(conditions(rollout, None))["Ready"] == ("False", str(reason))
+
+
+def _overdue(**status: int) -> Object:
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    deployment = _deployment(conditions=[late], **status)
+    deployment["spec"]["progressDeadlineSeconds"] = 60
+    return deployment
+
+
+def _serving(revision: str) -> Object:
+    pod = _pod("clerk-0", state={"running": {}}, ready=True)
+    pod["metadata"]["annotations"] = {"botyard.dev/revision": revision}
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    return pod
+
+
+def test_a_rollout_past_its_deadline_stalls_with_the_pods_cause_while_the_old_revision_serves() -> None:
+    crash: Object = {
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 1, "message": "boom"}},
+        "restartCount": 4,
+    }
+    pods = [_serving("main@sha1:0"), _pod("clerk-1", "2026-01-02T00:00:00Z", **crash)]
+    found = conditions(observe(_overdue(**{**_all(2), "updatedReplicas": 1}), pods), None)
+    states = _types(found)
+    assert states["Ready"] == ("True", "Succeeded")
+    assert states["RolledOut"] == ("False", "ProgressDeadlineExceeded")
+    assert states["Stalled"] == ("True", "CrashLoop")
+    assert "Reconciling" not in states
+    messages = {state.type: state.message for state in found}
+    for type_ in ("RolledOut", "Stalled"):
+        assert "container worker of pod clerk-1 keeps ending: boom" in messages[type_]
+        assert "no progress within 60 s (spec.rollout.progressDeadline); main@sha1:0 keeps serving" in messages[type_]
+
+
+def test_a_late_rollout_without_a_known_cause_says_where_to_look() -> None:
+    states = conditions(observe(_overdue(), []), None)
+    assert _types(states)["Ready"] == ("False", "ProgressDeadlineExceeded")
+    assert _types(states)["Stalled"] == ("True", "ProgressDeadlineExceeded")
+    assert "look at the pods' events" in next(state.message for state in states if state.type == "Stalled")
+
+
+def test_a_deadline_of_an_older_spec_is_no_news() -> None:
+    deployment = _overdue()
+    deployment["metadata"]["generation"] = 2
+    assert "Stalled" not in _types(conditions(observe(deployment, []), None))
+
+
+def test_pods_of_an_older_template_are_history_once_there_are_newer_ones() -> None:
+    old, new = _pod("clerk-1", state={"waiting": {"reason": "ErrImagePull"}}), _pod("clerk-2", state={"running": {}})
+    new["metadata"]["annotations"] = {"botyard.dev/revision": "main@sha1:1"}
+    assert observe(_deployment(), [old, new]).problem is None
+    assert observe(_deployment(), [old]).problem is not None
