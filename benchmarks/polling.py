@@ -20,11 +20,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from tests.integration.git.server import Certificate, serve
-
 from botyard_operator.artifacts import ArtifactStore
 from botyard_operator.fetch import Credentials, Fetcher, FetchRequest
 from botyard_operator.fetch.jobs import Fetched, FetchJobs
+from tests.integration.git.server import Certificate, serve
 
 SHARING = 20
 SYSTEM_AUTHORITIES = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))

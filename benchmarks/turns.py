@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from tests.integration.redis.server import running_redis
-from tests.integration.runtime.replica import Bot, echo
 
 from botyard.contract.bot import Limits
 from botyard.core import keys
@@ -31,6 +29,8 @@ from botyard.core.inbox import Inbox, parse_entry
 from botyard.core.leases import Leases
 from botyard.core.outputs import Outputs
 from botyard.core.turns import Commit, Turns
+from tests.integration.redis.server import running_redis
+from tests.integration.runtime.replica import Bot, echo
 
 SESSIONS = (1, 32, 256)
 

@@ -24,7 +24,13 @@ PACKAGES = {
     "pause": "botyard.dev/cluster/pause",
     "etcd": "go.etcd.io/etcd/server/v3",
 }
-LDFLAGS = f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
+_MAJOR, _MINOR = KUBERNETES_VERSION.lstrip("v").split(".")[:2]
+LDFLAGS = (
+    f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
+    # What `helm template` takes the cluster to be.
+    f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor={_MAJOR}"
+    f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={_MINOR}"
+)
 
 
 def binaries_folder(layout: Layout) -> Path:

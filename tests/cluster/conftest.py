@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from demo import installation, repository
 from demo.commands import DemoError
 from demo.kubectl import Kubectl

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from demo.kubectl import Kubectl, Object, condition, is_current, until
 from demo.readiness import diagnose
 from demo.repository import git

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.cluster.spaces import Space
 
 

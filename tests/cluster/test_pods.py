@@ -1,6 +1,7 @@
 """What a bot's pods may do and what they know. Their namespace enforces the restricted standard."""
 
 import pytest
+
 from demo.commands import DemoError
 from tests.cluster.spaces import Space
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+
 from tests.integration.apiserver.binaries import BinariesMissing
 from tests.integration.apiserver.server import ApiServer
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import yaml
+
 from tests.integration.apiserver import audit
 from tests.integration.apiserver.binaries import ROOT, find_binaries
 from tests.integration.apiserver.client import Client, Refused

@@ -1,6 +1,7 @@
 """What the API server refuses by itself: one accepted and one refused object for every rule of the CRDs."""
 
 import pytest
+
 from tests.integration.apiserver.client import Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.unit.operator.api.rule_examples import EXAMPLES, MORE_ACCEPTED, MORE_REFUSED, Example, Object, manifest

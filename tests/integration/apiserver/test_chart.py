@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.integration.apiserver.binaries import ROOT, find_binaries
 from tests.integration.apiserver.server import ApiServer
 

@@ -5,6 +5,7 @@ import subprocess
 from typing import Any
 
 import pytest
+
 from tests.integration.apiserver.client import Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.unit.operator.api.rule_examples import SPECS, manifest

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.integration.apiserver.binaries import BinariesMissing, find_binaries
 from tests.integration.apiserver.client import Client, Refused
 from tests.integration.apiserver.processes import Process, ProcessEnded, free_ports

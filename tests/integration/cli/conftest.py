@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+
 from tests.integration.gateway.system import System, running_system
 
 Botyard = Callable[..., Awaitable["Ran"]]

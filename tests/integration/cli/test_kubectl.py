@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.integration.cli.conftest import Botyard
 from tests.integration.gateway.system import System
 

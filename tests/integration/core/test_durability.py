@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
-from tests.integration.redis.server import RedisServer, running_redis
 
 from botyard.core import keys
 from botyard.core.address import BotAddress
@@ -12,6 +11,7 @@ from botyard.core.inbox import Inbox, parse_entry
 from botyard.core.leases import Leases
 from botyard.core.outputs import Outputs
 from botyard.core.turns import Commit, Turns
+from tests.integration.redis.server import RedisServer, running_redis
 
 BOT = BotAddress("shop", "repairs", partitions=1)
 PARTITION = BOT.all_partitions()[0]

@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 
 from redis.asyncio import Redis
-from tests.integration.redis.proxy import lossy
-from tests.integration.redis.server import RedisServer
 
 from botyard.core import keys
 from botyard.core.address import BotAddress
@@ -17,6 +15,8 @@ from botyard.core.leases import Leases
 from botyard.core.outputs import Outputs
 from botyard.core.retention import Retention
 from botyard.core.turns import Commit, Turns
+from tests.integration.redis.proxy import lossy
+from tests.integration.redis.server import RedisServer
 
 BOT = BotAddress("shop", "repairs", partitions=1)
 PARTITION = BOT.all_partitions()[0]

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.integration.redis.server import RedisServer
 
 from botyard.core import keys
 from botyard.core.address import BotAddress
@@ -22,6 +21,7 @@ from botyard.core.inbox import Entry, Inbox, parse_entry
 from botyard.core.leases import Lease, Leases
 from botyard.core.outputs import Outputs
 from botyard.core.turns import Commit, Turns
+from tests.integration.redis.server import RedisServer
 
 BOT = BotAddress("shop", "repairs", partitions=2)
 KEYS = st.sampled_from(["c1", "c2", "c3"])

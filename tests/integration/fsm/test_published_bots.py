@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.integration.runtime.conftest import MakeBot, make_bot  # noqa: F401 - a fixture
 from tests.integration.runtime.replica import Bot
 
@@ -130,6 +131,25 @@ async def test_the_new_dialect_with_its_plugin_and_a_second_replica(make_bot: Ma
     await bot.start()
     first.kill()
     assert await talk.say(payload={"kind": "form_reply", "form_data": {"name": "Ada"}}) == ["bot.rag_call"]
+
+
+async def test_the_bundle_s_documents_answer_in_a_turn_of_their_own(make_bot: MakeBot) -> None:  # noqa: F811
+    bot = make_bot(code=code("library"), credentials=CREDENTIALS)
+    books = bot.folder / "bundle" / "knowledge" / "books"
+    books.mkdir(parents=True)
+    (books / "nature.md").write_text("# Trees\n\nTrees of the north.\n\n# Rivers\n\nRivers of the south.\n")
+    await bot.start()
+    talk = Conversation(bot)
+    await talk.say("hi")
+    await talk.say(**LANGUAGE)
+    await talk.say(**chosen("2"))
+    await bot.say("", talk.name, payload={"kind": "form_reply", "form_data": {"name": "Ada"}})
+    conversation = await bot.finished(5, talk.name)
+    assert [turn["kind"] for turn in conversation.turns].count("callback") == 1
+    said = await bot.texts(talk.name)
+    assert said[-3:-1] == ["Trees of the north.", "Please pay the fee."]
+    talk.turns, talk.seen = 5, len(await bot.heard(talk.name))
+    assert await talk.callback(await talk.reference(), '{"receipt": "R"}') == ["Thank you Ada: R"]
 
 
 async def test_callbacks_reach_the_session_that_handed_out_their_reference(make_bot: MakeBot) -> None:  # noqa: F811

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+
 from tests.integration.gateway.system import System, running_system
 
 

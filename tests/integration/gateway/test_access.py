@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.integration.gateway.system import BASE, USERS, System, bearer, problem, write_tokens
 
 VAULT = "/v1/namespaces/bank/bots/vault/messages"

@@ -4,10 +4,10 @@ import json
 
 import httpx
 import pytest
-from tests.integration.gateway.system import BASE, ECHO, System, problem
 
 from botyard.core.address import BotAddress
 from botyard.core.references import Reference, References
+from tests.integration.gateway.system import BASE, ECHO, System, problem
 
 REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
 

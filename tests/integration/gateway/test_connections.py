@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from tests.integration.gateway.system import System
 
 from botyard.gateway import bodies, protocol
+from tests.integration.gateway.system import System
 
 
 async def _closed(reader: asyncio.StreamReader) -> bytes:

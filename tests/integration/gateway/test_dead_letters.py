@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.integration.gateway.system import BASE, System, bearer, problem
 
 LETTERS = f"{BASE}/dead-letters"

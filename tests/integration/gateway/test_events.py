@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from tests.integration.gateway.system import BASE, ECHO, System, bearer, opened, problem, running_system, texts
 
 from botyard.core import keys
 from botyard.core.retention import Retention
 from botyard.gateway.context import StreamLimits
 from botyard.gateway.server import ServerSettings
+from tests.integration.gateway.system import BASE, ECHO, System, bearer, opened, problem, running_system, texts
 
 
 async def test_a_client_that_never_was_there_gets_the_conversation(system: System) -> None:

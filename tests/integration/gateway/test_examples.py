@@ -5,11 +5,11 @@ import json
 import shutil
 
 import pytest
-from tests.integration.gateway.system import BASE, ECHO, System
 
 from botyard.core.references import Reference, References
 from botyard.gateway.operations import OPERATIONS, Operation
 from botyard.gateway.reference import EXAMPLES
+from tests.integration.gateway.system import BASE, ECHO, System
 
 REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
 

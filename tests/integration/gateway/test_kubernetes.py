@@ -8,7 +8,6 @@ import pytest
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import load_kube_config
-from tests.integration.apiserver.server import ApiServer
 
 from botyard.contract import names
 from botyard.contract.routes import Route, Routes
@@ -18,6 +17,7 @@ from botyard.gateway.identity import Principal
 from botyard.gateway.problems import Problem
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.token_reviews import TokenReviews
+from tests.integration.apiserver.server import ApiServer
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from redis.asyncio import Redis
-from tests.integration.gateway.system import BASE, ECHO, System, bearer, problem, running_system
 
 from botyard.core import keys
 from botyard.core.inbox import MAX_PENDING
+from tests.integration.gateway.system import BASE, ECHO, System, bearer, problem, running_system
 
 MESSAGES = f"{BASE}/messages"
 

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import httpx
+
+from botyard.contract.routes import Routes
 from tests.integration.gateway.system import ROUTES, bearer, write_tokens
 from tests.integration.gateway.test_dev import SECONDS, until
 from tests.integration.redis.server import RedisServer
-
-from botyard.contract.routes import Routes
 
 GATEWAY = [sys.executable, "-m", "botyard.cli.main", "gateway", "--host", "127.0.0.1", "--port", "0"]
 

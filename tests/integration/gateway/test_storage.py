@@ -3,11 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from tests.integration.gateway.system import BASE, bearer, opened, problem, running_system, texts
-from tests.integration.redis.server import running_redis
-
 from botyard.core.connection import connect
 from botyard.gateway.context import StreamLimits
+from tests.integration.gateway.system import BASE, bearer, opened, problem, running_system, texts
+from tests.integration.redis.server import running_redis
 
 
 async def test_while_redis_is_away_nothing_is_accepted_and_everybody_is_told(tmp_path: Path) -> None:

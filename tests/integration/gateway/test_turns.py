@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.gateway.system import BASE, ECHO, System, bearer, problem
 
 from botyard.core import keys
+from tests.integration.gateway.system import BASE, ECHO, System, bearer, problem
 
 
 async def cancel(system: System, turn: dict[str, Any], user: str = "ann") -> httpx.Response:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from botyard_operator.fetch import Fetcher, FetchRequest, FetchResult, FetchSettings
 from tests.integration.apiserver.client import Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.server import GitServer, serve
 from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess
-
-from botyard_operator.fetch import Fetcher, FetchRequest, FetchResult, FetchSettings
 
 Fetch = Callable[..., Coroutine[Any, Any, FetchResult]]
 

@@ -1,6 +1,7 @@
 """What a running operator measures of Bundles, and that it keeps to its quota."""
 
 from prometheus_client.parser import text_string_to_metric_families
+
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.server import GitServer
 from tests.integration.operator.process import OperatorProcess

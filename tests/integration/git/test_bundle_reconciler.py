@@ -12,8 +12,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from tests.integration.apiserver.server import ApiServer
-from tests.integration.git.server import GitServer, Repository
 
 from botyard_operator.artifacts import ArtifactStore
 from botyard_operator.caches import Caches
@@ -25,6 +23,8 @@ from botyard_operator.metrics import Metrics
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bundle import BundleReconciler
 from botyard_operator.settings import Settings
+from tests.integration.apiserver.server import ApiServer
+from tests.integration.git.server import GitServer, Repository
 
 
 class SystemClock:

@@ -4,10 +4,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.integration.git.conftest import Fetch
-from tests.integration.git.server import GitServer
 
 from botyard_operator.fetch import FetchError, Reason
+from tests.integration.git.conftest import Fetch
+from tests.integration.git.server import GitServer
 
 
 async def refusal(fetch: Fetch, url: str, **fields: object) -> FetchError:

@@ -5,10 +5,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.integration.git.conftest import Fetch
-from tests.integration.git.server import GitServer, git
 
 from botyard_operator.fetch import FetchError, FetchSettings, Reason, Ref
+from tests.integration.git.conftest import Fetch
+from tests.integration.git.server import GitServer, git
 
 FILES = {"bot.py": "print('hello')\n", "lib/tools.py": "X = 1\n"}
 

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.integration.git.conftest import Fetch
-from tests.integration.git.server import GitServer, git, serve, serve_raw
 
 from botyard_operator.fetch import Credentials, FetchError, FetchSettings, Reason
+from tests.integration.git.conftest import Fetch
+from tests.integration.git.server import GitServer, git, serve, serve_raw
 
 FILES = {"bot.py": "1"}
 PASSWORD = "s3cret/pass word"

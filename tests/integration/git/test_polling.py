@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.git.server import GitServer, Repository, git, serve_raw
-from tests.integration.git.test_fetch_remotes import processes_with
 
 from botyard_operator.artifacts import ArtifactStore
 from botyard_operator.fetch import Credentials, Fetcher, FetchError, FetchRequest, FetchResult, Reason, Ref
 from botyard_operator.fetch.jobs import Fetched, FetchJobs
+from tests.integration.git.server import GitServer, Repository, git, serve_raw
+from tests.integration.git.test_fetch_remotes import processes_with
 
 TOKEN = "tok-1234567890"
 LOOK = ["GET /bots.git/info/refs?service=git-upload-pack", "POST /bots.git/git-upload-pack"]

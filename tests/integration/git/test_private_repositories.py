@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.server import Certificate, GitServer, serve
 from tests.integration.operator.process import OperatorProcess

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.operator.process import SYSTEM_NAMESPACE
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.integration.apiserver.client import Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+
 from tests.integration.apiserver.processes import free_ports
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.operator.waiting import eventually

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.integration.operator.process import REDIS_URL, SYSTEM_NAMESPACE, OperatorProcess
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import DIGEST, REVISION, World

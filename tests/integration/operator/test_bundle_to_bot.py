@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.integration.git.server import serve
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import World

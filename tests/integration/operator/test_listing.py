@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.apiserver.server import ApiServer
-from tests.integration.operator.world import World
 
 from botyard_operator import listing
 from botyard_operator.caches import Caches
 from botyard_operator.kube import KubeClient, load_configuration
 from botyard_operator.metrics import Metrics
 from botyard_operator.reconcile.base import ApiError, Key
+from tests.integration.apiserver.server import ApiServer
+from tests.integration.operator.world import World
 
 
 @pytest.fixture

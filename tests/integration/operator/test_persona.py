@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import World
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.operator.accounts import account_with_the_charts_roles
 from tests.integration.operator.process import SYSTEM_NAMESPACE, OperatorProcess

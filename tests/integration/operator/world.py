@@ -4,13 +4,12 @@ import time
 from datetime import datetime
 from typing import Any
 
+from botyard_operator import resources
 from tests.integration.apiserver.audit import Write
 from tests.integration.apiserver.client import Client, Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.operator.process import SYSTEM_NAMESPACE
 from tests.integration.operator.waiting import eventually
-
-from botyard_operator import resources
 
 Object = dict[str, Any]
 DIGEST = "sha256:" + "a1" * 32

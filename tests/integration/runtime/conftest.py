@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+
 from tests.integration.redis.server import RedisServer
 from tests.integration.runtime.replica import Bot
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.integration.runtime.conftest import MakeBot
-from tests.integration.runtime.replica import Bot, echo
 
 from botyard.contract.bot import Limits
 from botyard.core.dead_letters import DeadLetters
+from tests.integration.runtime.conftest import MakeBot
+from tests.integration.runtime.replica import Bot, echo
 
 
 async def errors(bot: Bot, conversation: str = "c1") -> list[dict[str, Any]]:

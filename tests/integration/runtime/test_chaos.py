@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from redis.exceptions import RedisError
-from tests.integration.redis.server import RedisServer, running_redis
-from tests.integration.runtime.history import judge
-from tests.integration.runtime.replica import Bot, Replica, echo
 
 from botyard.contract.bot import Limits
 from botyard.core.connection import connect
+from tests.integration.redis.server import RedisServer, running_redis
+from tests.integration.runtime.history import judge
+from tests.integration.runtime.replica import Bot, Replica, echo
 
 TURNS = int(os.environ.get("BOTYARD_CHAOS_TURNS", "2000"))
 SEED = int(os.environ.get("BOTYARD_CHAOS_SEED", str(random.SystemRandom().randrange(2**32))))

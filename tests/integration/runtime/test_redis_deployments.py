@@ -3,11 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from tests.integration.redis.deployments import redis_cluster, redis_sentinel
-from tests.integration.runtime.replica import Bot
-
 from botyard.core.connection import connect
 from botyard.core.conversations import Conversations
+from tests.integration.redis.deployments import redis_cluster, redis_sentinel
+from tests.integration.runtime.replica import Bot
 
 
 async def test_conversations_are_answered_on_a_redis_cluster(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.redis.server import RedisServer, running_redis
-from tests.integration.runtime.replica import Bot, echo
 
 from botyard.core.connection import connect
+from tests.integration.redis.server import RedisServer, running_redis
+from tests.integration.runtime.replica import Bot, echo
 
 
 @pytest.fixture

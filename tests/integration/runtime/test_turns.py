@@ -4,12 +4,11 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.integration.runtime.conftest import MakeBot
-from tests.integration.runtime.replica import echo
-
 from botyard.contract.bot import Limits
 from botyard.contract.persona import PersonaConfig
 from botyard.core.control import Cancellations
+from tests.integration.runtime.conftest import MakeBot
+from tests.integration.runtime.replica import echo
 
 
 async def test_a_conversation_is_answered_in_order_with_its_state(make_bot: MakeBot) -> None:

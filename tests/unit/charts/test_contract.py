@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from tests.unit.charts.conftest import Objects, Template
-
 from botyard.contract import names
+from tests.unit.charts.conftest import Objects, Template
 
 
 def container(objects: Objects, name: str) -> dict[str, Any]:

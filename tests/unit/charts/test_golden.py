@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.unit.charts.conftest import Template
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.unit.charts.conftest import Objects, Template
 from tests.unit.charts.test_golden import INSTALLATIONS
 

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from demo.commands import DemoError, run
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from demo.kubectl import is_current
 from demo.readiness import describe
 

@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.fsm.bots import Sent, turn, where
 
 import botyard.fsm
 from jb_manager_bot import (
@@ -18,6 +17,7 @@ from jb_manager_bot import (
     UploadFile,
     Variables,
 )
+from tests.unit.fsm.bots import Sent, turn, where
 
 
 class BotCode(AbstractFSM):

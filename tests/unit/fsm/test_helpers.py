@@ -1,9 +1,9 @@
 """Ready-made states and the tasks that add them."""
 
 import pytest
-from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_user, where
 
 from botyard.fsm import AbstractFSM, FSMIntent, MessageType, Option, Parser, Status, Variables
+from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_user, where
 
 
 class Answers(Variables):

@@ -1,10 +1,10 @@
 """What is found out about a machine without running it."""
 
 import pytest
-from tests.unit.fsm.bots import bot, ends, moves_on, step, waits_for_user
 
 from botyard.fsm import Variables
 from botyard.fsm.inspection import inspect_machine
+from tests.unit.fsm.bots import bot, ends, moves_on, step, waits_for_user
 
 
 def codes(cls):

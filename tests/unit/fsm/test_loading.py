@@ -3,11 +3,11 @@
 import sys
 
 import pytest
-from tests.unit.fsm.platform import write_bundle
 
 from botyard.fsm import BotNotFoundError
 from botyard.fsm.loading import load_bot
 from botyard.fsm.program import FsmProgram
+from tests.unit.fsm.platform import write_bundle
 
 BOT = """
 from {package} import AbstractFSM{status}

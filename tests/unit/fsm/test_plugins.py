@@ -3,9 +3,9 @@
 import enum
 
 import pytest
-from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_callback, waits_for_user, where
 
 from botyard.fsm import AbstractFSM, PluginError, ReturnStatus, Status, Variables
+from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_callback, waits_for_user, where
 
 
 class Ends(enum.Enum):

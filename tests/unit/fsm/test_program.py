@@ -7,14 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.unit.fsm.bots import bot, step, waits_for_callback, waits_for_user
-from tests.unit.fsm.platform import IO, Session, texts, write_bundle
 
 from botyard.contract.persona import PersonaConfig
 from botyard.fsm import AbstractFSM, FSMIntent, FSMOutput, MessageData, RAGQuery, Status, Variables
 from botyard.fsm.files import FileRules
 from botyard.fsm.program import FsmProgram
 from botyard.program import Output, TurnRequest
+from tests.unit.fsm.bots import bot, step, waits_for_callback, waits_for_user
+from tests.unit.fsm.platform import IO, Session, texts, write_bundle
 
 TALK = """
 from jb_manager_bot import AbstractFSM, FSMOutput, MessageData, MessageType, Status

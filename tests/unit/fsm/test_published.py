@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.fsm.platform import Session, texts
 
 from botyard.fsm.program import FsmProgram
+from tests.unit.fsm.platform import Session, texts
 
 FOLDER = Path(__file__).parent / "published"
 CREDENTIALS = {
@@ -108,10 +108,10 @@ class TestLibrary:
         outcome = await session.message(**form(name="Ada"))
         assert outcome.outputs[0].data["query"] == "Trees"
         outcome = await session.turn("callback", {"chunks": [{"chunk": "Oak", "metadata": {}}, {"chunk": "Elm"}]})
-        first = session.io.references[0]
+        asked, first = session.io.references
         assert texts(outcome) == ["Oak\nElm", "Please pay the fee.", f"https://pay.test/5/membership/{first}"]
         assert session.state["main"]["variables"]["copies"] == 2
-        assert session.state["references"] == [first]
+        assert session.state["references"] == [asked, first]
         outcome = await session.callback("{}")
         assert texts(outcome)[:2] == ["That did not work.", "Please pay the fee."]
         outcome = await session.callback('{"receipt": "R1"}')

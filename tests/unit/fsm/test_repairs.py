@@ -5,9 +5,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.unit.fsm.platform import Session, texts
 
 from botyard.fsm.program import FsmProgram
+from tests.unit.fsm.platform import Session, texts
 
 BUNDLE = Path(__file__).parents[3] / "bundles" / "repairs"
 

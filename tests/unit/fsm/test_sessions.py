@@ -5,9 +5,9 @@ import json
 
 import pytest
 from pydantic import ValidationError
-from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_callback, waits_for_user, where
 
 from botyard.fsm import AbstractFSM, FSMIntent, SessionStateError, Status, VariableError, Variables
+from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_callback, waits_for_user, where
 
 
 class Order(Variables):

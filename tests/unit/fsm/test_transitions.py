@@ -1,7 +1,6 @@
 """Which transition a step takes, and what is reported when none can be taken."""
 
 import pytest
-from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_user, where
 from transitions import MachineError
 
 from botyard.fsm import (
@@ -12,6 +11,7 @@ from botyard.fsm import (
     Status,
     TooManyStepsError,
 )
+from tests.unit.fsm.bots import Sent, bot, moves_on, step, turn, waits_for_user, where
 
 
 def branching(results: dict, **members):

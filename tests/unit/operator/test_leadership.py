@@ -5,10 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from tests.unit.operator.clocks import run
 
 from botyard_operator.leadership import Elector, LeadershipLost
 from botyard_operator.reconcile.base import ApiError, Key, RetryLater
+from tests.unit.operator.clocks import run
 
 Object = dict[str, Any]
 

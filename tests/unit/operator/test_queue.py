@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import pairwise
 
-from tests.unit.operator.clocks import run
-
 from botyard_operator.queue import KeyedQueue
+from tests.unit.operator.clocks import run
 
 Handler = Callable[[str], Awaitable[float | None]]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.operator.api.schema import schemas, walk
 
 from botyard_operator.api.crd import KINDS, build_crd, main, rendered_files, rendered_pages
 from botyard_operator.api.structural import InexpressibleSchema, structural
+from tests.unit.operator.api.schema import schemas, walk
 
 ROOT = Path(__file__).resolve().parents[4]
 

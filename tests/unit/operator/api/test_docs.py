@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.operator.api.schema import schemas, walk
 
 from botyard_operator.api import reference
 from botyard_operator.api.bot import Bot
@@ -16,6 +15,7 @@ from botyard_operator.api.crd import build_schema, rendered_pages
 from botyard_operator.api.persona import Persona
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.unsupported import PENDING_CONDITIONS, TABLE, Kind, unsupported_fields
+from tests.unit.operator.api.schema import schemas, walk
 
 ROOT = Path(__file__).resolve().parents[4]
 KINDS: dict[Kind, type[Bot] | type[Bundle] | type[Persona]] = {"Bundle": Bundle, "Bot": Bot, "Persona": Persona}

@@ -1,12 +1,12 @@
 """Reading objects: lenient towards what is new, exact about what is wrong."""
 
 import pytest
-from tests.unit.operator.api.rule_examples import Object, manifest
 
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
+from tests.unit.operator.api.rule_examples import Object, manifest
 
 
 def test_reads_camel_case_and_fills_in_defaults() -> None:

@@ -1,13 +1,13 @@
 """The rules hold offline as they do in the API server: `Kind.parse` agrees with admission."""
 
 import pytest
-from tests.unit.operator.api.rule_examples import EXAMPLES, MORE_ACCEPTED, MORE_REFUSED, Example, Object, manifest
-from tests.unit.operator.api.schema import rules
 
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
+from tests.unit.operator.api.rule_examples import EXAMPLES, MORE_ACCEPTED, MORE_REFUSED, Example, Object, manifest
+from tests.unit.operator.api.schema import rules
 
 KINDS = {"Bundle": Bundle, "Bot": Bot, "Persona": Persona}
 TRANSITION_RULES = {("Persona", "spec.botRef")}

@@ -1,13 +1,13 @@
 """Fields without behaviour are found when somebody sets them, and only then."""
 
 import pytest
-from tests.unit.operator.api.rule_examples import EXAMPLES, Object, manifest
-from tests.unit.operator.api.schema import schemas, walk
 
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.persona import Persona
 from botyard_operator.api.unsupported import TABLE, Entry, Kind, unsupported_fields
+from tests.unit.operator.api.rule_examples import EXAMPLES, Object, manifest
+from tests.unit.operator.api.schema import schemas, walk
 
 KINDS: dict[Kind, type[Bot] | type[Bundle] | type[Persona]] = {"Bundle": Bundle, "Bot": Bot, "Persona": Persona}
 ENTRIES = [(kind, entry) for kind, entries in TABLE.items() for entry in entries]

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.unit.operator.builders.golden import check
-from tests.unit.operator.builders.inputs import inputs, rich_inputs
 
 from botyard_operator.annotations import APPLIED
 from botyard_operator.builders.children import children, stamped
 from botyard_operator.builders.inputs import BotInputs
+from tests.unit.operator.builders.golden import check
+from tests.unit.operator.builders.inputs import inputs, rich_inputs
 
 
 def _by_kind(bot: BotInputs, kind: str) -> list[dict[str, Any]]:

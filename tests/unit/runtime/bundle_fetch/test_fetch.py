@@ -5,10 +5,10 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from tests.unit.runtime.bundle_fetch.conftest import Origin, archive_of, digest_of, member, tree
 
 from botyard.bundle_fetch import BundleFetchError, RetryPolicy, fetch, run_from_env
 from botyard.contract import names
+from tests.unit.runtime.bundle_fetch.conftest import Origin, archive_of, digest_of, member, tree
 
 QUICK = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.02, deadline=20, request_timeout=2)
 GOOD = archive_of(member("bot.py", b"print(1)"), member("lib/a.py", b"x"))

@@ -5,10 +5,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.unit.runtime.bundle_fetch.conftest import archive_of, member, tree
 
 from botyard.bundle_fetch.download import BundleFetchError
 from botyard.bundle_fetch.unpack import UnpackLimits, unpack
+from tests.unit.runtime.bundle_fetch.conftest import archive_of, member, tree
 
 
 def unpacked(tmp_path: Path, *members: tuple[tarfile.TarInfo, bytes], limits: UnpackLimits | None = None) -> Path:
