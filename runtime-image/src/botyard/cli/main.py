@@ -6,31 +6,53 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import cast
 
 from botyard.cli.errors import EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 
 Run = Callable[[Sequence[str]], int]
 
+ENTRY_POINTS = "botyard.commands"
+"""Group of entry points by which other packages give the commands that this one cannot have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A sub-command: `module.run(argv)` gives the exit code."""
+    """A sub-command: `module.function(argv)` gives the exit code."""
 
     name: str
     summary: str
-    module: str
+    module: str = ""
+    """Where it is; empty: another package gives it as an entry point of this name."""
+    function: str = "run"
     for_people: bool = True
+    package: str = ""
+    """The package that gives it, where it is not this one."""
 
     def load(self) -> Run:
-        """Import the module; nothing of it is imported before."""
-        return cast("Run", importlib.import_module(self.module).run)
+        """Import the module; nothing of it is imported before.
+
+        Raises:
+            CommandError: The package that has it is not installed.
+        """
+        if self.module:
+            return cast("Run", getattr(importlib.import_module(self.module), self.function))
+        for found in entry_points(group=ENTRY_POINTS, name=self.name):
+            return cast("Run", found.load())
+        raise CommandError(
+            f"{self.name} is part of the package {self.package}, which is not installed here: pip install "
+            f"{self.package}=={_version()}",
+            code=EXIT_USAGE,
+        )
 
 
 COMMANDS: tuple[Command, ...] = (
     Command("dev", "run a bot from a folder on this machine, with everything it needs", "botyard.cli.dev.command"),
     Command("chat", "talk to a bot in the terminal", "botyard.cli.chat.command"),
+    Command("inspect", "print what a bundle is: its manifest", "botyard.inspection.command", "main"),
+    Command("validate", "check manifests of Bundles, Bots and Personas without a cluster", package="botyard-operator"),
+    Command("render", "print the children that the operator would apply", package="botyard-operator"),
     Command("turns", "cancel a turn that waits or runs", "botyard.cli.turns"),
     Command("dead-letters", "list, requeue or drop events that were given up", "botyard.cli.dead_letters"),
     Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
