@@ -7,6 +7,7 @@ from typing import Any
 
 from botyard.fsm.errors import FsmError
 from botyard.fsm.files import FileRules, ReceivedFile, fetch
+from botyard.fsm.questions import Question, chunks_of, is_question, is_read_as_input
 from botyard.program import TurnRequest
 
 RESET = "reset"
@@ -34,11 +35,20 @@ class MachineInput:
     """A retrieval's answer: a callback, or user input for a machine that waits for that (the 0.1 dialect)."""
     reference: str = ""
     """The reference that the callback came with."""
+    question: Question | None = None
+    """To be answered first: the answer is the callback."""
 
     @property
     def kind(self) -> str:
         """What the platform calls it."""
-        return "callback" if self.callback is not None else "message"
+        return "message" if self.callback is None and self.question is None else "callback"
+
+    def answered(self, chunks: list[Any]) -> "MachineInput":
+        """Return the input that a retrieval's answer is."""
+        # Each chunk is JSON inside the JSON list: that is how bots read it.
+        encoded = json.dumps([json.dumps(chunk, ensure_ascii=False) for chunk in chunks], ensure_ascii=False)
+        as_input = is_read_as_input(self.reference)
+        return MachineInput(callback=encoded, chunks=tuple(chunks) if as_input else None, reference=self.reference)
 
 
 async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
@@ -90,15 +100,18 @@ def _sent_file(payload: Any) -> tuple[dict[str, Any], str] | None:
 
 
 def _callback(payload: Mapping[str, Any]) -> MachineInput:
+    reference = str(payload.get("reference", ""))
+    if question := Question.read(payload):
+        return MachineInput(reference=reference, question=question)
     chunks = payload.get("chunks")
+    if chunks is None and is_question(reference):
+        chunks = chunks_of(payload.get("body"))
     if isinstance(chunks, list):
-        # Each chunk is JSON inside the JSON list: that is how bots read it.
-        encoded = json.dumps([json.dumps(chunk, ensure_ascii=False) for chunk in chunks], ensure_ascii=False)
-        return MachineInput(callback=encoded, chunks=tuple(chunks))
+        return MachineInput(reference=reference).answered(chunks)
     body = payload.get("body", "")
     return MachineInput(
         callback=body if isinstance(body, str) else json.dumps(body, ensure_ascii=False),
-        reference=str(payload.get("reference", "")),
+        reference=reference,
     )
 
 

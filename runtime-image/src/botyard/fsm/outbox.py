@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from botyard.fsm.errors import OutputError
-from botyard.fsm.messages.neutral import CONVERSATION_RESET, neutral_outputs, references
+from botyard.fsm.messages.neutral import CONVERSATION_RESET, RAG_CALL, neutral_outputs, references
 from botyard.fsm.messages.output import FSMOutput
 from botyard.fsm.plain import plain
+from botyard.fsm.questions import Question
 from botyard.program import Output
+from botyard.retrieval import Knowledge
 
 MAX_OUTPUTS = 1_000
 """Outputs of one turn: a loop around `send_message` ends as an error instead of filling the memory."""
@@ -17,20 +19,24 @@ MAX_OUTPUTS = 1_000
 class Outbox:
     """The `send_message` of one turn."""
 
-    def __init__(self, agent: str | None, register: Callable[[str], None]) -> None:
+    def __init__(self, agent: str | None, register: Callable[[str], None], knowledge: Knowledge | None = None) -> None:
         """Begin a turn.
 
         Args:
             agent: Who speaks; None for the bot itself.
             register: Makes a callback reference known; returns when it is.
+            knowledge: The bundle's documents, which answer its questions; None or empty leaves that to others.
         """
+        self._knowledge = knowledge if knowledge is not None and knowledge.exists() else None
         self._agent = agent
         self._register = register
         self._outputs: list[Output] = []
         self._lock = threading.Lock()
         self._open = True
         self.references: list[str] = []
-        """References registered in this turn."""
+        """References that this turn handed out, or that its questions carry."""
+        self.questions: list[Question] = []
+        """Questions that the bundle's documents answer."""
         self.asked_for_reset = False
 
     def send_message(self, message: Any) -> None:
@@ -41,6 +47,7 @@ class Outbox:
 
         Raises:
             OutputError: It is none, cannot be sent, is one too many, or the turn is over.
+            RetrievalError: It asks a collection that the bundle does not carry.
         """
         if isinstance(message, dict):
             message = FSMOutput.model_validate(message)
@@ -52,7 +59,24 @@ class Outbox:
         for kind, data in neutral_outputs(message):
             if kind == CONVERSATION_RESET:
                 self.asked_for_reset = True
+            if kind == RAG_CALL:
+                self._ask(data, as_input=message.intent is None)
             self.add(kind, data)
+
+    def _ask(self, data: dict[str, Any], *, as_input: bool) -> None:
+        question = Question.of(data, as_input=as_input)
+        if self._knowledge is not None:
+            self._knowledge.check(question.collection)
+            self.questions.append(question)
+        else:
+            self._register(question.reference)
+            data["reference"] = question.reference
+        self.references.append(question.reference)
+
+    def start_over(self) -> None:
+        """Forget what belongs to the session before a reset; its messages stay."""
+        self.references.clear()
+        self.questions.clear()
 
     def add(self, kind: str, data: dict[str, Any]) -> None:
         """Append an output.

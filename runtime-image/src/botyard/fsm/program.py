@@ -19,8 +19,10 @@ from botyard.fsm.loading import load_bot
 from botyard.fsm.machine import AbstractFSM
 from botyard.fsm.messages.neutral import CONVERSATION_RESET
 from botyard.fsm.outbox import Outbox
+from botyard.fsm.questions import is_question
 from botyard.fsm.status import Status
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
+from botyard.retrieval import Knowledge
 
 MAX_THREADS = 64
 """Turns that run at once in one worker; the supervisor's own limit is lower by default."""
@@ -68,6 +70,7 @@ class FsmProgram:
         self._credentials = dict(credentials or {})
         self._config = dict(config or {})
         self._rules = FileRules.of(self._config)
+        self._knowledge = Knowledge(self._bundle)
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fsm-turn")
 
     @classmethod
@@ -139,20 +142,21 @@ class FsmProgram:
 
     def _turn(self, request: TurnRequest, given: MachineInput, register: Any) -> TurnOutcome:
         agent = (request.persona.display_name or None) if request.persona is not None else None
-        outbox = Outbox(agent, register)
+        outbox = Outbox(agent, register, self._knowledge)
         _provide_event_loop()
         try:
             state, ended = self._run(request.state, given, outbox)
         except BaseException as error:  # SystemExit in a bot ends its turn, not the worker
             outbox.close()
             return TurnOutcome(error=describe(error, self._bundle, self.bot))
-        return TurnOutcome(state=state, outputs=outbox.close(), ended=ended)
+        asked = () if ended else tuple(question.event() for question in outbox.questions)
+        return TurnOutcome(state=state, outputs=outbox.close(), ended=ended, events=asked)
 
     def _run(
         self, saved: Mapping[str, Any] | None, given: MachineInput, outbox: Outbox
     ) -> tuple[dict[str, Any] | None, bool]:
         """Return the session's state after the turn (None at its end), and whether it has ended."""
-        if given.callback is not None and not saved:
+        if given.kind == "callback" and not saved:
             data = {"got": "callback", "waiting_for": None, "reason": "NoSession"}
             outbox.add(INPUT_IGNORED, data | {"message": "The callback came when no session was waiting."})
             return None, False
@@ -162,11 +166,13 @@ class FsmProgram:
             return dict(saved), False
         if given.reset and saved:
             outbox.add(CONVERSATION_RESET, {})
+        if (question := given.question) is not None:
+            given = given.answered(self._knowledge.ask(question.query, question.collection, question.count))
         earlier = saved.get(REFERENCES, []) if saved and not given.reset else []
         machine = self._step(None if given.reset else saved, given, outbox)
         if outbox.asked_for_reset and not given.reset:
             earlier = []
-            outbox.references.clear()
+            outbox.start_over()
             machine = self._step(None, MachineInput(user_input=inputs.RESET, reset=True), outbox)
         if machine.status is Status.END:
             return None, True
@@ -214,6 +220,8 @@ class FsmProgram:
 def _is_of_former_session(saved: Mapping[str, Any], reference: str) -> bool:
     """Tell whether a callback belongs to a session of this conversation that was reset since."""
     handed_out = saved.get(REFERENCES) or ()
+    if is_question(reference):
+        return reference not in handed_out
     return bool(handed_out) and reference.startswith("jbkey") and reference not in handed_out
 
 
