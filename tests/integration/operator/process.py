@@ -76,6 +76,10 @@ class OperatorProcess:
         answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=5, trust_env=False)
         return answer.status_code, answer.text
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def rss_bytes(self) -> int:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
