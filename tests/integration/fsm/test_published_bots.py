@@ -106,7 +106,7 @@ async def test_the_old_dialect_from_hi_to_the_booked_visit(make_bot: MakeBot) ->
     assert await talk.say("again") == ["bot.language_change"]
 
 
-async def test_a_file_of_a_private_address_is_refused_and_the_session_stays(
+async def test_a_file_of_a_private_address_is_refused_and_the_session_goes_on(
     make_bot: MakeBot,  # noqa: F811
     report: str,
 ) -> None:
@@ -118,7 +118,9 @@ async def test_a_file_of_a_private_address_is_refused_and_the_session_stays(
     assert await talk.say(**chosen("2")) == ["Send it"]
     (refused,) = await talk.say(files=[{"name": "report", "url": report}])
     assert refused.startswith("FileError: File 'report' is at 127.0.0.1, which is not a public address")
-    assert await talk.say("hi") == ["bot.conversation_reset", "bot.language_change"]
+    shared = await talk.say(files=[{"name": "report", "url": "data:text/plain;base64,AP8="}])
+    assert shared == ["Thanks for sharing the file."]
+    assert await talk.say("hi") == ["bot.language_change"]
 
 
 async def test_the_new_dialect_with_its_plugin_and_a_second_replica(make_bot: MakeBot) -> None:  # noqa: F811

@@ -79,6 +79,13 @@ class TestClinic:
         await session.message(**chosen("1"))
         assert texts(await session.callback("{}")) == ["Payment failed"]
 
+    async def test_a_file_s_bytes_come_in_and_a_file_goes_out(self, session):
+        await session.message(**chosen("2"))
+        outcome = await session.message(files=[{"name": "r", "url": "data:text/plain;base64,AP8="}])
+        (sent,) = outcome.outputs
+        assert (sent.data["kind"], sent.data["text"]) == ("document", "Thanks for sharing the file.")
+        assert sent.data["media"] == {"name": "report.txt", "mime_type": "text/plain", "size": 2, "content": "AP8="}
+
     async def test_a_retrieval_s_answer_is_user_input_where_the_bot_waits_for_that(self, session):
         await session.message(**chosen("3"))
         assert kinds(await session.message("what?")) == ["bot.rag_call"]

@@ -1,5 +1,7 @@
 # ruff: noqa - written as bot authors write: the 0.1 dialect, with its annotations and names
 import json
+import os
+import tempfile
 from typing import Any, Dict, Type
 
 from jb_manager_bot import (
@@ -256,13 +258,14 @@ class ClinicBot(AbstractFSM):
     def on_enter_report(self):
         self.status = Status.WAIT_FOR_ME
         file_bytes = self.current_input
-        with open("/tmp/clinic-report.txt", "wb") as f:
+        path = os.path.join(tempfile.mkdtemp(), "report.txt")
+        with open(path, "wb") as f:
             f.write(file_bytes)
         self.send_message(
             FSMOutput(
                 message_data=MessageData(body="Thanks for sharing the file."),
                 type=MessageType.DOCUMENT,
-                file=UploadFile(path="/tmp/clinic-report.txt", mime_type="text/plain", filename="report.txt"),
+                file=UploadFile(path=path, mime_type="text/plain", filename="report.txt"),
                 dest="out",
             )
         )
