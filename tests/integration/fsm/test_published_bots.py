@@ -11,7 +11,7 @@ import pytest
 from tests.integration.runtime.conftest import MakeBot, make_bot  # noqa: F401 - a fixture
 from tests.integration.runtime.replica import Bot
 
-PUBLISHED = Path(__file__).parents[2] / "unit" / "fsm" / "published"
+PUBLISHED = Path(__file__).parents[2] / "unit" / "fsm" / "authored"
 CREDENTIALS = {
     "AZURE_OPENAI_API_KEY": "k",
     "FAST_MODEL": "m",

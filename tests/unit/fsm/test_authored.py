@@ -1,6 +1,6 @@
 """Bots as their authors write them, unmodified: both dialects, their helpers, plugins and habits.
 
-They lie in `published/`, import `jb_manager_bot` alone, and are run through a program as a pod runs them, and through
+They lie in `authored/`, import `jb_manager_bot` alone, and are run through a program as a pod runs them, and through
 `run_machine` as their own tests do.
 """
 
@@ -15,7 +15,7 @@ import pytest
 from botyard.fsm.program import FsmProgram
 from tests.unit.fsm.platform import Session, texts
 
-FOLDER = Path(__file__).parent / "published"
+FOLDER = Path(__file__).parent / "authored"
 CREDENTIALS = {
     "AZURE_OPENAI_API_KEY": "k",
     "FAST_MODEL": "m",
