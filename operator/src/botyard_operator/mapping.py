@@ -58,7 +58,8 @@ def concerned(
             yield table, routes.DEBOUNCE_SECONDS
         if key.kind in {"Secret", "ConfigMap"}:
             for dependent in caches.dependents(key):
-                yield dependent, 0.0
+                # Several references that change together replace the pods once.
+                yield dependent, SETTLE_SECONDS if dependent.kind == "Bot" else 0.0
 
 
 def _by_kind(key: Key, before: JsonObject | None, after: JsonObject | None, caches: Caches) -> Iterator[Dirty]:

@@ -238,6 +238,48 @@ def test_somebody_elses_object_is_refused_and_left_alone(world: World) -> None:
     assert world.get("Service", "repairs")["spec"]["selector"] == {"app": "theirs"}  # type: ignore[index]
 
 
+def test_a_bot_takes_over_what_a_former_one_left_as_orphans(world: World) -> None:
+    world.ready_bot()
+    uid = world.get("Deployment", "repairs")["metadata"]["uid"]  # type: ignore[index]
+    world.delete("Bot", "repairs")
+    for kind, name in CHILDREN:
+        world.patch(kind, name, {"metadata": {"ownerReferences": None}})
+    world.bot()
+    bot = world.get("Bot", "repairs")["metadata"]["uid"]  # type: ignore[index]
+    for kind, name in CHILDREN:
+        eventually(lambda kind=kind, name=name: _controller(world, kind, name) == bot, f"{kind} {name} is adopted")  # type: ignore[misc]
+    assert world.get("Deployment", "repairs")["metadata"]["uid"] == uid  # type: ignore[index]
+    world.await_condition("Bot", "repairs", "Ready", "True")
+
+
+def test_a_bot_made_anew_waits_for_the_children_of_the_former_one_to_go(world: World) -> None:
+    world.ready_bot()
+    world.delete("Bot", "repairs")
+    world.bot()
+    waiting = world.await_condition("Bot", "repairs", "Reconciling", "True", "Progressing")
+    assert "of a former Bot repairs is being deleted" in waiting["message"]
+    assert world.condition("Bot", "repairs", "Stalled") is None
+    for kind, name in CHILDREN:  # the garbage collector's part
+        world.delete(kind, name)
+    bot = world.get("Bot", "repairs")["metadata"]["uid"]  # type: ignore[index]
+    for kind, name in CHILDREN:
+        eventually(lambda kind=kind, name=name: _controller(world, kind, name) == bot, f"{kind} {name} is new")  # type: ignore[misc]
+
+
+def test_secrets_that_change_together_roll_the_pods_once(world: World) -> None:
+    credentials = []
+    for name in ("pay", "mail", "crm"):
+        world.create("Secret", name, stringData={"key": "old"})
+        credentials.append({"name": name.upper(), "secretKeyRef": {"name": name, "key": "key"}})
+    world.ready_bot(credentials=credentials)
+    before = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    for name in ("pay", "mail", "crm"):
+        world.patch("Secret", name, {"stringData": {"key": "new"}})
+    eventually(lambda: _credential(world, "CRM") == b"new" == _credential(world, "PAY"), "the credentials are new")
+    world.settle()
+    assert world.get("Deployment", "repairs")["metadata"]["generation"] == before + 1  # type: ignore[index]
+
+
 def test_an_unsupported_field_stalls_without_taking_the_bot_down(world: World) -> None:
     world.ready_bot()
     world.patch("Bot", "repairs", {"spec": {"podTemplate": {"spec": {"priorityClassName": "high"}}}})
@@ -342,6 +384,15 @@ def _route(world: World, name: str) -> dict[str, Any]:
 def _fetched(world: World) -> str:
     template = world.await_object("Deployment", "repairs")["spec"]["template"]
     return str(template["metadata"]["annotations"]["botyard.dev/artifact-digest"])
+
+
+def _controller(world: World, kind: str, name: str) -> str | None:
+    owners = (world.get(kind, name) or {}).get("metadata", {}).get("ownerReferences") or []
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), None)
+
+
+def _credential(world: World, name: str) -> bytes:
+    return base64.b64decode(world.await_object("Secret", "repairs-credentials")["data"][name])
 
 
 def _token_entries(world: World) -> set[str]:

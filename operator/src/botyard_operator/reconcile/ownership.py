@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from botyard.contract import names
 from botyard_operator.api.reasons import Reason
 from botyard_operator.builders.drift import drifted
 from botyard_operator.reconcile.base import ApiError, Context, JsonObject, Key
@@ -21,6 +22,15 @@ def owned(obj: JsonObject, owner_uid: str) -> bool:
     return any(reference.get("uid") == owner_uid and reference.get("controller") for reference in references)
 
 
+def orphaned(obj: JsonObject, owner: Key) -> bool:
+    """Whether `obj` was made for an owner of this name and has none any more (`kubectl delete --cascade=orphan`)."""
+    metadata = obj["metadata"]
+    found = metadata.get("labels") or {}
+    controlled = any(reference.get("controller") for reference in metadata.get("ownerReferences") or ())
+    made_here = found.get("app.kubernetes.io/managed-by") == "botyard" and found.get(names.LABEL_BOT) == owner.name
+    return made_here and not controlled and not metadata.get("deletionTimestamp")
+
+
 async def apply_changed(wanted: Iterable[JsonObject], owner: Key, owner_uid: str, ctx: Context) -> list[Key]:
     """Apply those of `wanted` that differ from what exists.
 
@@ -36,8 +46,8 @@ async def apply_changed(wanted: Iterable[JsonObject], owner: Key, owner_uid: str
         key = key_of(obj)
         live = ctx.caches.get(key.kind, key.namespace, key.name)
         if live is not None:
-            if not owned(live, owner_uid):
-                raise Blocked(_conflict(key, owner))
+            if not owned(live, owner_uid) and not orphaned(live, owner):
+                raise Blocked(_conflict(key, owner, live))
             if not drifted(obj, live):
                 continue
         try:
@@ -68,18 +78,25 @@ async def _apply_new(obj: JsonObject, key: Key, owner: Key, owner_uid: str, ctx:
         return
     hidden = await ctx.kube.get(key)
     if hidden is not None and not owned(hidden, owner_uid):
-        raise Blocked(_conflict(key, owner))
+        raise Blocked(_conflict(key, owner, hidden))
     await ctx.kube.apply(obj)
 
 
-async def delete_unwanted(kind: str, names: set[str], owner: Key, owner_uid: str, ctx: Context) -> None:
-    """Delete the owner's children of a kind whose names are not in `names`."""
+async def delete_unwanted(kind: str, kept: set[str], owner: Key, owner_uid: str, ctx: Context) -> None:
+    """Delete the owner's children of a kind whose names are not in `kept`."""
     for obj in ctx.caches.children(owner, kind):
-        if obj["metadata"]["name"] not in names and owned(obj, owner_uid):
+        if obj["metadata"]["name"] not in kept and owned(obj, owner_uid):
             await ctx.kube.delete(key_of(obj), uid=obj["metadata"]["uid"])
 
 
-def _conflict(key: Key, owner: Key) -> Problem:
+def _conflict(key: Key, owner: Key, found: JsonObject) -> Problem:
+    references = found["metadata"].get("ownerReferences") or ()
+    if any(
+        (each.get("kind"), each.get("name"), each.get("controller")) == (owner.kind, owner.name, True)
+        for each in references
+    ):
+        message = f"{key.kind} {key.name} of a former {owner.kind} {owner.name} is being deleted"
+        return Problem(Reason.PROGRESSING, message, retry=True)
     message = (
         f"{key.kind} {key.name} exists in namespace {key.namespace} and does not belong to {owner.kind} {owner.name}: "
         f"delete or rename it, or give the {owner.kind} another name"

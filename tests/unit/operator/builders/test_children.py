@@ -136,3 +136,26 @@ def test_the_stamp_names_the_content_and_changes_with_it() -> None:
     assert "annotations" not in bare["metadata"]
     assert stamped(bare)["metadata"]["annotations"][APPLIED]
     assert "annotations" not in bare["metadata"], "the argument is left alone"
+
+
+@pytest.mark.parametrize(
+    ("url", "ports"),
+    [
+        ("redis://redis.botyard/0", (6379,)),
+        ("rediss://user:p%40ss@redis.example.com:6390/1", (6390,)),
+        ("redis://[2001:db8::1]:6391/0", (6391,)),
+        ("redis://[2001:db8::1]/0", (6379,)),
+        ("redis+sentinel://:secret@s-0.redis:26379,s-1.redis:26380/main/0", (6379, 26379, 26380)),
+        ("redis+sentinel://s-0.redis/main/0", (6379, 26379)),
+        ("redis+cluster://n-0.redis:7000,n-1.redis:7001", (7000, 7001)),
+    ],
+)
+def test_the_network_policy_opens_the_ports_of_redis(url: str, ports: tuple[int, ...]) -> None:
+    egress = _by_kind(inputs(redis_url=url), "NetworkPolicy")[0]["spec"]["egress"]
+    assert tuple(port["port"] for port in egress[-1]["ports"]) == ports
+
+
+def test_the_artifact_server_is_reached_at_the_operator_alone() -> None:
+    (peer,) = _by_kind(inputs(), "NetworkPolicy")[0]["spec"]["egress"][1]["to"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "botyard"}
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "operator"
