@@ -22,6 +22,8 @@ HERE = Path(__file__).parent
 OPERATOR = installation.OPERATOR_SELECTOR
 
 
+# First, because pytest-xdist looks at the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
