@@ -172,6 +172,7 @@ async def running_system(
     rate: float = 0,
     burst: int = 100,
     settings: ServerSettings | None = None,
+    origins: tuple[str, ...] = (),
 ) -> AsyncIterator[System]:
     """Run a gateway for the length of the context."""
     gateway = Gateway.on(
@@ -182,6 +183,7 @@ async def running_system(
         stream_limits=stream_limits,
         rate=rate,
         burst=burst,
+        origins=origins,
     )
     async with serving(gateway, settings) as (server, task):
         url = f"http://127.0.0.1:{server.port}"

@@ -1,5 +1,6 @@
 """`botyard gateway` as a container runs it."""
 
+import asyncio
 import re
 import signal
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from botyard.contract.routes import Routes
+from botyard.contract.routes import Route, Routes
+from tests.integration.apiserver.server import ApiServer
+from tests.integration.gateway.issuer import AUDIENCE, running_issuer
 from tests.integration.gateway.system import ROUTES, bearer, write_tokens
 from tests.integration.gateway.test_dev import SECONDS, until
 from tests.integration.redis.server import RedisServer
@@ -41,6 +44,43 @@ def test_it_serves_what_the_routing_file_says_and_ends_with_zero_on_sigterm(
     finally:
         process.kill()
         process.wait(SECONDS)
+
+
+async def test_rbac_decides_what_users_of_an_issuer_may_do(
+    redis_server: RedisServer, apiserver: ApiServer, namespace: str, tmp_path: Path
+) -> None:
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "talk", "namespace": namespace}}
+    rule = {"apiGroups": ["botyard.dev"], "resources": ["bots"], "verbs": ["use"]}
+    apiserver.client.create({**rbac, "kind": "Role", "rules": [rule]})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "talk"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "oidc:ann"}
+    apiserver.client.create({**rbac, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]})
+    routes, log = tmp_path / "routes.json", tmp_path / "log"
+    routes.write_text(Routes(routes=(Route(namespace=namespace, name="echo", ready=True),)).to_json())
+    async with running_issuer() as issuer:
+        options = ["--auth", "oidc+kubernetes", "--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE]
+        files = ["--kubeconfig", str(apiserver.kubeconfig), "--routes", str(routes), "--drain-delay", "0"]
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *GATEWAY, *options, *files, "--redis", redis_server.url, stdout=output, stderr=output
+            )
+        try:
+            async with asyncio.timeout(SECONDS):
+                while not (found := re.search(r"running on (http://127\.0\.0\.1:\d+)", log.read_text())):
+                    await asyncio.sleep(0.05)
+            path = f"/v1/namespaces/{namespace}/bots/echo/messages"
+            async with httpx.AsyncClient(base_url=found[1], trust_env=False) as http:
+
+                async def status(token: str) -> int:
+                    headers = {"Authorization": f"Bearer {token}"}
+                    return (await http.post(path, json={"text": "hi"}, headers=headers)).status_code
+
+                assert await status(issuer.token()) == 202, log.read_text()
+                assert await status(issuer.token(sub="ben")) == 403
+                assert await status(issuer.token(aud="other")) == 401
+        finally:
+            process.kill()
+            await process.wait()
 
 
 def test_without_a_cluster_it_says_what_it_needs() -> None:

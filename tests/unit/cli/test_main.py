@@ -53,6 +53,12 @@ def test_help_imports_no_command() -> None:
         (["chat", "http://a", "b", "c"], "too many arguments"),
         (["chat", "http://127.0.0.1:1", "ns/b", "--script", "/nowhere"], "cannot read"),
         (["gateway", "--redis", "redis://r", "--auth", "none"], "everybody"),
+        (["gateway", "--redis", "redis://r", "--auth", "kubernetes+oidk"], "not kubernetes+oidk"),
+        (["gateway", "--redis", "redis://r", "--auth", "none+tokens"], "not none+tokens"),
+        (["gateway", "--redis", "redis://r", "--auth", "oidc"], "--oidc-issuer"),
+        (["gateway", "--redis", "redis://r", "--auth", "oidc", "--oidc-issuer", "https://i"], "--oidc-audience"),
+        (["gateway", "--redis", "redis://r", "--cors-origin", "chat.example.com"], "is no origin"),
+        (["gateway", "--redis", "redis://r", "--cors-origin", "https://a/b"], "is no origin"),
     ],
 )
 def test_mistakes_of_the_user_are_told_without_a_traceback(

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -44,11 +46,28 @@ def build(gateway: Gateway) -> Starlette:
     }
     app = Starlette(
         routes=list(_routes(gateway, calls)),
+        middleware=_middleware(gateway),
         exception_handlers={HTTPException: _http_exception},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _middleware(gateway: Gateway) -> list[Middleware]:
+    if not gateway.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=gateway.origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            # Tokens travel in a header: cookies, which browsers would send by themselves, are never looked at.
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["Location", "Retry-After"],
+            max_age=600,
+        )
+    ]
 
 
 async def _openapi(gateway: Gateway, request: Request) -> Response:

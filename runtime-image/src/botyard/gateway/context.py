@@ -54,6 +54,8 @@ class Gateway:
     open_streams: int = 0
     hosts: frozenset[str] | None = None
     """Names that the Host header may carry; None: any. Set where nobody is authenticated, against DNS rebinding."""
+    origins: tuple[str, ...] = ()
+    """Origins of web pages that may call from browsers (CORS); `*`: all."""
 
     @classmethod
     def on(
@@ -67,6 +69,7 @@ class Gateway:
         burst: int = 100,
         stream_limits: StreamLimits | None = None,
         hosts: frozenset[str] | None = None,
+        origins: tuple[str, ...] = (),
     ) -> "Gateway":
         """Return a gateway on one Redis.
 
@@ -79,6 +82,7 @@ class Gateway:
             burst: Messages at once.
             stream_limits: Bounds of event streams.
             hosts: See the attribute.
+            origins: See the attribute.
         """
         return cls(
             table=table,
@@ -96,4 +100,5 @@ class Gateway:
             callback_limiter=RateLimiter(rate, burst),
             stream_limits=stream_limits or StreamLimits(),
             hosts=hosts,
+            origins=origins,
         )

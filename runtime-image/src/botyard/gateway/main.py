@@ -17,10 +17,12 @@ from botyard.gateway import authentication, authorization
 from botyard.gateway.access_reviews import SubjectAccessReviews
 from botyard.gateway.config_map_routes import ConfigMapRoutes
 from botyard.gateway.context import Gateway, StreamLimits
+from botyard.gateway.oidc import ClaimNames, OidcTokens
 from botyard.gateway.route_sources import FileRoutes, RouteSource
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.server import GatewayServer, ServerSettings
-from botyard.gateway.settings import LOCAL_HOSTS, Settings, add_arguments, from_arguments
+from botyard.gateway.settings import LOCAL_HOSTS, OidcSettings, Settings, add_arguments, from_arguments
+from botyard.gateway.signing_keys import SigningKeys
 from botyard.gateway.token_reviews import TokenReviews
 
 log = logging.getLogger(__name__)
@@ -52,15 +54,19 @@ async def serve(settings: Settings) -> None:
         client = await stack.enter_async_context(_kubernetes(settings)) if _needs_kubernetes(settings) else None
         redis = connect(settings.redis_url, max_connections=REDIS_CONNECTIONS)
         stack.push_async_callback(redis.aclose)
+        keys = _signing_keys(settings)
+        if keys is not None:
+            stack.push_async_callback(keys.close)
         gateway = Gateway.on(
             redis,
             table,
-            authenticator=_authenticator(settings, client),
+            authenticator=_authenticator(settings, client, keys),
             authorizer=_authorizer(settings, client),
             rate=settings.rate,
             burst=settings.burst,
             stream_limits=StreamLimits(most=settings.max_streams, write_timeout=settings.write_timeout),
-            hosts=LOCAL_HOSTS if settings.auth == "none" else None,
+            hosts=None if settings.auth else LOCAL_HOSTS,
+            origins=settings.cors_origins,
         )
         follow = asyncio.create_task(_source(settings, client).run(table), name="routes")
         follow.add_done_callback(_report)
@@ -81,7 +87,8 @@ async def serve(settings: Settings) -> None:
 
 
 def _needs_kubernetes(settings: Settings) -> bool:
-    return settings.routes_file is None or "kubernetes" in settings.auth
+    # Whoever OIDC lets in is known to RBAC by name and groups.
+    return settings.routes_file is None or bool(settings.auth & {"kubernetes", "oidc"})
 
 
 @contextlib.asynccontextmanager
@@ -110,21 +117,45 @@ def _source(settings: Settings, client: ApiClient | None) -> RouteSource:
     return ConfigMapRoutes(client, settings.system_namespace)
 
 
-def _authenticator(settings: Settings, client: ApiClient | None) -> authentication.Authenticator:
-    if settings.auth == "none":
+def _signing_keys(settings: Settings) -> SigningKeys | None:
+    return SigningKeys(settings.oidc.issuer, ca_file=settings.oidc.ca_file) if settings.oidc is not None else None
+
+
+def _authenticator(
+    settings: Settings, client: ApiClient | None, keys: SigningKeys | None
+) -> authentication.Authenticator:
+    if not settings.auth:
         return authentication.Nobody()
     found: list[authentication.Authenticator] = []
     if settings.tokens_file is not None and "tokens" in settings.auth:
         found.append(authentication.StaticTokens(settings.tokens_file))
+    # Before Kubernetes: to tell by its issuer that a token is somebody else's costs nothing.
+    if settings.oidc is not None and keys is not None:
+        found.append(_oidc(settings.oidc, keys))
     if client is not None and "kubernetes" in settings.auth:
         found.append(TokenReviews(client, audiences=settings.audiences))
     return authentication.Either(found)
 
 
+def _oidc(settings: OidcSettings, keys: SigningKeys) -> OidcTokens:
+    return OidcTokens(
+        keys,
+        issuer=settings.issuer,
+        audiences=settings.audiences,
+        algorithms=settings.algorithms,
+        claims=ClaimNames(
+            user=settings.user_claim,
+            user_prefix=settings.user_prefix,
+            groups=settings.groups_claim,
+            groups_prefix=settings.groups_prefix,
+        ),
+    )
+
+
 def _authorizer(settings: Settings, client: ApiClient | None) -> authorization.Authorizer:
-    if settings.auth == "none":
+    if not settings.auth:
         return authorization.Everything()
-    if client is not None and "kubernetes" in settings.auth:
+    if client is not None and settings.auth & {"kubernetes", "oidc"}:
         return authorization.ByPrincipal(SubjectAccessReviews(client))
     return authorization.Grants()
 

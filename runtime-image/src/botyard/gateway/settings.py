@@ -6,14 +6,28 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from urllib.parse import urlsplit
 
 from botyard.contract import names
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 """What the Host header may name where nobody is authenticated."""
 
-AuthMode = Literal["kubernetes", "tokens", "kubernetes+tokens", "none"]
+AUTHENTICATORS = ("kubernetes", "tokens", "oidc")
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """An OIDC issuer whose tokens are let in."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    ca_file: Path | None
+    user_claim: str
+    user_prefix: str
+    groups_claim: str
+    groups_prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +37,12 @@ class Settings:
     host: str
     port: int
     redis_url: str
-    auth: AuthMode
+    auth: frozenset[str]
+    """Of AUTHENTICATORS; empty: nobody is asked."""
     tokens_file: Path | None
     audiences: tuple[str, ...]
+    oidc: OidcSettings | None
+    cors_origins: tuple[str, ...]
     routes_file: Path | None
     system_namespace: str
     kubeconfig: Path | None
@@ -54,10 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--auth",
-        choices=["kubernetes", "tokens", "kubernetes+tokens", "none"],
+        metavar="WAY[+WAY…]",
         default=env("BOTYARD_AUTH", "kubernetes"),
-        help="who may call: TokenReview and SubjectAccessReview, a file of tokens, both, or (loopback only) everybody "
-        "(%(default)s)",
+        help="who may call: `kubernetes` (TokenReview), `tokens` (a file of tokens), `oidc` (JWTs of an issuer), "
+        "joined by +; or `none`: everybody, on loopback only (%(default)s)",
     )
     parser.add_argument(
         "--tokens", type=Path, default=_path(env("BOTYARD_TOKENS_FILE")), metavar="FILE", help="file of tokens, YAML"
@@ -68,6 +85,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="NAME",
         help="audience that Kubernetes tokens must have; may be repeated (BOTYARD_AUDIENCES, comma-separated)",
+    )
+    _add_oidc(parser)
+    parser.add_argument(
+        "--cors-origin",
+        action="append",
+        default=None,
+        metavar="ORIGIN",
+        help="origin of web pages that may call, such as https://chat.example.com; may be repeated, * for all; none "
+        "may by default (BOTYARD_CORS_ORIGINS, comma-separated)",
     )
     parser.add_argument(
         "--routes",
@@ -108,6 +134,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_oidc(parser: argparse.ArgumentParser) -> None:
+    env = os.environ.get
+    parser.add_argument(
+        "--oidc-issuer", default=env("BOTYARD_OIDC_ISSUER", ""), metavar="URL", help="issuer, as tokens name it"
+    )
+    parser.add_argument(
+        "--oidc-audience",
+        action="append",
+        default=None,
+        metavar="NAME",
+        help="audience of which tokens must have one; may be repeated (BOTYARD_OIDC_AUDIENCES, comma-separated)",
+    )
+    parser.add_argument(
+        "--oidc-algorithms",
+        default=env("BOTYARD_OIDC_ALGORITHMS", "RS256,ES256"),
+        metavar="NAMES",
+        help="what tokens may be signed by (%(default)s)",
+    )
+    parser.add_argument(
+        "--oidc-ca",
+        type=Path,
+        default=_path(env("BOTYARD_OIDC_CA_FILE")),
+        metavar="FILE",
+        help="certificates of the issuer's authority, instead of the system's",
+    )
+    for name, default, what in (
+        ("user-claim", "sub", "claim that names the user"),
+        ("user-prefix", "oidc:", "what stands before users' names in RBAC"),
+        ("groups-claim", "groups", "claim that lists groups"),
+        ("groups-prefix", "oidc:", "what stands before groups' names in RBAC"),
+    ):
+        variable = "BOTYARD_OIDC_" + name.upper().replace("-", "_")
+        parser.add_argument(f"--oidc-{name}", default=env(variable, default), help=f"{what} (%(default)s)")
+
+
 def from_arguments(args: argparse.Namespace) -> Settings:
     """Return the settings that the arguments mean.
 
@@ -122,20 +183,22 @@ def from_arguments(args: argparse.Namespace) -> Settings:
             raise ValueError(f"cannot read {args.redis_file}: {error.strerror}") from None
     if not redis_url:
         raise ValueError("no Redis: give --redis URL, --redis-file FILE or BOTYARD_REDIS_URL")
-    if "tokens" in args.auth and args.tokens is None:
+    auth = _ways(args.auth)
+    if "tokens" in auth and args.tokens is None:
         raise ValueError(f"--auth {args.auth} needs --tokens FILE")
-    if args.auth == "none" and not is_loopback(args.host):
+    if not auth and not is_loopback(args.host):
         raise ValueError(
             f"--auth none would let everybody in who reaches {args.host}; listen on 127.0.0.1, or choose another --auth"
         )
-    audiences = args.audience if args.audience is not None else _words(os.environ.get("BOTYARD_AUDIENCES", ""))
     return Settings(
         host=args.host,
         port=args.port,
         redis_url=redis_url,
-        auth=args.auth,
+        auth=auth,
         tokens_file=args.tokens,
-        audiences=tuple(audiences),
+        audiences=_list(args.audience, "BOTYARD_AUDIENCES"),
+        oidc=_oidc(args) if "oidc" in auth else None,
+        cors_origins=_origins(_list(args.cors_origin, "BOTYARD_CORS_ORIGINS")),
         routes_file=args.routes,
         system_namespace=args.namespace,
         kubeconfig=args.kubeconfig,
@@ -146,6 +209,47 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         drain_delay=args.drain_delay,
         drain_timeout=args.drain_timeout,
     )
+
+
+def _ways(text: str) -> frozenset[str]:
+    if text == "none":
+        return frozenset()
+    ways = frozenset(text.split("+"))
+    if not ways <= set(AUTHENTICATORS):
+        raise ValueError(f"--auth must join {', '.join(AUTHENTICATORS)} by +, or be none; not {text}")
+    return ways
+
+
+def _oidc(args: argparse.Namespace) -> OidcSettings:
+    if not args.oidc_issuer:
+        raise ValueError(f"--auth {args.auth} needs --oidc-issuer URL")
+    audiences = _list(args.oidc_audience, "BOTYARD_OIDC_AUDIENCES")
+    if not audiences:
+        raise ValueError(
+            f"--auth {args.auth} needs --oidc-audience NAME: without one, tokens for other applications would be let in"
+        )
+    return OidcSettings(
+        issuer=args.oidc_issuer,
+        audiences=audiences,
+        algorithms=tuple(_words(args.oidc_algorithms)),
+        ca_file=args.oidc_ca,
+        user_claim=args.oidc_user_claim,
+        user_prefix=args.oidc_user_prefix,
+        groups_claim=args.oidc_groups_claim,
+        groups_prefix=args.oidc_groups_prefix,
+    )
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError(f"--cors-origin {origin} is no origin such as https://chat.example.com")
+    return origins
+
+
+def _list(given: Sequence[str] | None, variable: str) -> tuple[str, ...]:
+    return tuple(given if given is not None else _words(os.environ.get(variable, "")))
 
 
 def is_loopback(host: str) -> bool:
