@@ -63,12 +63,12 @@ def test_a_syntax_error_leaves_the_old_revision_serving(space: Space) -> None:
 def test_a_repository_that_does_not_exist_is_named(space: Space) -> None:
     url = f"http://git.{space.system.namespace}.svc/nothing-here.git"
     space.apply("Bundle", "counter", {"git": {"url": url, "ref": {"branch": "main"}}, "interval": "2s"})
-    space.eventually(
-        "the Bundle is not Ready, with a reason",
-        lambda: space.condition("bundle", "counter", "Ready").get("status") == "False",
-        "bundle/counter",
-    )
-    assert "nothing-here.git" in space.condition("bundle", "counter", "Ready")["message"]
+
+    def named() -> bool:
+        ready = space.condition("bundle", "counter", "Ready")
+        return ready.get("status") == "False" and "nothing-here.git" in ready["message"]
+
+    space.eventually("the Bundle is not Ready, and says which repository is missing", named, "bundle/counter")
 
 
 def test_deleting_a_bot_deletes_its_children(space: Space) -> None:
