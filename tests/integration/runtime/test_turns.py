@@ -4,9 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from botyard.contract.bot import Limits
 from botyard.contract.persona import PersonaConfig
 from botyard.core.control import Cancellations
+from botyard.core.forks import Forks, NotForkable
 from tests.integration.runtime.conftest import MakeBot
 from tests.integration.runtime.replica import echo
 
@@ -181,3 +184,24 @@ async def test_a_cancelled_turn_ends_and_those_behind_it_run(make_bot: MakeBot) 
     assert kinds == [None, "TurnCancelled", "TurnCancelled", None]
     assert await bot.texts() == ["1: after"]
     assert not await cancellations.request(bot.address, "c1", running.turn)
+
+
+async def test_a_fork_goes_on_from_an_earlier_turn_and_leaves_the_first_conversation_alone(make_bot: MakeBot) -> None:
+    bot = make_bot()
+    await bot.start()
+    await bot.say("reset")
+    turns = [(await bot.say(text)).turn for text in ("one", "two", "three")]
+    await bot.finished(4)
+    forks = Forks(bot.redis)
+    assert (await forks.turns(bot.address, "c1"))[-3:] == tuple(turns)
+
+    fork = await forks.fork(bot.address, "c1", after=turns[1], user="ada")
+    assert await bot.texts(fork) == ["1: one", "2: two"]
+    await bot.say("another way", fork)
+    await bot.finished(1, fork)
+    assert await bot.texts(fork) == ["1: one", "2: two", "3: another way"]
+    assert await bot.texts() == ["1: one", "2: two", "3: three"]
+    assert {said["conversation"]["conversation_id"] for said in await bot.heard(fork)} == {fork}
+    with pytest.raises(NotForkable) as caught:
+        await forks.fork(bot.address, "c1", after="turn_unknown")
+    assert turns[0] in caught.value.turns

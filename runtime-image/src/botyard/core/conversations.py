@@ -71,5 +71,6 @@ class Conversations:
             pipe.hset(meta, "ended", int(time.time() * 1000))
             pipe.hincrby(meta, "ends", 1)
             pipe.delete(keys.state(partition, conversation))
+            pipe.delete(keys.versions(partition, conversation))
             await pipe.execute()
         return True

@@ -68,6 +68,11 @@ def state(partition: Partition, key: str) -> str:
     return f"{_tag(partition)}:state:{key}"
 
 
+def versions(partition: Partition, key: str) -> str:
+    """Capped stream of the newest states, by the turn that left them, for forks."""
+    return f"{_tag(partition)}:vers:{key}"
+
+
 def history(partition: Partition, key: str) -> str:
     """Stream of finished turns, append-only."""
     return f"{_tag(partition)}:hist:{key}"

@@ -21,3 +21,11 @@ class Retention:
     """Seconds in which an acceptance that is sent again because its answer was lost is recognised."""
     references: int = DAY
     """Seconds that a callback reference is valid."""
+    forkable: int = 20
+    """Newest states of a conversation that are kept for forks, at most."""
+    forkable_bytes: int = 512 * 1024
+    """Bytes that these may take together in one conversation; the newest one is kept in any case."""
+
+    def versions(self, size: int) -> int:
+        """Return how many states of `size` bytes are kept for forks."""
+        return max(1, min(self.forkable, self.forkable_bytes // max(1, size)))

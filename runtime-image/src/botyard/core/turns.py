@@ -119,10 +119,12 @@ class Turns:
             TypeError: The state holds something that JSON cannot express.
         """
         partition, key = lease.partition, entry.key
+        blob = codec.encode(commit.state or {}) if commit.change == "set" else b""
         packed = {
             "state": commit.change,
             "ends": commit.ends,
-            "blob": codec.encode(commit.state or {}) if commit.change == "set" else b"",
+            "blob": blob,
+            "versions": commit.retention.versions(len(blob)),
             "keep": commit.retention.conversation,
             "cap": commit.retention.outputs,
             "history_cap": commit.retention.history,
@@ -150,6 +152,7 @@ class Turns:
                 keys.journal(partition, entry.event),
                 keys.outbox(partition),
                 keys.dead_letters(partition),
+                keys.versions(partition, key),
             ],
             args=[
                 lease.owner,

@@ -1,5 +1,6 @@
 -- Commit one event: everything it did, or nothing.
--- KEYS: lease, inbox, attempts, state, conversation, open turns, outputs, history, timers, journal, outbox, dead letters
+-- KEYS: lease, inbox, attempts, state, conversation, open turns, outputs, history, timers, journal, outbox,
+--       dead letters, versions
 -- ARGV: owner, epoch, entry, turn, live channel, msgpack of the commit (see botyard.core.turns)
 -- Answers {"ok", number of the last output} | {"stale"} | {"duplicate"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
@@ -26,6 +27,10 @@ for _, envelope in ipairs(commit.outputs) do
   last = redis.call("HINCRBY", KEYS[5], "outputs", 1)
   redis.call("XADD", KEYS[7], "MAXLEN", "~", commit.cap, last .. "-0", "e", envelope)
   redis.call("PUBLISH", channel, last .. " " .. envelope)
+end
+if commit.state == "set" then
+  redis.call("XADD", KEYS[13], "MAXLEN", "=", commit.versions, "*", "turn", turn, "outputs", last, "state", commit.blob)
+  redis.call("EXPIRE", KEYS[13], commit.keep)
 end
 redis.call("XADD", KEYS[8], "MAXLEN", "~", commit.history_cap, "*", "turn", turn, "record", commit.record)
 for _, event in ipairs(commit.events) do
