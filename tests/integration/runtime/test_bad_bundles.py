@@ -1,5 +1,7 @@
 """Bad code harms itself only, and its user is told."""
 
+import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -88,6 +90,49 @@ async def test_a_flood_of_output_is_cut_and_slows_nobody(make_bot: MakeBot) -> N
     await bot.finished(3, timeout=30)
     assert await bot.texts() == ["1: bad", "2: two"]
     assert replica.log.stat().st_size < 20_000_000
+
+
+async def test_forked_processes_change_nothing_and_end_with_their_worker(make_bot: MakeBot) -> None:
+    bot = make_bot(
+        code=echo(
+            """
+            if said == 'bad':
+                import os, time
+                for _ in range(20):
+                    if os.fork() == 0:
+                        time.sleep(600)
+                        os._exit(0)
+            """
+        )
+    )
+    (replica,) = await bot.start()
+    for text in ("reset", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(3)
+    assert await bot.texts() == ["1: bad", "2: two"]
+    groups = [os.getpgid(pid) for pid in replica.workers()]
+    assert await replica.drain() == 0
+    await asyncio.to_thread(replica.host.wait, 20)
+    assert not any(_alive(group) for group in groups)
+
+
+def _alive(group: int) -> bool:
+    """Whether a process of the group runs."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_sys_exit_is_an_error_of_its_turn(make_bot: MakeBot) -> None:
+    bot = make_bot(code=echo("import sys; sys.exit(3) if said == 'bad' else None"))
+    await bot.start()
+    for text in ("reset", "bad", "two"):
+        await bot.say(text)
+    await bot.finished(3)
+    assert [error["kind"] for error in await errors(bot)] == ["SystemExit"]
+    assert await bot.texts() == ["1: two"]
 
 
 async def test_an_output_that_is_too_large_is_an_error_of_its_turn(make_bot: MakeBot) -> None:

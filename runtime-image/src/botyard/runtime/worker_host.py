@@ -124,11 +124,10 @@ class WorkerHost:
                 os.killpg(process.pid, signal.SIGKILL)
 
     async def _kill_all(self) -> None:
-        processes = list(self._workers.values())
+        """Kill all workers and return when they, and what they started, are gone."""
         for worker in list(self._workers):
             self._kill(worker)
-        for process in processes:
-            await process.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def _pump(stream: asyncio.StreamReader, worker: str) -> None:
