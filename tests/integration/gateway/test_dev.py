@@ -1,11 +1,9 @@
 """`botyard dev` and `botyard chat` as an author uses them: one command each, no cluster."""
 
-import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-SECONDS = 30.0
+from tests.integration.gateway.dev import SECONDS, Dev, until
+
 BOT = """
 from jb_manager_bot import AbstractFSM, FSMOutput, Status
 from jb_manager_bot.data_models import ButtonMessage, FSMIntent, Message, MessageType, Option, TextMessage
@@ -48,45 +47,6 @@ class Greeter(AbstractFSM):
     def say(self, message):
         self.send_message(FSMOutput(intent=FSMIntent.SEND_MESSAGE, message=message))
 """
-
-
-class Dev:
-    """A running `botyard dev`."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.log = folder.parent / f"dev-{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "botyard.cli.main", "dev", str(folder), "--port", "0", *options]
-        self.process = subprocess.Popen(command, stdout=self.log.open("wb"), stderr=subprocess.STDOUT)
-        self.url = self.logged(r"answers at (http://127\.0\.0\.1:\d+)/")[1]
-
-    def logged(self, pattern: str) -> re.Match[str]:
-        """Return where the log says so, once it does."""
-
-        def look() -> re.Match[str] | None:
-            assert self.process.poll() is None, self.log.read_text()
-            return re.search(pattern, self.log.read_text())
-
-        found: re.Match[str] = until(look, self.log.read_text)
-        return found
-
-    def chat(self, *options: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `botyard chat`."""
-        command = [sys.executable, "-m", "botyard.cli.main", "chat", self.url, "greeter", *options]
-        return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=SECONDS, check=False)
-
-    def close(self) -> None:
-        """End it as Ctrl-C does, if it still runs."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(SECONDS)
-
-
-def until(look: Callable[[], Any], tell: Callable[[], str]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, tell()
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import httpx
 
 from botyard.contract.routes import Route, Routes
 from tests.integration.apiserver.server import ApiServer
+from tests.integration.gateway.dev import SECONDS, until
 from tests.integration.gateway.issuer import AUDIENCE, running_issuer
 from tests.integration.gateway.system import ROUTES, bearer, write_tokens
-from tests.integration.gateway.test_dev import SECONDS, until
 from tests.integration.redis.server import RedisServer
 
 GATEWAY = [sys.executable, "-m", "botyard.cli.main", "gateway", "--host", "127.0.0.1", "--port", "0"]

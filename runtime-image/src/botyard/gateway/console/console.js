@@ -1,155 +1,141 @@
-import { call, follow } from "/console/events.js";
+// The page: which bots there are, who is signed in, which conversation is open.
 
-const $ = (id) => document.getElementById(id);
-const TOKEN = "botyard.token";
-let bot = null;
-let conversation = null;
-let stream = null;
+import { call, token } from "/console/api.js";
+import { Chat } from "/console/chat.js";
+import { $, element } from "/console/dom.js";
 
-const token = () => sessionStorage.getItem(TOKEN) || "";
-const base = () => `/v1/namespaces/${encodeURIComponent(bot.namespace)}/bots/${encodeURIComponent(bot.name)}`;
+const REFRESH = 5000;
+let bots = [];
+let chosen = null;
+let chat = null;
 
-function element(tag, text, className) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-async function listBots() {
-  $("bots").replaceChildren();
-  $("bots-note").textContent = "Loading…";
+async function refresh() {
   try {
-    const { bots } = await (await call("/v1/bots", { token: token() })).json();
-    $("bots-note").textContent = bots.length ? "" : "No bots that you may use.";
-    for (const each of bots) {
-      const button = element("button");
-      button.append(element("span", `${each.namespace}/${each.name}`));
-      button.append(element("small", each.ready ? `ready · ${each.model}` : each.message || "not ready"));
-      button.addEventListener("click", () => choose(each, button));
-      const item = element("li");
-      item.append(button);
-      $("bots").append(item);
-    }
+    bots = (await (await call("/v1/bots")).json()).bots;
+    $("sign-in").hidden = true;
+    $("bots-note").textContent = bots.length ? "" : "There are no bots that you may use.";
   } catch (error) {
-    $("bots-note").textContent = error.message;
+    problem(error);
+    if (error.status) {
+      bots = [];
+      $("bots-note").textContent = error.status === 401 ? "Sign in to see your bots." : error.message;
+    } else $("bots-note").textContent = "The gateway cannot be reached.";
   }
+  drawBots();
+  drawChosen();
 }
 
-function choose(chosen, button) {
-  for (const other of $("bots").querySelectorAll("button")) other.setAttribute("aria-current", other === button);
-  bot = chosen;
-  $("bot-name").textContent = `${bot.namespace}/${bot.name}`;
+let drawn = "";
+
+function drawBots() {
+  const state = JSON.stringify([bots, chosen]);
+  if (state === drawn) return;
+  drawn = state;
+  const focused = document.activeElement?.dataset?.bot;
+  $("bots").replaceChildren(...bots.map((bot) => {
+    const name = `${bot.namespace}/${bot.name}`;
+    const about = bot.ready ? bot.model : bot.message || "not ready";
+    const button = element("button", { type: "button", "data-bot": name },
+      element("span", { class: bot.ready ? "dot" : "dot off", role: "img", "aria-label": bot.ready ? "ready" : "not ready" }),
+      element("span", { class: "name", text: name }),
+      element("small", { text: about, title: about }));
+    button.setAttribute("aria-current", String(same(bot, chosen)));
+    button.addEventListener("click", () => open(bot));
+    return element("li", {}, button);
+  }));
+  if (focused) document.querySelector(`[data-bot="${CSS.escape(focused)}"]`)?.focus();
+}
+
+const same = (one, other) => one?.namespace === other?.namespace && one?.name === other?.name;
+
+function open(bot, conversation = "") {
+  chosen = bot;
+  chat?.close();
+  if (!conversation) history.replaceState(null, "", `#/${bot.namespace}/${bot.name}`);
+  $("empty").hidden = true;
   $("chat").hidden = false;
-  restart();
-}
-
-function restart() {
-  stream?.abort();
-  stream = null;
-  conversation = null;
-  $("log").replaceChildren();
-  $("link").textContent = "";
-  $("problem").textContent = "";
+  show(false);
+  chat = new Chat(bot, conversation, problem);
+  drawBots();
+  drawChosen();
   $("text").focus();
 }
 
-function say(who, text) {
-  const item = element("li", text, who);
-  $("log").append(item);
-  item.scrollIntoView({ block: "end" });
-  return item;
-}
-
-// What a bot says: docs/fsm.md describes the data of bot.message.
-function show(type, envelope) {
-  const data = envelope.data || {};
-  if (type === "bot.message") {
-    const item = say("bot", textOf(data));
-    if (data.options?.length) item.append(buttons(data.options));
-    if (/^https?:/.test(data.media?.url || "")) item.append(link(data.media));
-  } else if (type === "chat.error") {
-    say("bot error", data.message || envelope.event?.title || "The bot failed.");
-  } else if (type === "turn.restarted") {
-    say("bot meta", "The turn began again after an interruption.");
+function drawChosen() {
+  if (!chosen) return;
+  const bot = bots.find((each) => same(each, chosen));
+  const ready = bot?.ready ?? false;
+  $("notice").hidden = ready || !bot;
+  if (bot && !ready) {
+    $("notice").textContent = `${bot.name} is not ready: ${bot.message || bot.reason || "no reason is given"}`;
   }
+  $("send").disabled = !ready;
 }
 
-function textOf(data) {
-  return [data.header, data.text, data.footer].filter((part) => part).join("\n");
+function problem(error) {
+  $("sign-out").hidden = !token.get();
+  if (error.status !== 401) return;
+  $("sign-in").hidden = false;
+  $("token-why").textContent = token.get() ? error.message : "This gateway wants to know who you are.";
+  if (!$("token-dialog").open) $("token-dialog").showModal();
 }
 
-function link(media) {
-  const made = element("a", media.name || media.url);
-  made.href = media.url;
-  made.rel = "noopener noreferrer";
-  made.target = "_blank";
-  return made;
+function show(choosing) {
+  document.body.classList.toggle("choosing", choosing);
+  $("menu").setAttribute("aria-expanded", String(choosing));
 }
 
-function buttons(options) {
-  const row = element("div", undefined, "options");
-  for (const option of options) {
-    const button = element("button", option.title || option.id);
-    button.type = "button";
-    button.addEventListener("click", () => send({ options: [{ id: option.id, title: option.title || "" }] }, option.title || option.id));
-    row.append(button);
-  }
-  return row;
-}
-
-async function send(message, shown) {
-  $("problem").textContent = "";
-  say("user", shown);
-  const body = { ...message, id: crypto.randomUUID() };
-  if (conversation) body.conversation = conversation;
-  try {
-    const response = await call(`${base()}/messages`, {
-      token: token(),
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    const accepted = await response.json();
-    if (conversation !== accepted.conversation) {
-      conversation = accepted.conversation;
-      listen();
-    }
-  } catch (error) {
-    $("problem").textContent = error.message;
-  }
-}
-
-function listen() {
-  stream?.abort();
-  stream = new AbortController();
-  const { signal } = stream;
-  follow(`${base()}/conversations/${encodeURIComponent(conversation)}/events`, {
-    token: token(),
-    signal,
-    onEvent: show,
-    onState: (state) => { if (!signal.aborted) $("link").textContent = state; },
-  }).catch((error) => { if (!signal.aborted) $("problem").textContent = error.message; });
-}
-
-$("token-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(TOKEN, $("token").value.trim());
-  $("token").value = "";
-  listBots();
-});
-$("forget").addEventListener("click", () => {
-  sessionStorage.removeItem(TOKEN);
-  restart();
+function signed(value) {
+  token.set(value);
+  $("sign-out").hidden = !value;
+  chat?.close();
+  chat = null;
+  chosen = null;
   $("chat").hidden = true;
-  listBots();
-});
-$("restart").addEventListener("click", restart);
+  $("empty").hidden = false;
+  return start();
+}
+
+async function start() {
+  await refresh();
+  // #/namespace/bot/conversation: a reload, or an address that somebody was given.
+  const [, namespace, name, conversation] = location.hash.split("/").map(decodeURIComponent);
+  const bot = bots.find((each) => each.namespace === namespace && each.name === name);
+  if (bot) open(bot, conversation);
+  else if (bots.length === 1) open(bots[0]);
+  else show(true);
+}
+
+function send() {
+  const text = $("text").value.trim();
+  if (!text || $("send").disabled) return;
+  $("text").value = "";
+  chat.say(text);
+}
+
 $("message-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const text = $("text").value.trim();
-  if (!text) return;
-  $("text").value = "";
-  send({ text }, text);
+  send();
 });
-listBots();
+$("text").addEventListener("keydown", (event) => {
+  // While an input method composes, Enter chooses what it suggests.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  send();
+});
+$("cancel").addEventListener("click", () => chat?.cancel());
+$("restart").addEventListener("click", () => open(chosen));
+$("menu").addEventListener("click", () => show(!document.body.classList.contains("choosing")));
+$("sign-in").addEventListener("click", () => $("token-dialog").showModal());
+$("sign-out").addEventListener("click", () => signed(""));
+$("token-cancel").addEventListener("click", () => $("token-dialog").close());
+$("token-form").addEventListener("submit", () => {
+  const value = $("token").value.trim();
+  $("token").value = "";
+  signed(value);
+});
+$("sign-out").hidden = !token.get();
+setInterval(() => {
+  if (!document.hidden && !$("token-dialog").open) refresh();
+}, REFRESH);
+start();

@@ -1,21 +1,8 @@
 // Server-sent events over fetch: unlike EventSource it can send a token, and it tells why a stream was refused.
 
-export class ProblemError extends Error {
-  constructor(problem, retryAfter) {
-    super(problem.detail || problem.title || `The gateway answered ${problem.status}.`);
-    this.problem = problem;
-    this.retryAfter = retryAfter;
-  }
-}
+import { ProblemError, call } from "/console/api.js";
 
-export async function call(path, { token, ...options } = {}) {
-  const headers = new Headers(options.headers);
-  if (token) headers.set("Authorization", `Bearer ${token}`);
-  const response = await fetch(path, { ...options, headers });
-  if (response.ok) return response;
-  const problem = await response.json().catch(() => ({ status: response.status }));
-  throw new ProblemError(problem, Number(response.headers.get("Retry-After")) || 0);
-}
+const SILENCE = 30000; // Three keep-alives: a connection that says nothing for so long is broken.
 
 // Takes text in pieces of any size, gives whole events.
 export class EventParser {
@@ -39,36 +26,58 @@ function parseBlock(block) {
 }
 
 // Follows a conversation until the signal ends it; comes back after the last event that it saw.
-export async function follow(path, { token, signal, onEvent, onState }) {
-  let last = "";
+// onState gets "live", "lost" (it is tried again) or "expired" (what was missed is no longer kept).
+export async function follow(path, { signal, onEvent, onState }) {
+  let last = 0;
   let pause = 500;
   while (!signal.aborted) {
     try {
-      const headers = last ? { "Last-Event-ID": last } : {};
-      const response = await call(path, { token, headers, signal });
-      onState("connected");
-      pause = 500;
-      const parser = new EventParser();
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        for (const event of parser.feed(value)) {
-          if (event.id) last = event.id;
-          onEvent(event.type, JSON.parse(event.data));
-        }
-      }
+      await read(path, signal, last, onState, (event) => {
+        const id = Number(event.id);
+        if (id <= last) return;
+        last = id;
+        pause = 500;
+        onEvent(event.type, JSON.parse(event.data));
+      });
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ProblemError) {
-        if (error.problem.status === 410) last = "";
-        else if (error.problem.status < 500 && error.problem.status !== 429) throw error;
+        if (error.status === 410) {
+          last = 0;
+          onState("expired");
+          continue;
+        }
+        if (error.status < 500 && error.status !== 429) throw error;
         pause = Math.max(pause, error.retryAfter * 1000);
       }
     }
     if (signal.aborted) return;
-    onState("reconnecting");
+    onState("lost");
     await new Promise((resolve) => setTimeout(resolve, pause * (0.75 + Math.random() / 2)));
-    pause = Math.min(pause * 2, 15000);
+    pause = Math.min(pause * 2, 10000);
+  }
+}
+
+async function read(path, signal, last, onState, onEvent) {
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  signal.addEventListener("abort", abort);
+  let timer = setTimeout(abort, SILENCE);
+  try {
+    const headers = last ? { "Last-Event-ID": String(last) } : {};
+    const response = await call(path, { headers, signal: stop.signal });
+    onState("live");
+    const parser = new EventParser();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(timer);
+      timer = setTimeout(abort, SILENCE);
+      for (const event of parser.feed(value)) onEvent(event);
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
 }

@@ -1,0 +1,110 @@
+// What a conversation looks like. All text is set as text: nothing that a bot or a user writes becomes markup.
+
+import { element } from "/console/dom.js";
+
+// docs/http-api.md and docs/fsm.md describe the events.
+export class Transcript {
+  #log;
+  #choose;
+  #turns = new Map();
+
+  // choose(option, message) is called when a button of a bot's message is pressed.
+  constructor(log, choose) {
+    this.#log = log;
+    this.#choose = choose;
+    log.replaceChildren();
+  }
+
+  user(text) {
+    const item = element("li", { class: "user" }, element("div", { class: "bubble", text }), element("div", { class: "state" }));
+    this.#add(item);
+    return item;
+  }
+
+  note(text) {
+    this.#add(element("li", { class: "note", text }));
+  }
+
+  show(type, envelope) {
+    const turn = envelope.conversation?.turn_id || "";
+    const data = envelope.data || {};
+    switch (type) {
+      case "bot.message":
+        return this.#bot(turn, this.#message(data));
+      case "bot.language_change":
+        return this.#bot(turn, element("div", { class: "bubble", text: data.text || "Which language?" }));
+      case "bot.conversation_reset":
+        return this.note("The bot starts over.");
+      case "fsm.input_ignored":
+        return this.note("The bot waits for something else: this message changes nothing.");
+      case "chat.error":
+        if (data.kind === "TurnCancelled") return this.note("Stopped.");
+        return this.#bot(turn, element("div", { class: "bubble", text: data.message || "The bot failed." }), "error");
+      case "turn.restarted":
+        for (const item of this.#turns.get(turn) || []) item.classList.add("void");
+        this.#turns.delete(turn);
+        return this.note(`Interrupted: the bot begins its answer again (attempt ${envelope.attempt}).`);
+      case "chat.complete":
+        this.#turns.delete(turn);
+        if (data.ended) this.note("The conversation has come to its end. The next message begins it anew.");
+    }
+  }
+
+  #message(data) {
+    const bubble = element("div", { class: "bubble" });
+    if (data.header) bubble.append(element("span", { class: "heading", text: data.header }));
+    if (data.text) bubble.append(data.text);
+    const media = data.media && mediaOf(data.media, data.text || data.kind);
+    if (media) bubble.append(media);
+    if (data.form) bubble.append(element("span", { class: "footing", text: `Form ${data.form.id || ""}` }));
+    if (data.dialog) bubble.append(element("span", { class: "footing", text: `Dialog ${data.dialog.id || ""}` }));
+    if (data.footer) bubble.append(element("span", { class: "footing", text: data.footer }));
+    if (!bubble.childNodes.length) bubble.append(`(${data.kind || "message"})`);
+    const parts = new DocumentFragment();
+    parts.append(bubble);
+    if (Array.isArray(data.options) && data.options.length) parts.append(this.#options(data));
+    return parts;
+  }
+
+  #options(data) {
+    const row = element("div", { class: "options", role: "group" });
+    row.setAttribute("aria-label", data.menu?.title || "Options");
+    for (const option of data.options) {
+      const button = element("button", { type: "button", text: option.title || option.id });
+      button.addEventListener("click", () => {
+        for (const each of row.children) each.disabled = true;
+        button.setAttribute("aria-pressed", "true");
+        this.#choose({ id: option.id, title: option.title || "" });
+      });
+      row.append(button);
+    }
+    return row;
+  }
+
+  #bot(turn, content, kind = "") {
+    // Only the newest question can be answered by its buttons.
+    for (const button of this.#log.querySelectorAll(".options button")) button.disabled = true;
+    const item = element("li", { class: `bot ${kind}` });
+    item.append(content);
+    if (!this.#turns.has(turn)) this.#turns.set(turn, []);
+    this.#turns.get(turn).push(item);
+    this.#add(item);
+  }
+
+  #add(item) {
+    const scroll = this.#log.parentElement;
+    const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+    this.#log.append(item);
+    // Whoever reads further up is not torn away; what one says oneself is always seen.
+    if (atEnd || item.classList.contains("user")) scroll.scrollTop = scroll.scrollHeight;
+  }
+}
+
+function mediaOf(media, alt) {
+  if (media.content && /^image\/(png|jpeg|gif|webp)$/.test(media.mime_type || "")) {
+    return element("img", { src: `data:${media.mime_type};base64,${media.content}`, alt });
+  }
+  if (!/^https?:\/\//i.test(media.url || "")) return element("span", { class: "footing", text: media.name || "File" });
+  const link = element("a", { href: media.url, text: media.name || media.url, target: "_blank", rel: "noopener noreferrer" });
+  return element("div", {}, link);
+}
