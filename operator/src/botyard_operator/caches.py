@@ -9,22 +9,21 @@ Secrets that nothing refers to and that are no children are kept without their d
 
 from __future__ import annotations
 
-import json
-import zlib
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from botyard.contract import names
 from botyard_operator import resources
 from botyard_operator.annotations import CHANGED_AT
+from botyard_operator.compact import Codec
 from botyard_operator.reconcile.base import JsonObject, Key
 from botyard_operator.references import references
 
 OWN_KINDS = frozenset({"Bundle", "Bot", "Persona"})
 _WITH_DATA = frozenset({"Secret", "ConfigMap"})
 _DROPPED_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration",)
-_COMPRESS_FROM = 1024
 
 
 class Listener(Protocol):
@@ -34,29 +33,38 @@ class Listener(Protocol):
         """`key` changed from `before` to `after` (None: it does not exist); `own`: by the operator's own write."""
 
 
+class _Held(NamedTuple):
+    """An object as it is kept."""
+
+    version: int
+    encoded: bytes
+    codec: Codec
+
+
 class Caches:
     """Objects by kind, namespace and name, with the indices that map a change to what it concerns."""
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.listener = listener
-        self._objects: dict[str, dict[tuple[str, str], bytes]] = defaultdict(dict)
-        self._versions: dict[Key, int] = {}
+        self._objects: dict[str, dict[tuple[str, str], _Held]] = defaultdict(dict)
+        self._codecs: dict[tuple[str, bool], Codec] = defaultdict(Codec)
+        """By kind, and whether it is a child of a Bot: those have little in common with other objects."""
         self._stubs: set[Key] = set()
         self._changed_at: dict[Key, str] = {}
-        self._children: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        self._children: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._references: dict[Key, frozenset[Key]] = {}
         self._dependents: dict[Key, set[Key]] = defaultdict(set)
 
     def get(self, kind: str, namespace: str, name: str) -> JsonObject | None:
         """Return the object, or None when it does not exist."""
-        raw = self._objects[kind].get((namespace, name))
-        return None if raw is None else _decode(kind, raw)
+        held = self._objects[kind].get((namespace, name))
+        return None if held is None else _decode(kind, held)
 
     def list(self, kind: str, namespace: str | None = None) -> Iterator[JsonObject]:
         """Return all objects of a kind, of one namespace or of all."""
-        for (place, _), raw in list(self._objects[kind].items()):
+        for (place, _), held in list(self._objects[kind].items()):
             if namespace is None or place == namespace:
-                yield _decode(kind, raw)
+                yield _decode(kind, held)
 
     def keys(self, kind: str) -> Iterator[Key]:
         """Return the keys of all objects of a kind."""
@@ -69,7 +77,7 @@ class Caches:
 
     def children(self, owner: Key, kind: str) -> Iterator[JsonObject]:
         """Return the objects of `kind` that carry `owner`'s Bot label."""
-        for name in sorted(self._children.get((kind, owner.namespace, owner.name), ())):
+        for name in self._children.get((kind, owner.namespace, owner.name), ()):
             obj = self.get(kind, owner.namespace, name)
             if obj is not None:
                 yield obj
@@ -84,7 +92,8 @@ class Caches:
 
     def version(self, key: Key) -> int | None:
         """Return the resource version of a held object, or None when it is not held."""
-        return self._versions.get(key)
+        held = self._objects[key.kind].get((key.namespace, key.name))
+        return None if held is None else held.version
 
     def changed_at(self, key: Key) -> str | None:
         """Return when a mounted ConfigMap last changed, as its annotation has it; None: not since pods mounted it."""
@@ -105,15 +114,16 @@ class Caches:
         key = Key(kind, metadata.get("namespace", ""), metadata["name"])
         version = resource_version(obj)
         keep_data = kind not in _WITH_DATA or bot_label(obj) is not None or self.is_referenced(key)
-        held = self._versions.get(key)
+        held = self.version(key)
         completes = keep_data and key in self._stubs
         if held is not None and (version < held or (version == held and not completes)):
             return False
         before = self.get(kind, key.namespace, key.name)
         if before is not None:
             self._unindex(key, before)
-        self._objects[kind][(key.namespace, key.name)] = _encode(trim(kind, obj, keep_data=keep_data))
-        self._versions[key] = version
+        codec = self._codecs[kind, bot_label(obj) is not None]
+        encoded = codec.encode(trim(kind, obj, keep_data=keep_data))
+        self._objects[kind][(sys.intern(key.namespace), key.name)] = _Held(version, encoded, codec)
         if keep_data:
             self._stubs.discard(key)
         else:
@@ -133,13 +143,11 @@ class Caches:
         Returns:
             Whether it was held.
         """
-        held = self._versions.get(key)
+        held = self.version(key)
         if held is None or (version is not None and held > version):
             return False
-        raw = self._objects[key.kind].pop((key.namespace, key.name))
-        del self._versions[key]
+        before = _decode(key.kind, self._objects[key.kind].pop((key.namespace, key.name)))
         self._stubs.discard(key)
-        before = _decode(key.kind, raw)
         self._unindex(key, before)
         if self.listener is not None:
             self.listener(key, before, None, own=False)
@@ -155,7 +163,9 @@ class Caches:
             self._changed_at[key] = changed_at
         bot = bot_label(obj)
         if bot is not None and key.kind not in OWN_KINDS:
-            self._children[(key.kind, key.namespace, bot)].add(key.name)
+            place = (key.kind, sys.intern(key.namespace), sys.intern(bot))
+            # Almost always one or two: a tuple takes a fraction of a set.
+            self._children[place] = tuple(sorted({*self._children.get(place, ()), key.name}))
         if key.kind in OWN_KINDS:
             targets = references(obj)
             self._references[key] = targets
@@ -167,9 +177,11 @@ class Caches:
         bot = bot_label(obj)
         if bot is not None and key.kind not in OWN_KINDS:
             place = (key.kind, key.namespace, bot)
-            self._children[place].discard(key.name)
-            if not self._children[place]:
-                del self._children[place]
+            left = tuple(name for name in self._children.get(place, ()) if name != key.name)
+            if left:
+                self._children[place] = left
+            else:
+                self._children.pop(place, None)
         for target in self._references.pop(key, ()):
             self._dependents[target].discard(key)
             if not self._dependents[target]:
@@ -203,14 +215,5 @@ def resource_version(obj: JsonObject) -> int:
     return int(obj["metadata"].get("resourceVersion") or 0)
 
 
-def _encode(obj: JsonObject) -> bytes:
-    raw = json.dumps(obj, separators=(",", ":"), ensure_ascii=False).encode()
-    return b"z" + zlib.compress(raw, 1) if len(raw) >= _COMPRESS_FROM else raw
-
-
-def _decode(kind: str, raw: bytes) -> JsonObject:
-    if raw[:1] == b"z":
-        raw = zlib.decompress(raw[1:])
-    decoded: JsonObject = {"apiVersion": resources.of(kind).api_version, "kind": kind}
-    decoded.update(json.loads(raw))
-    return decoded
+def _decode(kind: str, held: _Held) -> JsonObject:
+    return {"apiVersion": resources.of(kind).api_version, "kind": kind, **held.codec.decode(held.encoded)}
