@@ -53,10 +53,9 @@ images: cluster  ## Build all images and load them into the local cluster.
 	@$(CLUSTER) images
 test-cluster: images  ## Tests on the real cluster.
 	@$(VENV)/bin/pytest tests/cluster $(PYTEST)
-# One pytest session over everything: the cluster's tests mostly wait, so the others run beside them.
 test: lint images  ## Everything, from a fresh machine: lint, unit, integration, cluster.
 	@scripts/need redis-server git
-	@$(VENV)/bin/pytest tests --numprocesses 2 --dist loadgroup $(PYTEST)
+	@scripts/test $(PYTEST)
 
 ##@ Maintain it
 .PHONY: lock clean help

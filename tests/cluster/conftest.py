@@ -22,14 +22,10 @@ HERE = Path(__file__).parent
 OPERATOR = installation.OPERATOR_SELECTOR
 
 
-# First, because pytest-xdist looks at the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-            # One worker of pytest-xdist gets them all, because they share the installation.
-            item.add_marker(pytest.mark.xdist_group("cluster"))
             item.add_marker(pytest.mark.timeout(600))
 
 
