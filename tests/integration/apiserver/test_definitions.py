@@ -74,6 +74,7 @@ def test_conditions_are_merged_by_type(apiserver: ApiServer, namespace: str) -> 
                 "interval": "1m",
                 "timeout": "60s",
                 "limits": {"size": "100Mi", "files": 20000},
+                "retain": {"revisions": 3, "ttl": "24h"},
             },
         ),
         (
@@ -81,6 +82,7 @@ def test_conditions_are_merged_by_type(apiserver: ApiServer, namespace: str) -> 
             {
                 "replicas": 1,
                 "limits": {"turnTimeout": "10m", "maxInput": "1Mi", "concurrency": 32, "workers": 1},
+                "rollout": {"progressDeadline": "5m"},
             },
         ),
         ("Persona", {}),
