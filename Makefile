@@ -38,7 +38,7 @@ lint: $(SETUP)  ## Format, lint, types, import contracts, drift of the CRDs.
 test-unit: $(SETUP)  ## Tests without any server: seconds.
 	@$(VENV)/bin/pytest tests/unit $(PYTEST)
 test-integration: $(SETUP)  ## Tests with a real Redis and real git.
-	@scripts/need redis-server git
+	@scripts/need redis-server git openssl
 	@$(VENV)/bin/pytest tests/integration $(PYTEST)
 
 ##@ On Kubernetes
@@ -53,8 +53,8 @@ images: cluster  ## Build all images and load them into the local cluster.
 	@$(CLUSTER) images
 test-cluster: images  ## Tests on the real cluster.
 	@$(VENV)/bin/pytest tests/cluster $(PYTEST)
-test: lint images  ## Everything, from a fresh machine: lint, unit, integration, cluster.
-	@scripts/need redis-server git
+test: lint images  ## Everything, from a fresh machine: lint, unit, integration, browser, cluster.
+	@scripts/need redis-server git openssl chromium
 	@scripts/test $(PYTEST)
 
 ##@ Maintain it
