@@ -43,7 +43,7 @@ async def get_events(gateway: Gateway, request: Request) -> Response:
     return EventStream(
         gateway,
         _frames(admission, conversation, after, privileged=privileged),
-        abort=getattr(request.state, "abort", None),
+        connection=request.state.connection,
     )
 
 

@@ -1,6 +1,7 @@
 """HTTP/1.1 connections with the bounds that uvicorn leaves open."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -11,12 +12,12 @@ HEADER_BYTES = 65_536
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Limits the size of headers and the time that they take; lets a call end its connection at once.
+    """Limits the size of headers and the time that they take; `request.state.connection` is this object."""
 
-    `request.state.abort` drops the connection without flushing: an orderly close waits for a client that may never
-    read again.
-    """
-
+    lost: Callable[[], object] | None = None
+    """Called once when the client goes. Whoever streams sets it: asking ASGI would cost a task for each client."""
+    gone = False
+    """The client has gone."""
     _header_timer: asyncio.TimerHandle | None = None
     _header_bytes = 0
 
@@ -29,14 +30,22 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop the clock."""
         self._stop_header_timer()
         super().connection_lost(exc)
+        self.gone = True
+        if self.lost is not None:
+            self.lost()
+            self.lost = None
+
+    def abort(self) -> None:
+        """Drop the connection without flushing: an orderly close waits for a client that may never read again."""
+        self.transport.abort()
 
     def on_message_begin(self) -> None:
-        """Start the clock of a request and give it the means to abort."""
+        """Start the clock of a request and give it its connection."""
         super().on_message_begin()
         self._header_bytes = 0
         self._start_header_timer()
         state: dict[str, Any] = self.scope["state"]
-        state["abort"] = self.transport.abort
+        state["connection"] = self
 
     def on_url(self, url: bytes) -> None:
         """Count the bytes of the request line."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, MutableMapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 from starlette.responses import Response
@@ -38,6 +38,18 @@ def check_room(gateway: Gateway) -> None:
         raise Problem("too-many-streams", retry_after=5)
 
 
+class Connection(Protocol):
+    """The client's connection, as `botyard.gateway.protocol` has it."""
+
+    lost: Callable[[], object] | None
+    """Called when the client goes."""
+    gone: bool
+    """The client has gone."""
+
+    def abort(self) -> None:
+        """End it at once, without waiting for a client that does not read."""
+
+
 class SlowClient(Exception):
     """The client did not read within the write time-out."""
 
@@ -46,54 +58,77 @@ class EventStream(Response):
     """Sends frames as they come.
 
     Frames are pulled, one at a time, only when the client has taken the one before: what a client lags behind stays
-    in the event store and never piles up here. The connection's own write buffer is the only one (64 KiB).
+    in the event store and never piles up here. The connection's own write buffer is the only one (64 KiB). All of it
+    runs in the request's own task: with thousands of idle clients, a task more for each is what memory goes to.
 
     Args:
         gateway: The gateway, for its limits, metrics and drain.
         frames: What to send; None asks for a keep-alive.
-        abort: Ends the connection at once, without waiting for a client that does not read.
+        connection: The client's connection.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self, gateway: Gateway, frames: AsyncGenerator[bytes | None, None], *, abort: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, gateway: Gateway, frames: AsyncGenerator[bytes | None, None], *, connection: Connection) -> None:
         super().__init__()
         self._gateway = gateway
         self._frames = frames
-        self._abort = abort
+        self._connection = connection
         self._timeout = gateway.stream_limits.write_timeout
+        self._ended_by = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until the client goes, the gateway drains or the store fails."""
         gateway = self._gateway
         gateway.open_streams += 1
         gateway.metrics.streams.inc()
-        pump = asyncio.create_task(self._pump(send))
-        watcher = asyncio.create_task(_gone(receive))
-        drained = False
+        task = asyncio.current_task()
+        assert task is not None
+
+        def end(reason: str) -> None:
+            if not self._ended_by:
+                self._ended_by = reason
+                task.cancel()
 
         def drain() -> None:
-            nonlocal drained
-            drained = True
-            pump.cancel()
+            end("drain")
 
         gateway.drain.register(drain)
+        self._connection.lost = lambda: end("client")
         try:
-            await asyncio.wait({pump, watcher}, return_when=asyncio.FIRST_COMPLETED)
-            gone = watcher.done()
-            reason = "client" if gone else await self._outcome(pump, drained=drained)
+            reason = await self._serve(task, send)
             gateway.metrics.ended.labels(reason).inc()
-            if not gone:
+            if reason != "client":
                 await self._finish(send, reason)
         finally:
+            self._connection.lost = None
             gateway.drain.forget(drain)
-            pump.cancel()
-            watcher.cancel()
-            await asyncio.gather(pump, watcher, return_exceptions=True)
             gateway.open_streams -= 1
             gateway.metrics.streams.dec()
+
+    async def _serve(self, task: "asyncio.Task[object]", send: Send) -> str:
+        """Send until something ends it; return what."""
+        if self._connection.gone:
+            await self._frames.aclose()
+            self._ended_by = "client"
+            return self._ended_by
+        try:
+            await self._pump(send)
+        except asyncio.CancelledError:
+            # Otherwise it is the server that ends the request.
+            if not self._ended_by:
+                raise
+            task.uncancel()
+        except SlowClient:
+            self._ended_by = "slow"
+        except Expired:
+            self._ended_by = "expired"
+        except RedisError as error:
+            log.warning("an event stream ends: %s", error)
+            self._ended_by = "storage"
+        # From here on nothing is to be ended any more.
+        self._ended_by = self._ended_by or "storage"
+        return self._ended_by
 
     async def _pump(self, send: Send) -> None:
         await self._send(send, {"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -108,35 +143,17 @@ class EventStream(Response):
                     await self._send_body(send, item)
                     sent.inc()
 
-    async def _outcome(self, pump: "asyncio.Task[None]", *, drained: bool) -> str:
-        try:
-            await pump
-        except asyncio.CancelledError:
-            if not drained:
-                raise
-            return "drain"
-        except SlowClient:
-            return "slow"
-        except Expired:
-            return "expired"
-        except RedisError as error:
-            log.warning("an event stream ends: %s", error)
-            return "storage"
-        return "client"
-
     async def _finish(self, send: Send, reason: str) -> None:
         if reason == "slow":
             # The orderly end would wait for a client that does not read.
-            if self._abort is not None:
-                self._abort()
+            self._connection.abort()
             return
         # The client comes back with Last-Event-ID; where that is expired by then, it gets a 410.
         farewell = f": {reason}\nretry: {1000 if reason == 'drain' else 2000}\n\n".encode()
         try:
             await self._send(send, {"type": "http.response.body", "body": farewell, "more_body": False})
         except SlowClient:
-            if self._abort is not None:
-                self._abort()
+            self._connection.abort()
 
     async def _send_body(self, send: Send, body: bytes) -> None:
         await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
@@ -147,8 +164,3 @@ class EventStream(Response):
                 await send(message)
         except TimeoutError:
             raise SlowClient from None
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
