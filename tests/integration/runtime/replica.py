@@ -149,7 +149,7 @@ class Bot:
             envelope["data"]["text"] for envelope in await self.heard(conversation) if envelope["type"] == "bot.message"
         ]
 
-    async def finished(self, turns: int, conversation: str = "c1", timeout: float = 30.0) -> Conversation:
+    async def finished(self, turns: int, conversation: str = "c1", timeout: float = 90.0) -> Conversation:
         """Return the conversation once so many turns of it are finished."""
         conversations = Conversations(self.redis)
         async with asyncio.timeout(timeout):
@@ -219,10 +219,10 @@ class Replica:
                 raise
             return status, error.read().decode()  # type: ignore[attr-defined]
 
-    async def ready(self, timeout: float = 30.0) -> None:
+    async def ready(self, timeout: float = 90.0) -> None:
         await self.until(lambda: self.get("/readyz")[0] == 200, timeout)
 
-    async def until(self, check: Callable[[], bool], timeout: float = 30.0) -> None:
+    async def until(self, check: Callable[[], bool], timeout: float = 90.0) -> None:
         """Wait until `check` holds, or fail with this replica's log."""
         try:
             async with asyncio.timeout(timeout):

@@ -57,8 +57,8 @@ async def test_an_event_that_kills_workers_becomes_a_dead_letter(make_bot: MakeB
         await bot.say(text)
     await bot.say("reset", "other")
     await bot.say("hello", "other")
-    await bot.finished(2, "other", timeout=20)
-    conversation = await bot.finished(4, timeout=60)
+    await bot.finished(2, "other", timeout=90)
+    conversation = await bot.finished(4, timeout=120)
     assert [turn["state"] for turn in conversation.turns] == ["completed", "completed", "dead", "completed"]
     assert await bot.texts() == ["1: one", "2: two"]
     assert await bot.texts("other") == ["1: hello"]
@@ -71,7 +71,7 @@ async def test_a_turn_past_its_deadline_is_ended_and_told(make_bot: MakeBot) -> 
     await bot.start()
     for text in ("reset", "one", "bad", "two"):
         await bot.say(text)
-    await bot.finished(4, timeout=20)
+    await bot.finished(4, timeout=90)
     assert [error["kind"] for error in await errors(bot)] == ["TurnTimeout"]
     assert await bot.texts() == ["1: one", "2: two"]
 
@@ -89,7 +89,7 @@ async def test_a_flood_of_output_is_cut_and_slows_nobody(make_bot: MakeBot) -> N
     (replica,) = await bot.start()
     for text in ("reset", "bad", "two"):
         await bot.say(text)
-    await bot.finished(3, timeout=30)
+    await bot.finished(3, timeout=90)
     assert await bot.texts() == ["1: bad", "2: two"]
     assert replica.log.stat().st_size < 20_000_000
 
@@ -162,5 +162,5 @@ async def test_memory_without_end_ends_the_worker_only(make_bot: MakeBot) -> Non
     await bot.start()
     for text in ("reset", "bad", "two"):
         await bot.say(text)
-    await bot.finished(3, timeout=30)
+    await bot.finished(3, timeout=90)
     assert await bot.texts() == ["1: two"]
