@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import aiohttp
 import kopf
@@ -167,6 +167,21 @@ class _NoMemories(inventory.ResourceMemories):
         return await super().recall(raw_body, noticed_by_listing=noticed_by_listing, ephemeral=True)
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """kopf's comparison of every object with its last state, for handlers of changes: there are none to copy it for."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[object] | None = None) -> kopf.BodyEssence:
+        """Return nothing to compare."""
+        return cast(kopf.BodyEssence, {})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Return that nothing is stored."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Store nothing."""
+
+
 def _key(resource: resources.Resource, obj: JsonObject) -> Key:
     return Key(resource.kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
@@ -192,6 +207,7 @@ def _kopf_settings(*, cluster_wide: bool) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.posting.level = logging.WARNING
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.finalizer = f"{names.GROUP}/operator"
     settings.execution.max_workers = 1
     # Without permission to list namespaces and CRDs (one Role for each namespace) kopf must not try.
