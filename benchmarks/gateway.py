@@ -28,7 +28,7 @@ import httpx
 import uvloop
 from redis.asyncio import Redis
 
-from benchmarks.sse_clients import close, open_streams
+from benchmarks.sse_clients import Heard, Poster, Stream, close, open_streams
 from botyard.contract.bot import Limits
 from botyard.contract.routes import Route, Routes
 from botyard.core import keys
@@ -43,6 +43,7 @@ REPAIRS = Path(__file__).parents[1] / "bundles" / "repairs"
 SILENT = BotAddress("bench", "silent", 16)
 """A bot whose events come from the publisher."""
 EVENTS_PER_SECOND = 500
+_STAMP = re.compile(rb'"sent":(\d+)')
 WINDOW = 500
 """Events on their way at once when the most that can be relayed is measured."""
 
@@ -55,11 +56,11 @@ class Side:
     port: int
     pid: int
 
-    def path(self, conversation: str) -> str:
-        """Where the events of a conversation are followed."""
+    def path(self, conversation: str, after: int) -> str:
+        """Where the events of a conversation are followed, without those that were before."""
         if self.name == "bare":
             return "/" + keys.live(SILENT.partition(conversation), conversation).replace("{", "%7B").replace("}", "%7D")
-        return f"/v1/namespaces/bench/bots/silent/conversations/{conversation}/events"
+        return f"/v1/namespaces/bench/bots/silent/conversations/{conversation}/events?after={after}"
 
     def rss(self) -> int:
         """Bytes of memory in use."""
@@ -96,6 +97,16 @@ class Publisher:
         self._conversations = itertools.cycle(conversations)
         self._last = dict.fromkeys(conversations, 0)
 
+    async def listened_to(self, side: Side, conversations: list[str], heard: Heard, *, beside: int = 0) -> list[Stream]:
+        """Open streams and return when the server has subscribed to all of them, beside those that are open."""
+        if not beside and side.name == "gateway":
+            # The relay never unsubscribes: its subscriptions end with its process.
+            await _flowing(self._redis, 0)
+        paths = [side.path(each, self._last[each]) for each in conversations]
+        streams = await open_streams(side.port, paths, lambda _: heard)
+        await _flowing(self._redis, beside + len(conversations))
+        return streams
+
     async def emit(self, count: int) -> None:
         """Emit events, one for each of the next conversations."""
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -119,9 +130,11 @@ class Publisher:
 async def latency(side: Side, publisher: Publisher, conversations: list[str], seconds: float) -> dict[str, float]:
     """Return how long events take from publication to the client at a steady rate, and what that costs the server."""
     taken: list[float] = []
-    streams = await open_streams(
-        side.port, [side.path(each) for each in conversations], lambda sent, now: taken.append((now - sent) / 1e6)
-    )
+
+    def heard(events: bytes, now: int) -> None:
+        taken.extend((now - int(stamp)) / 1e6 for stamp in _STAMP.findall(events))
+
+    streams = await publisher.listened_to(side, conversations, heard)
     begun, cpu = time.monotonic(), side.cpu()
     expected = 0
     while (passed := time.monotonic() - begun) < seconds:
@@ -141,11 +154,11 @@ async def throughput(side: Side, publisher: Publisher, conversations: list[str],
     """Return events a second that reach their clients when there are always more to relay."""
     arrived = 0
 
-    def count(sent: int, now: int) -> None:
+    def count(events: bytes, now: int) -> None:
         nonlocal arrived
-        arrived += 1
+        arrived += len(_STAMP.findall(events))
 
-    streams = await open_streams(side.port, [side.path(each) for each in conversations], count)
+    streams = await publisher.listened_to(side, conversations, count)
     begun, sent = time.monotonic(), 0
     while time.monotonic() - begun < seconds:
         if sent - arrived < WINDOW:
@@ -159,15 +172,12 @@ async def throughput(side: Side, publisher: Publisher, conversations: list[str],
     return arrived / passed
 
 
-async def idle_bytes(side: Side, conversations: list[str]) -> float:
+async def idle_bytes(side: Side, publisher: Publisher, conversations: list[str]) -> float:
     """Return bytes of memory for each open stream that says nothing."""
     half = len(conversations) // 2
-    paths = [side.path(each) for each in conversations]
-    first = await open_streams(side.port, paths[:half], lambda *_: None)
-    await asyncio.sleep(1)
+    first = await publisher.listened_to(side, conversations[:half], lambda *_: None)
     before = side.rss()
-    second = await open_streams(side.port, paths[half:], lambda *_: None)
-    await asyncio.sleep(1)
+    second = await publisher.listened_to(side, conversations[half:], lambda *_: None, beside=half)
     after = side.rss()
     close(first + second)
     return (after - before) / len(second)
@@ -177,48 +187,50 @@ async def turns(side: Side, bot: Bot, conversations: int, seconds: float) -> dic
     """Return the time from the beginning of a POST to the first byte of its event, at 50 turns a second."""
     base = "/v1/namespaces/shop/bots/echo"
     taken: list[float] = []
-    limits = httpx.Limits(max_connections=conversations + 64)
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{side.port}", trust_env=False, limits=limits, timeout=30
-    ) as http:
-        answered: dict[str, asyncio.Future[float]] = {}
+    names = [f"p{number}" for number in range(conversations)]
+    answered: dict[str, asyncio.Future[int]] = {}
+    posters = [Poster(side.port) for _ in range(16)]
+    free: asyncio.Queue[Poster] = asyncio.Queue()
+    for poster in posters:
+        free.put_nowait(poster)
 
-        async def follow(conversation: str, flowing: "asyncio.Future[None]") -> None:
-            path = f"{base}/conversations/{conversation}/events?after=1"
-            async with http.stream("GET", path) as response:
-                flowing.set_result(None)
-                async for chunk in response.aiter_raw():
-                    now = time.monotonic()
-                    waiting = answered.get(conversation)
-                    if waiting is not None and not waiting.done() and b"event: " in chunk:
-                        waiting.set_result(now)
+    async def post(name: str, text: str) -> int:
+        poster = await free.get()
+        begun = time.monotonic_ns()
+        status = await poster.post(f"{base}/messages", json.dumps({"text": text, "conversation": name}))
+        assert status == 202, status
+        free.put_nowait(poster)
+        return begun
 
-        names = [f"p{number}" for number in range(conversations)]
-        for name in names:
-            (await http.post(f"{base}/messages", json={"text": "reset", "conversation": name})).raise_for_status()
-        while await bot.inbox.pending(bot.address):
-            await asyncio.sleep(0.02)
-        loop = asyncio.get_running_loop()
-        flowing = [loop.create_future() for _ in names]
-        following = [asyncio.create_task(follow(*each)) for each in zip(names, flowing, strict=True)]
-        await asyncio.gather(*flowing)
-        await asyncio.sleep(1)
+    def heard(path: str) -> Heard:
+        name = path.split("/")[-2]
 
-        async def talk(name: str) -> None:
-            answered[name] = loop.create_future()
-            begun = time.monotonic()
-            await http.post(f"{base}/messages", json={"text": "x", "conversation": name})
-            async with asyncio.timeout(30):
-                taken.append((await answered[name] - begun) * 1000)
+        def take(events: bytes, now: int) -> None:
+            waiting = answered.get(name)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(now)
 
-        talks = []
-        for name in itertools.islice(itertools.cycle(names), int(seconds * 50)):
-            talks.append(asyncio.create_task(talk(name)))
-            await asyncio.sleep(0.02)
-        await asyncio.gather(*talks)
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
+        return take
+
+    for name in names:
+        await post(name, "reset")
+    while await bot.inbox.pending(bot.address):
+        await asyncio.sleep(0.02)
+    streams = await open_streams(side.port, [f"{base}/conversations/{name}/events" for name in names], heard)
+    await _flowing(bot.redis, conversations)
+
+    async def talk(name: str) -> None:
+        answered[name] = asyncio.get_running_loop().create_future()
+        begun = await post(name, "x")
+        async with asyncio.timeout(30):
+            taken.append((await answered[name] - begun) / 1e6)
+
+    talks = []
+    for name in itertools.islice(itertools.cycle(names), int(seconds * 50)):
+        talks.append(asyncio.create_task(talk(name)))
+        await asyncio.sleep(0.02)
+    await asyncio.gather(*talks)
+    close(streams)
     cuts = statistics.quantiles(taken, n=100)
     return {"p50_ms": cuts[49], "p99_ms": cuts[98], "turns": len(taken)}
 
@@ -257,6 +269,15 @@ def dev(runs: int) -> dict[str, float]:
     }
 
 
+async def _flowing(redis: Redis, count: int) -> None:
+    """Wait until so many conversations are subscribed to."""
+    async with asyncio.timeout(60):
+        while len(await redis.pubsub_channels("by:*:live:*")) != count:
+            await asyncio.sleep(0.05)
+    # What follows a subscription (the first reading) is done then, too.
+    await asyncio.sleep(0.5)
+
+
 async def _until(done: Any, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not done():
@@ -266,7 +287,7 @@ async def _until(done: Any, seconds: float = 30) -> None:
 async def measure(clients: int, seconds: float) -> dict[str, Any]:
     """Return all figures of one run."""
     figures: dict[str, Any] = {"clients": clients, "load_before": os.getloadavg()[0]}
-    with running_redis() as server, tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+    with running_redis() as server, tempfile.TemporaryDirectory() as folder:
         redis = connect(server.url)
         bot = Bot(redis, server.url, Path(folder), code=echo(), limits=Limits(concurrency=64), lease_ms=6000)
         routes = Routes(
@@ -278,26 +299,27 @@ async def measure(clients: int, seconds: float) -> dict[str, Any]:
         (Path(folder) / "routes.json").write_text(routes.to_json())
         gateway = ["botyard.cli.main", "gateway", "--host", "127.0.0.1", "--port", "0", "--auth", "none"]
         gateway += ["--routes", f"{folder}/routes.json", "--redis", server.url, "--rate", "0", "--max-streams", "5000"]
-        sides = [
-            stack.enter_context(serving("gateway", gateway)),
-            stack.enter_context(serving("bare", ["benchmarks.relay", server.url])),
-        ]
+        commands = {"gateway": gateway, "bare": ["benchmarks.relay", server.url]}
         names = [f"c{number}" for number in range(clients)]
         for name in names:
             await Inbox(redis).accept(SILENT, key=name, kind="message", payload={}, user="local")
         publisher = Publisher(redis, names)
-        relayed: dict[str, list[float]] = {side.name: [] for side in sides}
-        for side in sides:
-            figures[side.name] = {"idle_bytes_per_client": await idle_bytes(side, names)}
-            figures[side.name] |= await latency(side, publisher, names, seconds)
-        for side in [*sides, *sides]:
-            relayed[side.name].append(await throughput(side, publisher, names, seconds / 2))
-        for side in sides:
-            figures[side.name]["events_per_second"] = max(relayed[side.name])
+        relayed: dict[str, list[float]] = {name: [] for name in commands}
+        for name, command in commands.items():
+            with serving(name, command) as side:
+                figures[name] = {"idle_bytes_per_client": await idle_bytes(side, publisher, names)}
+            with serving(name, command) as side:
+                figures[name] |= await latency(side, publisher, names, seconds)
+        for name, command in [*commands.items()] * 2:
+            with serving(name, command) as side:
+                relayed[name].append(await throughput(side, publisher, names, seconds / 2))
+        for name in commands:
+            figures[name]["events_per_second"] = max(relayed[name])
         figures["of_bare"] = figures["gateway"]["events_per_second"] / figures["bare"]["events_per_second"]
         try:
             await bot.start()
-            figures["turns_256"] = await turns(sides[0], bot, 256, seconds)
+            with serving("gateway", gateway) as side:
+                figures["turns_256"] = await turns(side, bot, 256, seconds)
         finally:
             bot.stop()
             await redis.aclose()

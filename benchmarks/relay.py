@@ -22,6 +22,7 @@ def app(redis: Redis) -> Starlette:
     """Return the relay: GET /{channel} follows a channel, POST /{channel} publishes to it."""
     queues: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
     pubsub = redis.pubsub()
+    subscribing = asyncio.Lock()
     reading: list[asyncio.Task[None]] = []
 
     async def read() -> None:
@@ -44,7 +45,8 @@ def app(redis: Redis) -> Starlette:
         channel = request.path_params["channel"]
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         queues[channel].add(queue)
-        await pubsub.subscribe(channel)
+        async with subscribing:
+            await pubsub.subscribe(channel)
         if not reading:
             reading.append(asyncio.create_task(read()))
         return StreamingResponse(frames(channel, queue), media_type="text/event-stream")
