@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
+from tests.integration.apiserver.binaries import ROOT, find_binaries
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.operator.process import SYSTEM_NAMESPACE
 
-ROOT = Path(__file__).parents[3]
 _KINDS = ("Role", "RoleBinding", "ServiceAccount")
 
 
@@ -25,7 +25,7 @@ def account_with_the_charts_roles(
     """
     rendered = subprocess.run(
         [
-            str(ROOT / ".cluster" / "bin" / "helm"),
+            str(find_binaries() / "helm"),
             "template",
             "--kube-version=1.34.0",
             "test",
