@@ -12,7 +12,7 @@ from botyard.inspection.command import main
 
 ROOT = Path(__file__).parents[3]
 REPAIRS = ROOT / "bundles" / "repairs"
-PUBLISHED = ROOT / "tests" / "unit" / "fsm" / "published"
+PUBLISHED = ROOT / "tests" / "unit" / "fsm" / "authored"
 
 HEAD = """from jb_manager_bot import AbstractFSM, Status
 class Bot(AbstractFSM):
