@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from types import TracebackType
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -121,11 +120,3 @@ class LiveHub:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-
-    async def __aenter__(self) -> "LiveHub":
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()

@@ -33,14 +33,12 @@ class WorkerDied(Exception):
     """The worker that ran the turn ended before the turn did.
 
     Attributes:
-        blame: The turn was alone in it, or asked for it: it is what killed the worker.
-        suspect: The turn was one of several that may have.
+        crashed: The worker ended by itself, so this turn, or one beside it, may be why.
     """
 
-    def __init__(self, message: str, *, blame: bool, suspect: bool) -> None:
+    def __init__(self, message: str, *, crashed: bool) -> None:
         super().__init__(message)
-        self.blame = blame
-        self.suspect = suspect
+        self.crashed = crashed
 
 
 class TurnTimeout(Exception):
@@ -197,7 +195,7 @@ class WorkerPool:
                 await self._kill(worker)
                 raise TurnTimeout(f"the turn did not end within {timeout:g} s; its worker was killed") from None
             except ConnectionError as error:
-                raise WorkerDied("the worker's connection broke", blame=False, suspect=False) from error
+                raise WorkerDied("the worker's connection broke", crashed=False) from error
             finally:
                 worker.turns.pop(request.turn, None)
                 worker.exclusive = False
@@ -404,7 +402,7 @@ class WorkerPool:
         if worker.channel is not None:
             worker.channel.close()
         if not worker.started.done():
-            worker.started.set_exception(WorkerDied(how, blame=False, suspect=False))
+            worker.started.set_exception(WorkerDied(how, crashed=False))
             # Nobody may be waiting for it any more.
             worker.started.exception()
         crashed = not worker.overdue and not self._closing and self._host is not None
@@ -412,8 +410,7 @@ class WorkerPool:
             self.restarts += 1
         for turn_id, turn in worker.turns.items():
             if not turn.outcome.done() and turn_id not in worker.overdue:
-                alone = crashed and len(worker.turns) == 1
-                turn.outcome.set_exception(WorkerDied(how, blame=alone, suspect=crashed and not alone))
+                turn.outcome.set_exception(WorkerDied(how, crashed=crashed))
         async with self._changed:
             self._changed.notify_all()
 

@@ -12,7 +12,6 @@ from typing import Any, TypeVar, cast, get_args
 from redis.asyncio import Redis
 
 from botyard import program
-from botyard.contract.persona import PersonaConfig
 from botyard.core import codec, ids
 from botyard.core.address import Partition
 from botyard.core.connection import Unavailable
@@ -171,16 +170,17 @@ class TurnRunner:
         handle: Handler,
     ) -> TurnOutcome:
         limits = self._configuration.bot.limits
+        payload = json.loads(entry.payload)
         return await self._pool.run(
             TurnRequest(
                 event=entry.event,
                 turn=entry.turn,
                 key=entry.key,
                 kind=_kind(entry.kind),
-                payload=json.loads(entry.payload),
+                payload=payload,
                 state=begun.state,
                 attempt=begun.attempt,
-                persona=self._persona(entry),
+                persona=self._configuration.personas.get(payload.get("persona") or ""),
             ),
             timeout=limits.turn_timeout_seconds,
             journal=begun.journal,
@@ -193,7 +193,7 @@ class TurnRunner:
     async def _survive(self, lease: Lease, entry: Entry, error: WorkerDied) -> bool:
         """Note who may have killed the worker; the event is run again."""
         log.warning("run again: %s", error, extra={"fields": {"conversation": entry.key, "turn": entry.turn}})
-        if error.blame or error.suspect:
+        if error.crashed:
             await _persist(lambda: self._turns.blame(lease, entry))
         return False
 
@@ -211,10 +211,6 @@ class TurnRunner:
             ordinal, record, keep = int(args["ordinal"]), bytes(args["record"]), self._retention.conversation
             return await _persist(lambda: self._turns.journal(lease, entry, ordinal, record, keep=keep))
         raise ValueError(f"the supervisor has no method {method!r}")
-
-    def _persona(self, entry: Entry) -> PersonaConfig | None:
-        name = json.loads(entry.payload).get("persona")
-        return self._configuration.personas.get(name) if name else None
 
     def _identity(self, entry: Entry, attempt: int) -> TurnIdentity:
         return TurnIdentity(entry.partition.bot, entry.key, entry.turn, entry.event, entry.user, attempt)
