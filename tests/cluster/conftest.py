@@ -15,18 +15,24 @@ from demo.story import SYSTEM_NAMESPACE, load_images, state_folder, tools
 from tests.cluster.audit import AuditLog
 from tests.cluster.spaces import Space, System
 
-SPACES = 16
-"""Namespaces for tests of one session: the operator gets a Role in each, so they exist before it does."""
+SPACES = pytest.StashKey[int]()
+"""How many namespaces the session needs: the operator gets a Role in each, so they exist before it does."""
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "botyard.dev/tests": "true"}
 HERE = Path(__file__).parent
 OPERATOR = installation.OPERATOR_SELECTOR
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    alone, modules = 0, set()
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.timeout(600))
+            names = getattr(item, "fixturenames", ())
+            alone += "space" in names
+            if "shared" in names:
+                modules.add(item.path)
+    config.stash[SPACES] = alone + len(modules)
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +72,11 @@ def _session() -> str:
 
 
 @pytest.fixture(scope="session")
-def system(cluster: tuple[Kubectl, str], _paused: None, _session: str) -> Iterator[System]:
+def system(cluster: tuple[Kubectl, str], _paused: None, _session: str, pytestconfig: pytest.Config) -> Iterator[System]:
     """The charts, installed from this checkout into a namespace of the session."""
     kubectl, helm = cluster
     namespace = f"botyard-test-{_session}"
-    spaces = [f"{namespace}-{number}" for number in range(SPACES)]
+    spaces = [f"{namespace}-{number}" for number in range(pytestconfig.stash[SPACES])]
     images = load_images()
     with ExitStack() as stack:
         for name in (namespace, *spaces):
@@ -92,8 +98,8 @@ def system(cluster: tuple[Kubectl, str], _paused: None, _session: str) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def _free(system: System) -> Iterator[str]:
-    return iter([f"{system.namespace}-{number}" for number in range(SPACES)])
+def _free(system: System, pytestconfig: pytest.Config) -> Iterator[str]:
+    return iter([f"{system.namespace}-{number}" for number in range(pytestconfig.stash[SPACES])])
 
 
 @pytest.fixture
