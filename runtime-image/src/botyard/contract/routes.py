@@ -16,6 +16,11 @@ class Route(Document):
     reason: str = ""
     message: str = ""
     """Why the Bot is not ready: the Ready condition's message."""
+    wakes: bool = False
+    """The Bot may sleep: messages are accepted while nothing runs, and each marks the demand that wakes it
+    (`botyard.core.activity`)."""
+    queue: bool = False
+    """Messages are accepted and wait while the Bot is not ready, instead of being refused."""
     partitions: int = Field(default=16, ge=1, le=256)
     max_input_bytes: int = 1_048_576
     events_allow: tuple[str, ...] = ()

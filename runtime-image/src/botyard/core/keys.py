@@ -103,6 +103,11 @@ def control(bot: BotAddress) -> str:
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:control"
 
 
+def demand() -> str:
+    """Sorted set `namespace/name` → when that bot was needed last; also the channel on which that is told."""
+    return f"{PREFIX}:demand"
+
+
 def reference(reference_id: str) -> str:
     """Hash of a callback reference: which session of which bot it belongs to; expires."""
     return f"{PREFIX}:ref:{reference_id}"

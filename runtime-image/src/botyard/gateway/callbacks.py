@@ -79,6 +79,8 @@ async def _accept(gateway: Gateway, reference_id: str, reference: Reference, bod
         user=reference.user,
         event_id=f"callback_{reference_id}",
     )
+    if route is not None:
+        await gateway.waker.need(route)
     gateway.metrics.accepted.labels("callback", str(receipt.duplicate).lower()).inc()
     if receipt.duplicate:
         raise Problem("reference-used")

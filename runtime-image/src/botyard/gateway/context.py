@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
+from botyard.core.activity import Activity
 from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
@@ -17,6 +18,7 @@ from botyard.gateway.drain import Drain
 from botyard.gateway.metrics import Metrics
 from botyard.gateway.rate import RateLimiter
 from botyard.gateway.routes import RoutingTable
+from botyard.gateway.waking import Waker
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Gateway:
     references: References
     cancellations: Cancellations
     dead_letters: DeadLetters
+    waker: Waker
     ping: Callable[[], Awaitable[object]]
     """Fails when the event store cannot be reached."""
     authenticator: Authenticator
@@ -92,6 +95,7 @@ class Gateway:
             references=References(redis),
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),
+            waker=Waker(Activity(redis)),
             ping=redis.ping,
             authenticator=authenticator,
             authorizer=authorizer,

@@ -23,15 +23,16 @@ async def post_message(gateway: Gateway, request: Request) -> Response:
     if wait:
         raise Problem("rate-limited", retry_after=wait)
     route = admission.route
-    if not route.ready:
+    body = await bodies.read_json(request, MessageRequest, limit=route.max_input_bytes)
+    _check(body, admission)
+    if not (route.ready or route.wakes or route.queue or body.queue):
         raise Problem(
             "bot-not-ready", route.message or f"Bot {route.namespace}/{route.name} is not ready.", retry_after=5
         )
-    body = await bodies.read_json(request, MessageRequest, limit=route.max_input_bytes)
-    _check(body, admission)
     user = await _user(body, admission)
     conversation = body.conversation or _conversation(body, user, admission)
     receipt = await _accept(admission, body, user, conversation)
+    await gateway.waker.need(route)
     gateway.metrics.accepted.labels("message", str(receipt.duplicate).lower()).inc()
     answer = Accepted(conversation=conversation, turn=receipt.turn, event=receipt.event, duplicate=receipt.duplicate)
     base = f"/v1/namespaces/{route.namespace}/bots/{route.name}"

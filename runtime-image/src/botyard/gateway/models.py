@@ -55,6 +55,9 @@ class MessageRequest(Body):
     files: tuple[FileReference, ...] = Field(default=(), max_length=32)
     payload: dict[str, Any] = Field(default_factory=dict, description="Structured content for the bot.")
     options: tuple[ChosenOption, ...] = Field(default=(), max_length=100, description="Options that were chosen.")
+    queue: bool = Field(
+        default=False, description="Accept it also while the bot is not ready; it is answered once the bot is."
+    )
     id: MessageId | None = Field(
         default=None,
         description="The client's own identifier; a message sent again is answered as before and does nothing.",

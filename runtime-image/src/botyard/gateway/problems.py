@@ -103,7 +103,8 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "bot-not-ready",
         503,
         "The bot is not ready",
-        "`detail` is the message of the Bot's Ready condition. Send again after Retry-After.",
+        "`detail` is the message of the Bot's Ready condition. Send again after Retry-After, or with `queue: true`, "
+        "which has the message wait until the bot is ready.",
     ),
     ProblemType(
         "storage-unavailable", 503, "The event store cannot be reached", "Nothing was accepted: send again later."
