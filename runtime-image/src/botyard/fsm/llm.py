@@ -8,6 +8,7 @@ imported on the first call, so that a bot without a model needs none of it.
 
 import importlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -104,13 +105,14 @@ class LLMManager:
         key = azure_openai_api_key or openai_api_key
         endpoint = azure_endpoint or openai_api_endpoint
         version = azure_openai_api_version or openai_api_version
+        made_by = _client_class("AzureOpenAI" if azure else "OpenAI")
         identity = (azure, endpoint, key, version, azure_credential_scope)
         with cls._lock:
-            client = cls._clients.get(identity)
+            client = cls._clients.get((made_by, *identity))
             if client is None:
                 if len(cls._clients) >= _MAX_CLIENTS:
                     cls._clients.pop(next(iter(cls._clients)))
-                client = cls._clients[identity] = _new_client(*identity)
+                client = cls._clients[(made_by, *identity)] = _new_client(made_by, *identity)
         return client
 
     @classmethod
@@ -220,13 +222,21 @@ def _streamed(chunks: Any, callback: Callable[[str], Any] | None) -> str:
     return "".join(pieces)
 
 
-def _new_client(azure: bool, endpoint: str | None, key: str | None, version: str | None, scope: str | None) -> Any:
-    package = _import("openai", "call a model")
+def _client_class(name: str) -> Any:
+    """Return the client's class; one that a bot or its tests put into `jb_manager_bot.parsers.utils` wins."""
+    published = sys.modules.get("jb_manager_bot.parsers.utils")
+    replaced = vars(published).get(name) if published is not None else None
+    return replaced or getattr(_import("openai", "call a model"), name)
+
+
+def _new_client(
+    made_by: Any, azure: bool, endpoint: str | None, key: str | None, version: str | None, scope: str | None
+) -> Any:
     limits = {"timeout": TIMEOUT_SECONDS, "max_retries": MAX_RETRIES}
     if not azure:
         if not key:
             raise LLMError("There is no key for the model: give the bot the credential OPENAI_API_KEY.")
-        return package.OpenAI(api_key=key, **({"base_url": endpoint} if endpoint else {}), **limits)
+        return made_by(api_key=key, **({"base_url": endpoint} if endpoint else {}), **limits)
     if not endpoint:
         raise LLMError("Azure needs an address: give the bot the credential AZURE_OPENAI_API_ENDPOINT.")
     if not key and not scope:
@@ -237,7 +247,7 @@ def _new_client(azure: bool, endpoint: str | None, key: str | None, version: str
         login = {
             "azure_ad_token_provider": identity.get_bearer_token_provider(identity.DefaultAzureCredential(), scope)
         }
-    return package.AzureOpenAI(azure_endpoint=endpoint, api_version=version or "2024-06-01", **login, **limits)
+    return made_by(azure_endpoint=endpoint, api_version=version or "2024-06-01", **login, **limits)
 
 
 def _import(name: str, purpose: str) -> Any:

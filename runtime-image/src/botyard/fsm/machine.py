@@ -11,7 +11,7 @@ from botyard.fsm.errors import ConditionsFalseError, NoTransitionError, StateUnf
 from botyard.fsm.helpers.tasks import TaskHelpers
 from botyard.fsm.messages import FSMIntent, FSMOutput, Webhook
 from botyard.fsm.plugins import RUNNING, PluginResult, run_plugin
-from botyard.fsm.status import ReturnStatus, Status
+from botyard.fsm.status import ReturnStatus, Status, default_return_status
 from botyard.fsm.structure import INITIAL, Structure, state_name, structure_of
 from botyard.fsm.variables import Variables
 
@@ -372,11 +372,6 @@ class AbstractFSM(TaskHelpers, ABC):
         if self._initial_variables is not None:
             return variables.fresh(None, self._initial_variables)
         return variables.fresh(self._model)
-
-
-def default_return_status(cls: type[AbstractFSM]) -> Any:
-    """Return what a machine reports that sets no `return_status`."""
-    return getattr(cls.return_status_values, "SUCCESS", ReturnStatus.SUCCESS)
 
 
 def _check(

@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from botyard.fsm.errors import PluginError
-from botyard.fsm.status import Status
+from botyard.fsm.helpers.base import MachineHelpers
+from botyard.fsm.status import ReturnStatus, Status, default_return_status
 from botyard.fsm.structure import INITIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from botyard.fsm.machine import AbstractFSM
 
 RUNNING = "RUNNING"
 
@@ -29,14 +28,11 @@ class PluginResult(dict[str, Any]):
         self._as_pair = as_pair
 
     @classmethod
-    def of(cls, machine: "AbstractFSM") -> "PluginResult":
+    def of(cls, machine: MachineHelpers) -> "PluginResult":
         """Return the result of a machine that has ended."""
-        from botyard.fsm.machine import AbstractFSM, default_return_status
-
         kind = type(machine)
-        says_status = (
-            kind.return_status_values is not AbstractFSM.return_status_values
-            or machine.return_status != default_return_status(kind)
+        says_status = kind.return_status_values is not ReturnStatus or machine.return_status != default_return_status(
+            kind
         )
         pair = says_status or machine._model is not None
         return cls(dict(machine.outputs), machine.return_status, as_pair=pair)
@@ -63,7 +59,7 @@ class PluginResult(dict[str, Any]):
     __hash__ = None
 
 
-def run_plugin(parent: "AbstractFSM", name: str, variables: dict[str, Any]) -> Any:
+def run_plugin(parent: MachineHelpers, name: str, variables: dict[str, Any]) -> Any:
     """Run the plugin of that name on the parent's input; see `AbstractFSM.run_plugin`."""
     try:
         plugin = parent.plugins[name]

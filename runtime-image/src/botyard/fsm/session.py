@@ -5,29 +5,29 @@ a `Status`. Outputs, temporary variables and the return status are not saved.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
 from botyard.fsm import variables
 from botyard.fsm.errors import FsmError, SessionStateError, VariableError
+from botyard.fsm.helpers.base import MachineHelpers
 from botyard.fsm.plain import plain
 from botyard.fsm.status import Status
 from botyard.fsm.structure import INITIAL, state_name
 
-if TYPE_CHECKING:
-    from botyard.fsm.machine import AbstractFSM
+M = TypeVar("M", bound=MachineHelpers)
 
 
 def open_session(
-    cls: "type[AbstractFSM]",
+    cls: type[M],
     send_message: Any,
     credentials: Mapping[str, Any] | None,
     state: Mapping[str, Any] | None,
     config: Mapping[str, Any] | None = None,
-) -> "AbstractFSM":
+) -> M:
     """Return a session's machine: restored from `state`, or at its beginning where that is None or empty.
 
     Raises:
@@ -41,11 +41,11 @@ def open_session(
 
 
 def construct(
-    cls: "type[AbstractFSM]",
+    cls: type[M],
     send_message: Any,
     credentials: Mapping[str, Any] | None,
     config: Mapping[str, Any] | None = None,
-) -> "AbstractFSM":
+) -> M:
     """Call the constructor the way the bot wrote it.
 
     Accepted are `(send_message, credentials)`, `(send_message, credentials=None, **kw)`, `(send_message)` and
@@ -53,14 +53,14 @@ def construct(
     write into another session's.
     """
     own = dict(credentials or {})
-    takes_credentials, takes_config = _constructor_form(cls)
+    takes_credentials, takes_config = _constructor_form(cast("Hashable", cls))
     extra: dict[str, Any] = {"config": dict(config or {})} if takes_config else {}
     if takes_credentials == "positional":
         machine = cls(send_message, own, **extra)  # type: ignore[call-arg]
     elif takes_credentials == "keyword":
         machine = cls(send_message, credentials=own, **extra)  # type: ignore[call-arg]
     else:
-        machine = cls(send_message, **extra)
+        machine = cls(send_message, **extra)  # type: ignore[call-arg]
     if "_structure" not in machine.__dict__:
         raise FsmError(f"{cls.__qualname__}.__init__ must call super().__init__(send_message=send_message).")
     if "credentials" not in machine.__dict__:
@@ -69,7 +69,7 @@ def construct(
 
 
 @lru_cache(maxsize=256)
-def _constructor_form(cls: "type[AbstractFSM]") -> tuple[str, bool]:
+def _constructor_form(cls: Any) -> tuple[str, bool]:
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     named = {p.name: p for p in parameters}
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -87,7 +87,7 @@ def _constructor_form(cls: "type[AbstractFSM]") -> tuple[str, bool]:
     return "none", takes_config
 
 
-def save(machine: "AbstractFSM") -> dict[str, Any]:
+def save(machine: MachineHelpers) -> dict[str, Any]:
     """Return a machine's state as plain data."""
     return {
         "main": {
@@ -101,7 +101,7 @@ def save(machine: "AbstractFSM") -> dict[str, Any]:
     }
 
 
-def committable(machine: "AbstractFSM") -> dict[str, Any]:
+def committable(machine: MachineHelpers) -> dict[str, Any]:
     """Return a machine's state as JSON data that this revision of the bot can restore.
 
     Raises:
@@ -112,7 +112,7 @@ def committable(machine: "AbstractFSM") -> dict[str, Any]:
     return document
 
 
-def _check_committable(machine: "AbstractFSM", document: dict[str, Any], owner: str) -> None:
+def _check_committable(machine: MachineHelpers, document: dict[str, Any], owner: str) -> None:
     main = document["main"]
     main["variables"] = {
         _variable_name(name, owner): plain(value, f"variable {name!r}{owner}")
@@ -135,7 +135,7 @@ def _variable_name(name: Any, owner: str) -> str:
     raise VariableError(f"The variable {name!r}{owner} has a name of type {type(name).__name__}: names are text.")
 
 
-def restore(machine: "AbstractFSM", state: Any, status: Any, saved_variables: Any, plugin_states: Any) -> None:
+def restore(machine: MachineHelpers, state: Any, status: Any, saved_variables: Any, plugin_states: Any) -> None:
     """Take over a saved state; see `AbstractFSM._restore_state`."""
     known = machine._structure.states
     name = state_name(state)
@@ -161,7 +161,7 @@ def restore(machine: "AbstractFSM", state: Any, status: Any, saved_variables: An
             restore_document(plugin, document)
 
 
-def restore_document(machine: "AbstractFSM", document: Mapping[str, Any]) -> None:
+def restore_document(machine: MachineHelpers, document: Mapping[str, Any]) -> None:
     """Take over what `save` returned.
 
     Raises:

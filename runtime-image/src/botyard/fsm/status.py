@@ -1,6 +1,7 @@
 """What a machine is doing between two steps, and how a plugin ended."""
 
 from enum import Enum
+from typing import Any
 
 
 class Status(Enum):
@@ -23,3 +24,8 @@ class ReturnStatus(Enum):
     """How a plugin ended; a plugin declares its own values in `return_status_values`."""
 
     SUCCESS = "SUCCESS"
+
+
+def default_return_status(cls: Any) -> Any:
+    """Return what a machine of class `cls` reports that sets no `return_status`."""
+    return getattr(cls.return_status_values, "SUCCESS", ReturnStatus.SUCCESS)
