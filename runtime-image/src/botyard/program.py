@@ -94,6 +94,7 @@ class TurnIO(Protocol):
 
         Raises:
             JournalMismatch: The re-run of a turn asked something else than its first run did.
+            TypeError: JSON cannot express the request or the result.
         """
 
 

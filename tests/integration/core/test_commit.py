@@ -108,7 +108,7 @@ async def test_an_owner_whose_lease_was_taken_is_refused_everywhere(world: World
     with pytest.raises(StaleOwner):
         await world.turns.emit(stale, entry, ["delta"], number=1, retention=Retention())
     with pytest.raises(StaleOwner):
-        await world.turns.journal(stale, entry, 0, b"result", keep=60)
+        await world.turns.journal(stale, entry, "0", b"result", keep=60)
     with pytest.raises(StaleOwner):
         await world.turns.commit(stale, entry, Commit(record="{}", outputs=["late"]))
     assert await world.turns.blame(stale, entry) == 0
@@ -133,12 +133,12 @@ async def test_runs_are_counted_and_steps_of_an_earlier_run_come_back(world: Wor
     await world.say("hello")
     lease, (entry,) = await world.lease(), await world.waiting()
     await world.turns.begin(lease, entry)
-    assert await world.turns.journal(lease, entry, 0, b"paid", keep=60) == b"paid"
-    assert await world.turns.journal(lease, entry, 0, b"paid twice", keep=60) == b"paid"
+    assert await world.turns.journal(lease, entry, "0", b"paid", keep=60) == b"paid"
+    assert await world.turns.journal(lease, entry, "0", b"paid twice", keep=60) == b"paid"
     await world.turns.blame(lease, entry)
 
     again = await world.turns.begin(lease, entry)
-    assert (again.attempt, again.crashes, again.journal) == (2, 1, {0: b"paid"})
+    assert (again.attempt, again.crashes, again.journal) == (2, 1, {"0": b"paid"})
     await world.turns.commit(lease, entry, Commit(record="{}"))
     leftovers = [key async for key in world.redis.scan_iter() if b":journal:" in key or b":attempts" in key]
     assert leftovers == []
@@ -149,7 +149,7 @@ async def test_a_step_is_not_kept_for_an_event_that_is_committed(world: World) -
     lease, (entry,) = await world.lease(), await world.waiting()
     await world.turns.commit(lease, entry, Commit(record="{}"))
     with pytest.raises(StaleOwner):
-        await world.turns.journal(lease, entry, 0, b"late", keep=60)
+        await world.turns.journal(lease, entry, "0", b"late", keep=60)
 
 
 async def test_follow_up_events_enter_the_inbox_with_the_commit(world: World) -> None:

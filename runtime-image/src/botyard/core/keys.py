@@ -89,7 +89,7 @@ def live(partition: Partition, key: str) -> str:
 
 
 def journal(partition: Partition, event: str) -> str:
-    """Hash ordinal → digest and result of a step of an open turn."""
+    """Hash ordinal → digest, name and result of a step of an open turn."""
     return f"{_tag(partition)}:journal:{event}"
 
 

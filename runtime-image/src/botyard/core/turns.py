@@ -29,8 +29,8 @@ class Begun:
     state: dict[str, Any] | None
     ends: str
     """How often the conversation had been ended; a commit's state counts only if that is still so."""
-    journal: dict[int, bytes]
-    """Records of the steps that earlier runs took, by ordinal."""
+    journal: dict[str, bytes]
+    """Records of the steps that earlier runs took, by ordinal: `0`, `1`, and below a step `1.0`."""
     cancelled: bool
     """Somebody asked for the turn to be cancelled."""
 
@@ -103,7 +103,7 @@ class Turns:
             crashes=int(answer[2]),
             state=codec.decode(answer[3]) if answer[3] else None,
             ends=text(answer[4]),
-            journal={int(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
+            journal={text(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
             cancelled=bool(answer[6]),
         )
 
@@ -205,7 +205,7 @@ class Turns:
         if answer == 0:
             raise StaleOwner(f"{lease.partition} has another owner")
 
-    async def journal(self, lease: Lease, entry: Entry, ordinal: int, record: bytes, *, keep: int) -> bytes:
+    async def journal(self, lease: Lease, entry: Entry, ordinal: str, record: bytes, *, keep: int) -> bytes:
         """Keep the record of one step; return the record that stands, which is the first one written.
 
         Raises:

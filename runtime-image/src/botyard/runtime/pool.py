@@ -152,7 +152,7 @@ class WorkerPool:
         request: TurnRequest,
         *,
         timeout: float,
-        journal: Mapping[int, bytes],
+        journal: Mapping[str, bytes],
         exclusive: bool,
         cancelled: asyncio.Event,
         emit: Callable[[Output], Awaitable[None]],
@@ -368,6 +368,9 @@ class WorkerPool:
             return
         turn = worker.turns.get(str(message.get("turn")))
         if turn is None:
+            if kind == "call":
+                # Code of a turn that is over may go on in a thread; it must not wait for ever.
+                await channel.send({"t": "answer", "id": message["id"], "error": "TurnOver: the turn has ended"})
             return
         if kind == "output":
             output = Output.model_validate(message["output"])

@@ -26,6 +26,7 @@ from botyard.program import EventKind, Output, TurnError, TurnOutcome, TurnReque
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.pool import Handler, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
+from botyard.runtime.step_journal import JournalBounds
 
 log = logging.getLogger("botyard.turns")
 
@@ -152,8 +153,10 @@ class TurnRunner:
         if begun.attempt > 1:
             await emit(Output(type="turn.restarted", status="started"))
 
+        bounds = JournalBounds(begun.journal)
+
         async def handle(method: str, args: Mapping[str, Any]) -> Any:
-            return await self._answer(lease, entry, method, args)
+            return await self._answer(lease, entry, bounds, method, args)
 
         cancelled = self._cancelled[entry.turn] = asyncio.Event()
         try:
@@ -197,18 +200,22 @@ class TurnRunner:
             await _persist(lambda: self._turns.blame(lease, entry))
         return False
 
-    async def _answer(self, lease: Lease, entry: Entry, method: str, args: Mapping[str, Any]) -> Any:
+    async def _answer(
+        self, lease: Lease, entry: Entry, bounds: JournalBounds, method: str, args: Mapping[str, Any]
+    ) -> Any:
         """Answer what a turn asks of the supervisor.
 
         Raises:
             ValueError: There is no such method.
+            JournalFull: A step's record is too much.
         """
         if method == "reference.register":
             reference = Reference(bot=lease.partition.bot, conversation=entry.key, user=entry.user)
             name = str(args["reference"])[:200]
             return await _persist(lambda: self._references.register(name, reference))
         if method == "step.put":
-            ordinal, record, keep = int(args["ordinal"]), bytes(args["record"]), self._retention.conversation
+            ordinal, record, keep = str(args["ordinal"]), bytes(args["record"]), self._retention.conversation
+            bounds.check(ordinal, record)
             return await _persist(lambda: self._turns.journal(lease, entry, ordinal, record, keep=keep))
         raise ValueError(f"the supervisor has no method {method!r}")
 

@@ -7,20 +7,19 @@ import asyncio
 import contextlib
 import gc
 import itertools
-import json
 import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from botyard import steps
 from botyard.contract.bot import Entrypoint
-from botyard.core.errors import JournalMismatch
 from botyard.program import Output, Program, TurnError, TurnOutcome, TurnRequest
 from botyard.runtime import frames, logs, programs
+from botyard.runtime.step_journal import Steps
 
 
 class SupervisorError(Exception):
@@ -30,12 +29,10 @@ class SupervisorError(Exception):
 class WorkerIO:
     """What one turn may ask of the platform (see `botyard.program.TurnIO`)."""
 
-    def __init__(self, worker: "Worker", turn: str, event: str, journal: dict[int, bytes]) -> None:
+    def __init__(self, worker: "Worker", turn: str, event: str, journal: dict[str, bytes]) -> None:
         self._worker = worker
         self._turn = turn
-        self._event = event
-        self._journal = journal
-        self._ordinals = itertools.count()
+        self.steps = Steps(event, journal, self._keep)
 
     async def emit(self, output: Output) -> None:
         """Send an output before the commit."""
@@ -47,25 +44,10 @@ class WorkerIO:
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         """Return the journaled result of this step, or run and journal it."""
-        ordinal = next(self._ordinals)
-        canonical = json.dumps([name, request], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        digest = blake2b(canonical.encode(), digest_size=16).hexdigest()
-        if ordinal in self._journal:
-            return _journaled(self._journal[ordinal], digest, name, ordinal)
-        result = await run(f"{self._event}:{ordinal}:{digest}")
-        record = json.dumps({"digest": digest, "name": name, "result": result}, ensure_ascii=False)
-        stands = await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record.encode()})
-        return _journaled(stands, digest, name, ordinal)
+        return await self.steps.take(name, request, run)
 
-
-def _journaled(record: bytes, digest: str, name: str, ordinal: int) -> Any:
-    kept = json.loads(record)
-    if kept["digest"] != digest:
-        raise JournalMismatch(
-            f"step {ordinal} was {kept['name']!r} on the first run of this turn and is {name!r} with other arguments "
-            f"now; a turn must ask the same on every run (put what varies into a step)"
-        )
-    return kept["result"]
+    async def _keep(self, ordinal: str, record: bytes) -> bytes:
+        return bytes(await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record}))
 
 
 class Worker:
@@ -146,9 +128,12 @@ class Worker:
         request = TurnRequest.model_validate(message["request"])
         logs.turn_fields.set({"conversation": request.key, "turn": turn})
         assert self._program is not None
-        io = WorkerIO(self, turn, request.event, {int(key): value for key, value in message["journal"].items()})
+        io = WorkerIO(self, turn, request.event, message["journal"])
+        steps.bind(io)
         try:
             outcome = await self._program.run_turn(request, io)
+            if outcome.error is None and (deviation := io.steps.deviation()):
+                outcome = TurnOutcome(error=describe(deviation, Path.cwd()))
         except asyncio.CancelledError:
             outcome = TurnOutcome(error=TurnError(kind="TurnCancelled", message="The turn was cancelled."))
         except Exception as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botyard import steps
 from botyard.contract.bot import Entrypoint
 from botyard.program import NextEvent, Output, Program, TurnOutcome, TurnRequest
 from botyard.runtime.programs import load
@@ -69,7 +70,8 @@ class _IO:
         self.references.append(reference)
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
-        return await run(f"{_KEY}:{name}")
+        # As a pod returns it: what JSON makes of it.
+        return json.loads(json.dumps(await run(f"{_KEY}:{name}")))
 
 
 async def run_scenario(scenario: Scenario, *, bundle: Path, file: Path, entrypoint: Entrypoint | None = None) -> Result:
@@ -157,6 +159,7 @@ class _Conversation:
             state=self._state,
             persona=self._scenario.persona,
         )
+        steps.bind(self._io)
         outcome = await self._program.run_turn(request, self._io)
         if outcome.error is None:
             self._ended = outcome.ended
