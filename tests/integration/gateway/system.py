@@ -53,7 +53,7 @@ USERS: Mapping[str, Mapping[str, Any]] = {
     "ben": {"permissions": [{"namespace": "shop", "bots": ["echo"]}]},
     "channel": {"permissions": [{"namespace": "shop", "verbs": ["use", "actas"]}]},
     "keeper": {"permissions": [{"namespace": "shop", "verbs": ["operate"]}]},
-    "boss": {"permissions": [{"namespace": "shop", "verbs": ["*"]}]},
+    "boss": {"permissions": [{"namespace": "shop", "verbs": ["*"]}, {"namespace": "bank"}]},
     "late": {"permissions": [{"namespace": "*"}], "expires": "2020-01-01T00:00:00Z"},
     "stranger": {"permissions": []},
 }
@@ -171,6 +171,8 @@ async def running_system(
     stream_limits: StreamLimits | None = None,
     rate: float = 0,
     burst: int = 100,
+    bot_rate: float = 0,
+    max_pending: int = 10_000,
     settings: ServerSettings | None = None,
     origins: tuple[str, ...] = (),
 ) -> AsyncIterator[System]:
@@ -183,6 +185,9 @@ async def running_system(
         stream_limits=stream_limits,
         rate=rate,
         burst=burst,
+        bot_rate=bot_rate,
+        bot_burst=burst,
+        max_pending=max_pending,
         origins=origins,
     )
     async with serving(gateway, settings) as (server, task):

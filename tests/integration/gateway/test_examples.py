@@ -34,6 +34,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
             "NO_PROXY": "*",
             "GATEWAY": system.url,
             "BOT": f"{system.url}{BASE}",
+            "NAMESPACE": f"{system.url}/v1/namespaces/bank",
             "AUTH": "Authorization: Bearer token-of-boss",
             "CONVERSATION": conversation,
             "REFERENCE": REFERENCE,

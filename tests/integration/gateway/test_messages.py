@@ -8,9 +8,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from botyard.core import keys
-from botyard.core.inbox import MAX_PENDING
-from tests.integration.gateway.system import BASE, ECHO, System, bearer, problem, running_system
+from tests.integration.gateway.system import BASE, System, bearer, problem, running_system
 
 MESSAGES = f"{BASE}/messages"
 
@@ -157,15 +155,18 @@ async def test_a_bot_that_is_not_ready_answers_with_the_condition_message(system
     assert int(answer.headers["retry-after"]) >= 1
 
 
-async def test_a_full_inbox_is_answered_with_retry_after(system: System) -> None:
-    partition = ECHO.partition("busy")
-    async with system.redis.pipeline(transaction=False) as pipe:
-        for _ in range(MAX_PENDING):
-            pipe.xadd(keys.inbox(partition), {"event": "x"})
-        await pipe.execute()
+async def test_a_full_inbox_is_answered_with_retry_after(redis_client: Redis, tmp_path: Path) -> None:
+    async with running_system(redis_client, tmp_path, max_pending=3) as system:
+        await fill(system)
+
+
+async def fill(system: System) -> None:
+    for _ in range(3):
+        await system.post(conversation="busy")
     answer = await post(system, {"text": "a", "conversation": "busy"})
-    problem(answer, 429, "overloaded")
+    assert "3 messages wait" in problem(answer, 429, "overloaded")["detail"]
     assert int(answer.headers["retry-after"]) >= 1
+    assert len(await system.waiting()) == 3
 
 
 async def test_one_user_cannot_flood_one_bot_but_others_go_on(redis_client: Redis, tmp_path: Path) -> None:
@@ -176,6 +177,40 @@ async def test_one_user_cannot_flood_one_bot_but_others_go_on(redis_client: Redi
         problem(answer, 429, "rate-limited")
         assert 1 <= int(answer.headers["retry-after"]) <= 100
         await system.post(user="ben")
+
+
+async def test_all_users_together_cannot_flood_one_bot(redis_client: Redis, tmp_path: Path) -> None:
+    async with running_system(redis_client, tmp_path, bot_rate=0.01, burst=2) as system:
+        await system.post()
+        await system.post(user="ben")
+        answer = await post(system, {"text": "a"}, user="channel")
+        assert "All users together" in problem(answer, 429, "rate-limited")["detail"]
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_message_that_names_no_bot_goes_to_the_default_bot_of_the_namespace(system: System) -> None:
+    answer = await post(system, {"text": "a"}, user="boss", path="/v1/namespaces/bank/messages")
+    assert answer.status_code == 202
+    assert answer.json()["bot"] == "vault"
+    conversation = answer.json()["conversation"]
+    assert answer.headers["location"] == f"/v1/namespaces/bank/bots/vault/conversations/{conversation}/events"
+
+
+@pytest.mark.parametrize(
+    ("user", "namespace", "status", "name"),
+    [
+        ("ann", "bank", 403, "forbidden"),
+        ("ben", "shop", 403, "forbidden"),
+        ("ann", "shop", 404, "unknown-bot"),
+        ("ann", "nowhere", 403, "forbidden"),
+        ("ann", "Not..A-Name", 400, "bad-parameter"),
+        ("late", "shop", 401, "unauthenticated"),
+    ],
+)
+async def test_without_a_default_bot_only_who_may_use_all_bots_is_told(
+    system: System, user: str, namespace: str, status: int, name: str
+) -> None:
+    problem(await post(system, {"text": "a"}, user=user, path=f"/v1/namespaces/{namespace}/messages"), status, name)
 
 
 async def test_methods_and_paths_that_do_not_exist_are_problems_too(system: System) -> None:

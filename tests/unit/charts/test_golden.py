@@ -24,7 +24,16 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
             "artifacts": {"persistence": {"enabled": True, "size": "20Gi", "storageClassName": "fast"}},
             "nodeSelector": {"pool": "platform"},
         },
-        "gateway": {"replicas": 3, "service": {"type": "LoadBalancer", "annotations": {"example.com/lb": "internal"}}},
+        "gateway": {
+            "replicas": 3,
+            "service": {"type": "LoadBalancer", "annotations": {"example.com/lb": "internal"}},
+            "auth": {
+                "ways": ["kubernetes", "oidc"],
+                "oidc": {"issuer": "https://login.example.com", "audiences": ["chat"], "caConfigMap": "login-ca"},
+            },
+            "cors": {"origins": ["https://chat.example.com"]},
+            "limits": {"botRate": 300},
+        },
         "redis": {"persistence": {"enabled": True, "size": "20Gi"}},
         "networkPolicies": {"enabled": True},
     },

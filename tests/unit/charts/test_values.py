@@ -1,9 +1,12 @@
 """What the chart refuses, with a message that says what to write instead."""
 
+import argparse
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from botyard.gateway import settings
 from tests.unit.charts.conftest import Template, TemplateError
 
 
@@ -15,6 +18,24 @@ from tests.unit.charts.conftest import Template, TemplateError
         ({"namespaces": ["Shop"]}, "namespaces/0"),
         ({"images": {"runtime": {"pullPolicy": "Sometimes"}}}, "pullPolicy"),
         ({"redis": {"url": "http://redis:6379"}}, "redis/url"),
+        ({"gateway": {"auth": {"ways": ["everybody"]}}}, "gateway/auth/ways/0"),
+        ({"gateway": {"auth": {"ways": []}}}, "gateway/auth/ways"),
+        ({"gateway": {"auth": {"ways": ["oidc"]}}}, "set gateway.auth.oidc.issuer"),
+        (
+            {"gateway": {"auth": {"ways": ["oidc"], "oidc": {"issuer": "https://login.example.com"}}}},
+            "set gateway.auth.oidc.audiences",
+        ),
+        ({"gateway": {"auth": {"oidc": {"issuer": "https://login.example.com"}}}}, "add oidc to gateway.auth.ways"),
+        ({"gateway": {"auth": {"oidc": {"issuer": "http://login.example.com"}}}}, "gateway/auth/oidc/issuer"),
+        ({"gateway": {"auth": {"oidc": {"algorithms": ["HS256"]}}}}, "gateway/auth/oidc/algorithms/0"),
+        ({"gateway": {"auth": {"oidc": {"isuer": "https://x"}}}}, "'isuer' not allowed"),
+        ({"gateway": {"auth": {"ways": ["tokens"]}}}, "set gateway.auth.tokensSecret"),
+        ({"gateway": {"auth": {"tokensSecret": "tokens"}}}, "add tokens to gateway.auth.ways"),
+        ({"gateway": {"cors": {"origins": ["chat.example.com"]}}}, "gateway/cors/origins/0"),
+        ({"gateway": {"cors": {"origins": ["https://chat.example.com/"]}}}, "gateway/cors/origins/0"),
+        ({"gateway": {"limits": {"userRate": -1}}}, "gateway/limits/userRate"),
+        ({"gateway": {"limits": {"streams": 100_000}}}, "gateway/limits/streams"),
+        ({"gateway": {"limits": {"userRates": 1}}}, "'userRates' not allowed"),
         ({"redis": {"enabled": False}}, "set redis.url, or redis.existingSecret"),
         ({"redis": {"url": "redis://other:6379/0"}}, "need redis.enabled=false"),
     ],
@@ -23,6 +44,51 @@ def test_wrong_values_are_refused_by_name(values: dict[str, Any], says: str, tem
     with pytest.raises(TemplateError) as refused:
         template(**values)
     assert says in str(refused.value)
+
+
+def test_the_gateway_takes_what_the_chart_tells_it(
+    template: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    objects = template(
+        gateway={
+            "auth": {
+                "ways": ["kubernetes", "oidc", "tokens"],
+                "audiences": ["botyard"],
+                "oidc": {
+                    "issuer": "https://login.example.com",
+                    "audiences": ["chat", "cli"],
+                    "caConfigMap": "login-ca",
+                },
+                "tokensSecret": "gateway-tokens",
+            },
+            "cors": {"origins": ["https://chat.example.com"]},
+            "limits": {"userRate": 0.5, "botRate": 300, "pendingEvents": 1_000_000, "streams": 100},
+        }
+    )
+    pod = next(
+        found["spec"]["template"]["spec"]
+        for found in objects
+        if found["kind"] == "Deployment" and found["metadata"]["name"] == "botyard-gateway"
+    )
+    (container,) = pod["containers"]
+    for variable in container["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    (tmp_path / "redis-url").write_text("redis://redis:6379/0")
+    monkeypatch.setenv("BOTYARD_REDIS_URL_FILE", str(tmp_path / "redis-url"))
+    parser = argparse.ArgumentParser()
+    settings.add_arguments(parser)
+    told = settings.from_arguments(parser.parse_args([]))
+    assert told.auth == {"kubernetes", "oidc", "tokens"}
+    assert told.audiences == ("botyard",)
+    assert told.oidc is not None
+    assert (told.oidc.issuer, told.oidc.audiences) == ("https://login.example.com", ("chat", "cli"))
+    assert told.cors_origins == ("https://chat.example.com",)
+    assert (told.rate, told.burst, told.bot_rate, told.bot_burst) == (0.5, 100, 300.0, 1000)
+    assert (told.max_pending, told.max_streams, told.write_timeout) == (1_000_000, 100, 20.0)
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert told.tokens_file == Path(mounts["tokens"], "tokens.yaml")
+    assert told.oidc.ca_file == Path(mounts["oidc-ca"], "ca.crt")
+    assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
 
 
 def test_own_redis_by_url_reaches_gateway_and_operator(template: Template) -> None:

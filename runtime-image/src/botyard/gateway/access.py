@@ -76,10 +76,7 @@ async def admit(gateway: Gateway, request: Request, *, verb: Verb = "use") -> Ad
         Problem: `unauthenticated`, `forbidden`, `bad-parameter` or `unknown-bot`.
     """
     principal = await identify(gateway, request)
-    namespace, name = request.path_params["namespace"], request.path_params["bot"]
-    for what, value in (("namespace", namespace), ("bot", name)):
-        if not _NAME.fullmatch(value):
-            raise Problem("bad-parameter", f"The {what} in the path is not a Kubernetes name.")
+    namespace, name = _name(request, "namespace"), _name(request, "bot")
     if not await gateway.authorizer.allowed(principal, verb, namespace, name):
         raise Problem(
             "forbidden",
@@ -89,6 +86,36 @@ async def admit(gateway: Gateway, request: Request, *, verb: Verb = "use") -> Ad
     if route is None:
         raise Problem("unknown-bot", f"There is no Bot {namespace}/{name}, or it is not deployed yet.")
     return Admission(gateway, principal, route)
+
+
+async def admit_default(gateway: Gateway, request: Request) -> Admission:
+    """Return the caller and the default bot of the path's namespace.
+
+    Raises:
+        Problem: `unauthenticated`, `forbidden`, `bad-parameter` or `unknown-bot`.
+    """
+    principal = await identify(gateway, request)
+    namespace = _name(request, "namespace")
+    route = gateway.table.default(namespace)
+    # Without a default bot only who may use all bots of the namespace is told so.
+    if not await gateway.authorizer.allowed(principal, "use", namespace, route.name if route else ""):
+        raise Problem(
+            "forbidden", f"{principal.subject} lacks the verb `use` on the default of bots.botyard.dev in {namespace}."
+        )
+    if route is None:
+        raise Problem(
+            "unknown-bot",
+            f"The namespace {namespace} has no default bot: name one in the path, or give one Bot "
+            "`spec.default: true`.",
+        )
+    return Admission(gateway, principal, route)
+
+
+def _name(request: Request, what: str) -> str:
+    value = str(request.path_params[what])
+    if not _NAME.fullmatch(value):
+        raise Problem("bad-parameter", f"The {what} in the path is not a Kubernetes name.")
+    return value
 
 
 async def conversation_of(admission: Admission, request: Request, *, or_verb: Verb = "actas") -> str:

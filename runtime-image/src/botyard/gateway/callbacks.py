@@ -78,6 +78,7 @@ async def _accept(gateway: Gateway, reference_id: str, reference: Reference, bod
         payload={"reference": reference_id, "body": text},
         user=reference.user,
         event_id=f"callback_{reference_id}",
+        max_pending=gateway.max_pending,
     )
     if route is not None:
         await gateway.waker.need(route)

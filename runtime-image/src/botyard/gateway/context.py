@@ -9,7 +9,7 @@ from botyard.core.activity import Activity
 from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
-from botyard.core.inbox import Inbox
+from botyard.core.inbox import MAX_PENDING, Inbox
 from botyard.core.outputs import Outputs
 from botyard.core.references import References
 from botyard.gateway.authentication import Authenticator
@@ -52,6 +52,10 @@ class Gateway:
     metrics: Metrics
     limiter: RateLimiter
     callback_limiter: RateLimiter
+    bot_limiter: RateLimiter
+    """For all users of a bot together."""
+    max_pending: int = MAX_PENDING
+    """Events that may wait in one partition of a bot before more are refused."""
     drain: Drain = field(default_factory=Drain)
     stream_limits: StreamLimits = field(default_factory=StreamLimits)
     open_streams: int = 0
@@ -70,6 +74,9 @@ class Gateway:
         authorizer: Authorizer,
         rate: float = 20.0,
         burst: int = 100,
+        bot_rate: float = 0.0,
+        bot_burst: int = 1000,
+        max_pending: int = MAX_PENDING,
         stream_limits: StreamLimits | None = None,
         hosts: frozenset[str] | None = None,
         origins: tuple[str, ...] = (),
@@ -83,6 +90,9 @@ class Gateway:
             authorizer: What they may do.
             rate: Messages a second of one user to one bot; 0: no limit.
             burst: Messages at once.
+            bot_rate: Messages a second of all users to one bot; 0: no limit.
+            bot_burst: Messages at once of all users to one bot.
+            max_pending: See the attribute.
             stream_limits: Bounds of event streams.
             hosts: See the attribute.
             origins: See the attribute.
@@ -102,6 +112,8 @@ class Gateway:
             metrics=Metrics(table),
             limiter=RateLimiter(rate, burst),
             callback_limiter=RateLimiter(rate, burst),
+            bot_limiter=RateLimiter(bot_rate, bot_burst),
+            max_pending=max_pending,
             stream_limits=stream_limits or StreamLimits(),
             hosts=hosts,
             origins=origins,

@@ -10,7 +10,7 @@ from botyard.core import ids
 from botyard.core.errors import NotOwner
 from botyard.core.inbox import Accepted as Receipt
 from botyard.gateway import bodies
-from botyard.gateway.access import Admission, admit
+from botyard.gateway.access import Admission, admit, admit_default
 from botyard.gateway.context import Gateway
 from botyard.gateway.models import Accepted, MessageRequest
 from botyard.gateway.problems import Problem
@@ -18,11 +18,17 @@ from botyard.gateway.problems import Problem
 
 async def post_message(gateway: Gateway, request: Request) -> Response:
     """Accept a message: 202 once the event store has it."""
-    admission = await admit(gateway, request)
-    wait = gateway.limiter.take((admission.principal.subject, admission.bot))
-    if wait:
-        raise Problem("rate-limited", retry_after=wait)
-    route = admission.route
+    return await _post(await admit(gateway, request), request)
+
+
+async def post_default_message(gateway: Gateway, request: Request) -> Response:
+    """Accept a message that names no bot: it is for the namespace's default bot."""
+    return await _post(await admit_default(gateway, request), request)
+
+
+async def _post(admission: Admission, request: Request) -> Response:
+    gateway, route = admission.gateway, admission.route
+    _throttle(admission)
     body = await bodies.read_json(request, MessageRequest, limit=route.max_input_bytes)
     _check(body, admission)
     if not (route.ready or route.wakes or route.queue or body.queue):
@@ -34,9 +40,23 @@ async def post_message(gateway: Gateway, request: Request) -> Response:
     receipt = await _accept(admission, body, user, conversation)
     await gateway.waker.need(route)
     gateway.metrics.accepted.labels("message", str(receipt.duplicate).lower()).inc()
-    answer = Accepted(conversation=conversation, turn=receipt.turn, event=receipt.event, duplicate=receipt.duplicate)
+    answer = Accepted(
+        bot=route.name,
+        conversation=conversation,
+        turn=receipt.turn,
+        event=receipt.event,
+        duplicate=receipt.duplicate,
+    )
     base = f"/v1/namespaces/{route.namespace}/bots/{route.name}"
     return JSONResponse(answer.model_dump(), 202, headers={"Location": f"{base}/conversations/{conversation}/events"})
+
+
+def _throttle(admission: Admission) -> None:
+    gateway, subject, bot = admission.gateway, admission.principal.subject, admission.bot
+    if wait := gateway.limiter.take((subject, bot)):
+        raise Problem("rate-limited", f"{subject} sends too many messages to {bot}.", retry_after=wait)
+    if wait := gateway.bot_limiter.take(bot):
+        raise Problem("rate-limited", f"All users together send too many messages to {bot}.", retry_after=wait)
 
 
 def _check(body: MessageRequest, admission: Admission) -> None:
@@ -91,6 +111,7 @@ async def _accept(admission: Admission, body: MessageRequest, user: str, convers
             user=user,
             may_act_for_others=for_others,
             event_id=event_id,
+            max_pending=admission.gateway.max_pending,
         )
 
     try:

@@ -67,6 +67,7 @@ class MessageRequest(Body):
 class Accepted(Answer):
     """The message is stored and will be worked on."""
 
+    bot: str = Field(description="The bot that gets it.")
     conversation: str
     turn: str = Field(description="The turn that works on it.")
     event: str = Field(description="The stored event.")

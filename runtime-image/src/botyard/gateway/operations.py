@@ -15,6 +15,21 @@ Call = Callable[[Gateway, Request], Awaitable[Response]]
 BASE = "/v1/namespaces/{namespace}/bots/{bot}"
 _BOT_PROBLEMS = ("bad-parameter", "unauthenticated", "forbidden", "unknown-bot", "authentication-unavailable")
 
+_MESSAGE_PROBLEMS = (
+    *_BOT_PROBLEMS,
+    "malformed-json",
+    "conversation-of-another-user",
+    "unknown-persona",
+    "timeout",
+    "too-large",
+    "unsupported-media-type",
+    "invalid-body",
+    "rate-limited",
+    "overloaded",
+    "bot-not-ready",
+    "storage-unavailable",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -68,20 +83,17 @@ OPERATIONS: tuple[Operation, ...] = (
         202,
         answer=models.Accepted,
         body=models.MessageRequest,
-        problems=(
-            *_BOT_PROBLEMS,
-            "malformed-json",
-            "conversation-of-another-user",
-            "unknown-persona",
-            "timeout",
-            "too-large",
-            "unsupported-media-type",
-            "invalid-body",
-            "rate-limited",
-            "overloaded",
-            "bot-not-ready",
-            "storage-unavailable",
-        ),
+        problems=_MESSAGE_PROBLEMS,
+    ),
+    Operation(
+        "POST",
+        "/v1/namespaces/{namespace}/messages",
+        messages.post_default_message,
+        "Send a message to the namespace's default bot",
+        202,
+        answer=models.Accepted,
+        body=models.MessageRequest,
+        problems=_MESSAGE_PROBLEMS,
     ),
     Operation(
         "GET",

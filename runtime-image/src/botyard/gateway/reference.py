@@ -21,6 +21,9 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         '  -d \'{"text": "hello", "id": "order-1"}\' $BOT/messages'
     ),
+    "post_default_message": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" -d \'{"text": "hello"}\' $NAMESPACE/messages'
+    ),
     "get_events": 'curl -s -H "$AUTH" "$BOT/conversations/$CONVERSATION/events?follow=false"',
     "get_conversation": 'curl -s -H "$AUTH" $BOT/conversations/$CONVERSATION',
     "delete_conversation": 'curl -s -X DELETE -H "$AUTH" $BOT/conversations/$CONVERSATION',

@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from botyard.contract import names
+from botyard.core.inbox import MAX_PENDING
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 """What the Host header may name where nobody is authenticated."""
@@ -48,6 +50,9 @@ class Settings:
     kubeconfig: Path | None
     rate: float
     burst: int
+    bot_rate: float
+    bot_burst: int
+    max_pending: int
     max_streams: int
     write_timeout: float
     drain_delay: float
@@ -110,18 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubeconfig", type=Path, default=None, metavar="FILE", help="outside of a cluster: how to reach it"
     )
-    parser.add_argument(
-        "--rate", type=float, default=20.0, help="messages a second of one user to one bot (%(default)s)"
-    )
-    parser.add_argument("--burst", type=int, default=100, help="messages at once of one user to one bot (%(default)s)")
-    parser.add_argument("--max-streams", type=int, default=5000, help="event streams open at once (%(default)s)")
-    parser.add_argument(
-        "--write-timeout",
-        type=float,
-        default=20.0,
-        metavar="SECONDS",
-        help="when a client that does not read is dropped",
-    )
+    _add_limits(parser)
     parser.add_argument(
         "--drain-delay",
         type=float,
@@ -132,6 +126,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drain-timeout", type=float, default=30.0, metavar="SECONDS", help="for running requests (%(default)s)"
     )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    for name, kind, default, what in (
+        ("rate", _rate, 20.0, "messages a second of one user to one bot; 0: no limit"),
+        ("burst", _count, 100, "messages at once of one user to one bot"),
+        ("bot-rate", _rate, 0.0, "messages a second of all users to one bot; 0: no limit"),
+        ("bot-burst", _count, 1000, "messages at once of all users to one bot"),
+        ("max-pending", _count, MAX_PENDING, "events that wait in one partition of a bot before more are refused"),
+        ("max-streams", _count, 5000, "event streams open at once"),
+        ("write-timeout", _seconds, 20.0, "seconds after which a client that does not read is dropped"),
+    ):
+        # As text, so that what the environment says is checked as what the command line says.
+        value = os.environ.get("BOTYARD_" + name.upper().replace("-", "_"), str(default))
+        parser.add_argument(f"--{name}", type=kind, default=value, metavar="N", help=f"{what} (%(default)s)")
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return value
 
 
 def _add_oidc(parser: argparse.ArgumentParser) -> None:
@@ -204,6 +234,9 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         kubeconfig=args.kubeconfig,
         rate=args.rate,
         burst=args.burst,
+        bot_rate=args.bot_rate,
+        bot_burst=args.bot_burst,
+        max_pending=args.max_pending,
         max_streams=args.max_streams,
         write_timeout=args.write_timeout,
         drain_delay=args.drain_delay,
