@@ -1,6 +1,6 @@
 """What a programming model implements: one turn of a bundle, from request to outcome."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from pydantic import Field
@@ -69,8 +69,11 @@ class TurnOutcome(Document):
     state: dict[str, Any] | None = None
     outputs: tuple[Output, ...] = ()
     events: tuple[NextEvent, ...] = ()
+    records: dict[str, Any] = Field(default_factory=dict)
+    """Lasting records of the turn's key to write, by name; None removes one. They are not part of `state` and are read
+    by `TurnIO.read_records`, so that threads, boards and histories cost a turn only what it touches."""
     ended: bool = False
-    """The session is over: its state is dropped, the conversation stays readable."""
+    """The session is over: its state and records are dropped, the conversation stays readable."""
     error: TurnError | None = None
     """Set: `state` is not kept, the user is told, the session goes on from its last committed state."""
 
@@ -83,6 +86,31 @@ class TurnIO(Protocol):
 
     async def register_reference(self, reference: str) -> None:
         """Make `reference` known, bound to this turn's session, before the bundle can hand it to anybody."""
+
+    async def read_records(
+        self,
+        names: Sequence[str] = (),
+        *,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 100,
+        newest_first: bool = False,
+        key: str = "",
+    ) -> dict[str, Any]:
+        """Return lasting records by name, ordered by name; what this turn has not committed is not among them.
+
+        Args:
+            names: Exactly these, as far as they exist; empty: what the other arguments say.
+            prefix: Only names that begin with it.
+            after: Only names behind this one in the order of reading: the last name of the page before.
+            limit: Most records, 1 to 1000; a page ends earlier where it grows beyond 8 MiB. An empty one is the end.
+            newest_first: From the last name to the first.
+            key: Whose records; empty: the turn's own. Another key must share its affinity (`:nora`, `nora~t1`), and
+                may change while the turn runs: put what depends on it into a step.
+
+        Raises:
+            ValueError: The arguments are wrong.
+        """
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         """Return this step's journaled result, or run it once, journal its result and return it.

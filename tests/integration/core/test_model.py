@@ -208,6 +208,6 @@ class CommitMachine(RuleBasedStateMachine):
 def test_the_scripts_agree_with_a_plain_model(redis_server: RedisServer) -> None:
     CommitMachine.server = redis_server
     CommitMachine.TestCase.settings = settings(
-        max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     CommitMachine.TestCase("runTest").runTest()

@@ -15,9 +15,18 @@ class BotAddress:
     name: str
     partitions: int = 16
 
+    @staticmethod
+    def affinity(key: str) -> str:
+        """Return the part of `key` that decides its partition.
+
+        It is what comes before a `~`, without a leading colon: `:nora` (a persona) and `nora~t1` (one of its threads)
+        share a partition, so that a turn of one can cause events of the other within its commit.
+        """
+        return key.partition("~")[0].removeprefix(":")
+
     def partition(self, key: str) -> "Partition":
-        """Return the partition of `key`: CRC-32 modulo the number of partitions, stable over releases."""
-        return Partition(self, zlib.crc32(key.encode()) % self.partitions)
+        """Return the partition of `key`: CRC-32 of its affinity modulo their number, stable over releases."""
+        return Partition(self, zlib.crc32(self.affinity(key).encode()) % self.partitions)
 
     def all_partitions(self) -> "list[Partition]":
         """Return every partition, by number."""

@@ -72,5 +72,7 @@ class Conversations:
             pipe.hincrby(meta, "ends", 1)
             pipe.delete(keys.state(partition, conversation))
             pipe.delete(keys.versions(partition, conversation))
+            pipe.delete(keys.records(partition, conversation))
+            pipe.delete(keys.record_names(partition, conversation))
             await pipe.execute()
         return True

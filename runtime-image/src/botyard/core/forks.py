@@ -13,9 +13,12 @@ from botyard.core.reply import text
 from botyard.core.retention import Retention
 from botyard.core.scripts import Scripts
 
+PAGE = 100
+"""Records looked at together."""
+
 
 class NotForkable(CoreError):
-    """The state after that turn is not kept.
+    """What the conversation was after that turn is not kept.
 
     Attributes:
         turns: The turns after which the conversation can be forked, oldest first.
@@ -30,6 +33,7 @@ class NotForkable(CoreError):
 class _Version:
     turn: str
     outputs: int
+    commit: int
     state: bytes
 
 
@@ -43,7 +47,7 @@ class Forks:
 
     async def turns(self, bot: BotAddress, conversation: str) -> tuple[str, ...]:
         """Return the turns after which `conversation` can be forked, oldest first."""
-        return tuple(version.turn for version in await self._versions(bot, conversation))
+        return tuple(version.turn for version in await self._forkable(bot, conversation))
 
     async def fork(self, bot: BotAddress, conversation: str, *, after: str = "", user: str = "") -> str:
         """Begin a new conversation with the state and the outputs that `conversation` had after a turn.
@@ -62,13 +66,14 @@ class Forks:
         Raises:
             NotForkable: The state after that turn is not kept, or there is none.
         """
-        versions = await self._versions(bot, conversation)
+        versions = await self._forkable(bot, conversation)
         found = [version for version in versions if not after or version.turn == after]
         if not found:
             raise NotForkable(after, tuple(version.turn for version in versions))
         version, target = found[-1], ids.new_conversation()
         partition = bot.partition(target)
         said = await self._said(bot, conversation, version.outputs, target)
+        await self._copy_records(bot, conversation, target, version.commit)
         await self._scripts.run(
             "fork",
             keys=[
@@ -80,9 +85,32 @@ class Forks:
         )
         return target
 
+    async def _forkable(self, bot: BotAddress, conversation: str) -> list[_Version]:
+        """Return the versions whose records are known: none that came before a record was changed or removed."""
+        about = await self._redis.hget(keys.conversation(bot.partition(conversation), conversation), "rewritten")
+        return [each for each in await self._versions(bot, conversation) if each.commit >= int(about or 0)]
+
+    async def _copy_records(self, bot: BotAddress, conversation: str, target: str, last: int) -> None:
+        """Give the new conversation the records that were written until commit `last`."""
+        there, here = bot.partition(conversation), bot.partition(target)
+        async for name, stored in self._redis.hscan_iter(keys.records(there, conversation), count=PAGE):
+            number, _, record = stored.partition(b" ")
+            if int(number) > last:
+                continue
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hset(keys.records(here, target), name, b"0 " + record)
+                pipe.zadd(keys.record_names(here, target), {name: 0})
+                # Until the conversation exists, nobody else would remove what a crash leaves behind.
+                pipe.expire(keys.records(here, target), self._retention.conversation)
+                pipe.expire(keys.record_names(here, target), self._retention.conversation)
+                await pipe.execute()
+
     async def _versions(self, bot: BotAddress, conversation: str) -> list[_Version]:
         entries: Any = await self._redis.xrange(keys.versions(bot.partition(conversation), conversation))
-        return [_Version(text(fields[b"turn"]), int(fields[b"outputs"]), fields[b"state"]) for _, fields in entries]
+        return [
+            _Version(text(fields[b"turn"]), int(fields[b"outputs"]), int(fields[b"commit"]), fields[b"state"])
+            for _, fields in entries
+        ]
 
     async def _said(self, bot: BotAddress, conversation: str, last: int, target: str) -> list[str]:
         """Return number and envelope of what was said until output `last`, in the new conversation's name."""

@@ -100,7 +100,7 @@ class Inbox:
                 int(may_act_for_others),
                 max_pending,
                 self._retention.duplicates if event_id else self._retention.resends,
-                self._retention.conversation,
+                self._retention.of(key),
             ],
         )
         outcome = answer[0].decode()

@@ -54,7 +54,11 @@ def seen(partition: Partition, key: str, event: str) -> str:
 
 
 def conversation(partition: Partition, key: str) -> str:
-    """Hash of a conversation: user, created, ended, ends, outputs, and `cancel:<turn>` for turns to be cancelled."""
+    """Hash of a conversation.
+
+    user, created, ended, ends (how often), outputs and commits (numbers of the last ones), rewritten (number of the
+    last commit that changed or removed a record), and `cancel:<turn>` for turns to be cancelled.
+    """
     return f"{_tag(partition)}:conv:{key}"
 
 
@@ -66,6 +70,16 @@ def open_turns(partition: Partition, key: str) -> str:
 def state(partition: Partition, key: str) -> str:
     """String: the encoded state (see `botyard.core.codec`)."""
     return f"{_tag(partition)}:state:{key}"
+
+
+def records(partition: Partition, key: str) -> str:
+    """Hash name → number of the commit that wrote it, a space, the encoded record (see `botyard.core.records`)."""
+    return f"{_tag(partition)}:rec:{key}"
+
+
+def record_names(partition: Partition, key: str) -> str:
+    """Sorted set of the records' names, all with score 0: ordered by name."""
+    return f"{_tag(partition)}:names:{key}"
 
 
 def versions(partition: Partition, key: str) -> str:

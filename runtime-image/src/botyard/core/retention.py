@@ -11,6 +11,8 @@ class Retention:
 
     conversation: int = 30 * DAY
     """Seconds after its last turn that a conversation, its state and its outputs live."""
+    persona: int = 3650 * DAY
+    """The same for a persona itself (a key with a leading colon): its board outlives a quiet month."""
     outputs: int = 2000
     """Outputs kept for replay in one conversation, at least."""
     history: int = 10_000
@@ -25,6 +27,10 @@ class Retention:
     """Newest states of a conversation that are kept for forks, at most."""
     forkable_bytes: int = 512 * 1024
     """Bytes that these may take together in one conversation; the newest one is kept in any case."""
+
+    def of(self, key: str) -> int:
+        """Return the seconds after its last turn that `key` and what belongs to it live."""
+        return self.persona if key.startswith(":") else self.conversation
 
     def versions(self, size: int) -> int:
         """Return how many states of `size` bytes are kept for forks."""

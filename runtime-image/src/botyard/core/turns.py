@@ -11,6 +11,7 @@ from botyard.core import codec, keys
 from botyard.core.errors import AlreadyCommitted, StaleOwner
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
+from botyard.core.records import MAX_RECORDS, RecordsFull
 from botyard.core.reply import text
 from botyard.core.retention import Retention
 from botyard.core.scripts import Scripts
@@ -60,6 +61,10 @@ class Commit:
     """Envelopes as JSON text, in order."""
     change: StateChange = "keep"
     state: Mapping[str, Any] | None = None
+    records: Mapping[str, Any | None] = field(default_factory=dict)
+    """Lasting records of the key to write; None removes one."""
+    drop_records: bool = False
+    """Remove all records: the session is over."""
     ends: str = "0"
     """`Begun.ends` of the run that commits."""
     events: Sequence[NextEvent] = ()
@@ -116,7 +121,8 @@ class Turns:
         Raises:
             StaleOwner: The lease was lost; nothing was written.
             AlreadyCommitted: This event was committed before; nothing was written.
-            TypeError: The state holds something that JSON cannot express.
+            RecordsFull: The key would hold too many records; nothing was written.
+            TypeError: The state or a record holds something that JSON cannot express.
         """
         partition, key = lease.partition, entry.key
         blob = codec.encode(commit.state or {}) if commit.change == "set" else b""
@@ -125,7 +131,7 @@ class Turns:
             "ends": commit.ends,
             "blob": blob,
             "versions": commit.retention.versions(len(blob)),
-            "keep": commit.retention.conversation,
+            "keep": commit.retention.of(key),
             "cap": commit.retention.outputs,
             "history_cap": commit.retention.history,
             "outputs": [envelope.encode() for envelope in commit.outputs],
@@ -135,6 +141,13 @@ class Turns:
             ],
             "now": commit.now_ms,
         }
+        if commit.records:
+            packed["records"] = [
+                (name, b"" if value is None else codec.encode_value(value)) for name, value in commit.records.items()
+            ]
+            packed["max_records"] = MAX_RECORDS
+        if commit.drop_records:
+            packed["drop_records"] = True
         if commit.dead is not None:
             packed["dead"] = commit.dead
         answer = await self._scripts.run(
@@ -153,6 +166,8 @@ class Turns:
                 keys.outbox(partition),
                 keys.dead_letters(partition),
                 keys.versions(partition, key),
+                keys.records(partition, key),
+                keys.record_names(partition, key),
             ],
             args=[
                 lease.owner,
@@ -196,7 +211,7 @@ class Turns:
                 lease.epoch,
                 keys.live(partition, entry.key),
                 retention.outputs,
-                retention.conversation,
+                retention.of(entry.key),
                 entry.id,
                 number,
                 *envelopes,
@@ -235,5 +250,7 @@ class Turns:
 def _raise_refusal(outcome: bytes, lease: Lease, entry: Entry) -> None:
     if outcome == b"stale":
         raise StaleOwner(f"{lease.partition} has another owner")
+    if outcome == b"full":
+        raise RecordsFull(f"{entry.key!r} would hold more than {MAX_RECORDS} records; remove old ones")
     if outcome in (b"gone", b"duplicate"):
         raise AlreadyCommitted(f"event {entry.event} was committed before")

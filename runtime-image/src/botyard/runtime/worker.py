@@ -10,7 +10,7 @@ import itertools
 import os
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,21 @@ class WorkerIO:
     async def register_reference(self, reference: str) -> None:
         """Bind `reference` to this turn's session."""
         await self._worker.call(self._turn, "reference.register", {"reference": reference})
+
+    async def read_records(
+        self,
+        names: Sequence[str] = (),
+        *,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 100,
+        newest_first: bool = False,
+        key: str = "",
+    ) -> dict[str, Any]:
+        """Return lasting records of the turn's key, or of one that shares its affinity."""
+        args = {"names": list(names), "prefix": prefix, "after": after, "limit": limit}
+        found = await self._worker.call(self._turn, "records.read", {**args, "newest_first": newest_first, "key": key})
+        return dict(found)
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         """Return the journaled result of this step, or run and journal it."""

@@ -7,13 +7,14 @@ import io
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from botyard import steps
 from botyard.contract.bot import Entrypoint
+from botyard.core.records import Selection
 from botyard.program import NextEvent, Output, Program, TurnOutcome, TurnRequest
 from botyard.runtime.programs import load
 from botyard.scenario import matching
@@ -62,12 +63,17 @@ class _IO:
     def __init__(self) -> None:
         self.references: list[str] = []
         self.emitted: list[Output] = []
+        self.records: dict[str, Any] = {}
 
     async def emit(self, output: Output) -> None:
         self.emitted.append(output)
 
     async def register_reference(self, reference: str) -> None:
         self.references.append(reference)
+
+    async def read_records(self, names: Sequence[str] = (), *, key: str = "", **args: Any) -> dict[str, Any]:
+        del key  # A scenario has one conversation.
+        return Selection.of({"names": names, **args}).of_all(self.records)
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         # As a pod returns it: what JSON makes of it.
@@ -165,6 +171,8 @@ class _Conversation:
             self._ended = outcome.ended
             # Through JSON, as between two turns of a pod: what does not survive that is found here.
             self._state = None if outcome.ended else json.loads(json.dumps(outcome.state))
+            written = {} if outcome.ended else {**self._io.records, **json.loads(json.dumps(outcome.records))}
+            self._io.records = {name: value for name, value in written.items() if value is not None}
         return outcome
 
     def _remember(self, outputs: list[Output]) -> None:

@@ -1,0 +1,58 @@
+"""What a turn's code may ask of the supervisor while it runs, and the answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+
+from botyard.core.inbox import Entry
+from botyard.core.leases import Lease
+from botyard.core.records import Records, Selection
+from botyard.core.references import Reference, References
+from botyard.core.retention import Retention
+from botyard.core.turns import Turns
+from botyard.runtime.persistence import persist
+from botyard.runtime.step_journal import JournalBounds
+
+
+class TurnCalls:
+    """Answers the calls of all turns of this replica."""
+
+    def __init__(self, redis: Redis, turns: Turns, retention: Retention) -> None:
+        self._turns = turns
+        self._references = References(redis, retention=retention)
+        self._records = Records(redis)
+        self._retention = retention
+
+    async def answer(
+        self, lease: Lease, entry: Entry, bounds: JournalBounds, method: str, args: Mapping[str, Any]
+    ) -> Any:
+        """Answer one call; the worker is trusted with nothing but its own turn.
+
+        Args:
+            lease: Of the turn's partition.
+            entry: The event that the turn runs.
+            bounds: What the turn may still journal.
+            method: What is asked.
+            args: The details, as the worker sent them.
+
+        Raises:
+            ValueError: There is no such method, or the details are wrong.
+            JournalFull: A step's record is too much.
+            StaleOwner: Another replica owns the partition.
+        """
+        if method == "reference.register":
+            reference = Reference(bot=lease.partition.bot, conversation=entry.key, user=entry.user)
+            name = str(args["reference"])[:200]
+            return await persist(lambda: self._references.register(name, reference))
+        if method == "step.put":
+            ordinal, record, keep = str(args["ordinal"]), bytes(args["record"]), self._retention.of(entry.key)
+            bounds.check(ordinal, record)
+            return await persist(lambda: self._turns.journal(lease, entry, ordinal, record, keep=keep))
+        if method == "records.read":
+            key = str(args["key"] or entry.key)
+            if entry.partition.bot.affinity(key) != entry.partition.bot.affinity(entry.key):
+                raise ValueError(f"records of {key!r} cannot be read from a turn of {entry.key!r}")
+            selection = Selection.of(args)
+            return await persist(lambda: self._records.read(entry.partition.bot, key, selection))
+        raise ValueError(f"the supervisor has no method {method!r}")
