@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from botyard.contract.base import Document
+from botyard.contract.spending import BotBudget, UserQuotas
 
 ProgrammingModel = Literal["auto", "loop", "fsm", "workflow"]
 
@@ -46,5 +47,8 @@ class BotConfig(Document):
     limits: Limits = Limits()
     config: dict[str, Any] = Field(default_factory=dict)
     """Free-form properties handed to the bundle."""
+    budget: BotBudget = BotBudget()
+    quotas: UserQuotas = UserQuotas()
+    """Limits for each user."""
     events_allow: tuple[str, ...] = ()
     """Event types that unprivileged clients receive beyond the default."""

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from botyard.contract.base import Document
+from botyard.contract.spending import PersonaBudget
 
 
 class PersonaConfig(Document):
@@ -15,6 +16,7 @@ class PersonaConfig(Document):
     display_name: str = ""
     setup: dict[str, Any] = Field(default_factory=dict)
     max_in_progress: int | None = None
+    budget: PersonaBudget = PersonaBudget()
 
 
 class PersonaShard(Document):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from botyard.contract import names
 from botyard.contract.bot import BotConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.contract.prices import PRICES_FILE, InvalidPrices, PriceTable, parse_prices
 
 log = logging.getLogger("botyard.configuration")
 
@@ -24,16 +25,18 @@ class Configuration:
         """Remember where to look.
 
         Args:
-            config: Folder that holds `bot.json`.
+            config: Folder that holds `bot.json`, and `prices.yaml` where there is a price table.
             personas: Folder of shard folders, each with `personas.json`.
             credentials: Folder with one file for each credential of the bundle.
         """
         self._bot_file = config / names.BOT_FILE
+        self._prices_file = config / PRICES_FILE
         self._personas_dir = personas
         self._credentials_dir = credentials
         self._stamp: object = None
         self.bot: BotConfig = BotConfig(namespace="", name="")
         self.personas: Mapping[str, PersonaConfig] = {}
+        self.prices = PriceTable()
 
     def load(self) -> None:
         """Read everything.
@@ -45,6 +48,19 @@ class Configuration:
         self._stamp = self._look()
         self.bot = BotConfig.model_validate_json(self._bot_file.read_bytes())
         self.personas = {persona.name: persona for shard in self._shards() for persona in shard.personas}
+        self._load_prices()
+
+    def _load_prices(self) -> None:
+        """Read the price table; one that cannot be read at all leaves the last good one in force."""
+        try:
+            self.prices = parse_prices(self._prices_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.prices = PriceTable()
+        except (OSError, UnicodeDecodeError, InvalidPrices) as error:
+            log.error("the changed price table is not used: %s", error)
+            return
+        for broken in self.prices.broken:
+            log.error("price of %s is not usable: %s", broken.model or "an entry without a model", broken.problem)
 
     def _shards(self) -> list[PersonaShard]:
         shards = []
@@ -63,7 +79,7 @@ class Configuration:
         return {path.name: path.read_text(encoding="utf-8") for path in files}
 
     def _look(self) -> object:
-        paths = [self._bot_file, *sorted(self._personas_dir.glob(f"*/{names.PERSONAS_FILE}"))]
+        paths = [self._bot_file, self._prices_file, *sorted(self._personas_dir.glob(f"*/{names.PERSONAS_FILE}"))]
         stamps = []
         for path in paths:
             try:

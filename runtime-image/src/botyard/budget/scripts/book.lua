@@ -1,0 +1,27 @@
+-- Charge a cost that is known only afterwards, such as a tool's, once. It may go beyond a limit: it is spent.
+-- KEYS: holds, periods    plan: id, coins, keep, calendars, charges (as for reserve)
+-- Answers {"booked", {account, spent, reserved, limit}…} | {"done"} | {"clock", now}
+local key = prefix .. "h:" .. plan.id
+if redis.call("EXISTS", key) == 1 then return {"done"} end
+local windows = periods_now(plan.calendars)
+if not windows then return {"clock", now} end
+local answer = {"booked"}
+for _, charge in ipairs(plan.charges) do
+  if charge[2] == "c" then
+    local window = windows[charge[5]]
+    local name = full_name(charge[1], window)
+    local account = account_key(name)
+    local spent = redis.call("HINCRBY", account, "spent", whole(plan.coins))
+    redis.call("HINCRBY", account, "tools", whole(plan.coins))
+    local found = redis.call("HMGET", account, "reserved", "granted")
+    local limit = charge[3]
+    if limit >= 0 then limit = limit + tonumber(found[2] or 0) end
+    redis.call("HSET", account, "cap", whole(limit))
+    redis.call("PEXPIRE", account, charge[6])
+    if window then redis.call("ZADD", KEYS[2], whole(window[2]), name) end
+    answer[#answer + 1] = {name, spent, tonumber(found[1] or 0), limit}
+  end
+end
+redis.call("HSET", key, "state", "booked", "c", whole(plan.coins))
+redis.call("PEXPIRE", key, plan.keep)
+return answer

@@ -1,0 +1,12 @@
+-- Prolong the holds of calls that are under way, and settle those whose lease is over.
+-- KEYS: holds    plan: lease (ms), calls, limit
+-- Answers {{calls that are not held any more}, {calls that lapsed now}}
+local gone = {}
+for _, call in ipairs(plan.calls) do
+  if redis.call("ZSCORE", holds, call) then
+    redis.call("ZADD", holds, "XX", whole(now + plan.lease), call)
+  else
+    gone[#gone + 1] = call
+  end
+end
+return {gone, lapse(plan.limit)}
