@@ -4,11 +4,14 @@ from redis.asyncio import Redis
 
 from botyard.core import keys
 from botyard.core.address import BotAddress
+from botyard.core.reply import text
 from botyard.core.scripts import Scripts
 
 REBALANCE = b"rebalance"
 CANCEL = b"cancel "
 """Followed by the turn's id."""
+RESUME = b"resume "
+"""Followed by the key whose parked turn may go on."""
 
 
 class Cancellations:
@@ -24,12 +27,29 @@ class Cancellations:
         The turn ends with an error `TurnCancelled` and keeps nothing of its state. A turn that commits before the
         request reaches it stays committed. Nothing else of the conversation is touched; turns that wait behind it run.
         """
+        return bool(turn and await self._cancel(bot, conversation, turn))
+
+    async def interrupt(self, bot: BotAddress, conversation: str) -> tuple[str, ...]:
+        """Cancel whatever of a conversation runs, waits or is parked; return those turns.
+
+        What is accepted from now on is run.
+        """
+        return await self._cancel(bot, conversation, "")
+
+    async def _cancel(self, bot: BotAddress, conversation: str, turn: str) -> tuple[str, ...]:
         partition = bot.partition(conversation)
         noted = await self._scripts.run(
             "cancel",
-            keys=[keys.open_turns(partition, conversation), keys.conversation(partition, conversation)],
-            args=[turn],
+            keys=[
+                keys.open_turns(partition, conversation),
+                keys.conversation(partition, conversation),
+                keys.parked(partition),
+            ],
+            args=[conversation, turn],
         )
-        if noted:
-            await self._redis.publish(keys.control(bot), CANCEL + turn.encode())
-        return bool(noted)
+        turns = tuple(text(each) for each in noted)
+        for each in turns:
+            await self._redis.publish(keys.control(bot), CANCEL + each.encode())
+        if turns:
+            await self._redis.publish(keys.control(bot), RESUME + conversation.encode())
+        return turns

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from botyard.core import keys
 from botyard.core.address import BotAddress
+from botyard.core.parking import parse
 from botyard.core.reply import text
 
 
@@ -22,7 +23,10 @@ class Conversation:
     outputs: int
     """Number of the last output."""
     turns: tuple[dict[str, Any], ...]
-    """Finished turns in order, then the open ones: {turn, event, state, accepted, finished?, attempt?, error?}."""
+    """Finished turns in order, then the open ones: {turn, event, state, accepted, finished?, attempt?, error?}.
+
+    A parked one has also {reason, until (milliseconds since the epoch or None)}.
+    """
 
 
 class Conversations:
@@ -43,11 +47,17 @@ class Conversations:
             pipe.hgetall(keys.conversation(partition, conversation))
             pipe.xrevrange(keys.history(partition, conversation), count=turns)
             pipe.hgetall(keys.open_turns(partition, conversation))
-            meta, finished, waiting = await pipe.execute()
+            pipe.hget(keys.parked(partition), conversation)
+            meta, finished, waiting, parked = await pipe.execute()
         if not meta:
             return None
         done = [json.loads(fields[b"record"]) for _, fields in reversed(finished)]
-        open_turns = [{"turn": turn.decode(), "state": "open", **json.loads(text)} for turn, text in waiting.items()]
+        open_turns = [{"turn": turn.decode(), "state": "open", **json.loads(about)} for turn, about in waiting.items()]
+        if parked is not None:
+            aside = parse(conversation, text(parked))
+            for turn in open_turns:
+                if turn["turn"] == aside.turn:
+                    turn |= {"state": "parked", "reason": aside.reason, "until": aside.until_ms or None}
         open_turns.sort(key=lambda turn: turn["accepted"])
         return Conversation(
             user=meta.get(b"user", b"").decode(),

@@ -39,6 +39,18 @@ class StaleOwner(CoreError):
     """Another replica owns the partition now; this one must drop what it was doing there."""
 
 
+class StillParked(CoreError):
+    """The event was put aside and is not to be run yet.
+
+    Attributes:
+        seconds: Until it goes on by itself; None: when it is told.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__("the turn was put aside")
+        self.seconds = seconds
+
+
 class AlreadyCommitted(CoreError):
     """The event was committed before; nothing was written again."""
 

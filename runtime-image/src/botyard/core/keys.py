@@ -28,7 +28,7 @@ def attempts(partition: Partition) -> str:
     """Hash of the events that run.
 
     Entry id → runs that began; `entry id:crashes` → workers that died of it;
-    `entry id:sent` → its emissions so far.
+    `entry id:sent` → its emissions so far; `entry id:parks` → runs that were put aside.
     """
     return f"{_tag(partition)}:attempts"
 
@@ -36,6 +36,11 @@ def attempts(partition: Partition) -> str:
 def timers(partition: Partition) -> str:
     """Sorted set of delayed events by due time in milliseconds."""
     return f"{_tag(partition)}:timers"
+
+
+def parked(partition: Partition) -> str:
+    """Hash key → JSON of the turn of that key that was put aside (see `botyard.core.parking`)."""
+    return f"{_tag(partition)}:parked"
 
 
 def dead_letters(partition: Partition) -> str:
@@ -113,7 +118,7 @@ def replicas(bot: BotAddress) -> str:
 
 
 def control(bot: BotAddress) -> str:
-    """Channel to a bot's replicas: `rebalance` when one joins, leaves or hands over; `cancel <turn>`."""
+    """Channel to a bot's replicas: `rebalance` (one joins, leaves or hands over), `cancel <turn>`, `resume <key>`."""
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:control"
 
 

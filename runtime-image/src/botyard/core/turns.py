@@ -8,7 +8,7 @@ import msgpack
 from redis.asyncio import Redis
 
 from botyard.core import codec, keys
-from botyard.core.errors import AlreadyCommitted, StaleOwner
+from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
 from botyard.core.records import MAX_RECORDS, RecordsFull
@@ -32,6 +32,8 @@ class Begun:
     """How often the conversation had been ended; a commit's state counts only if that is still so."""
     journal: dict[str, bytes]
     """Records of the steps that earlier runs took, by ordinal: `0`, `1`, and below a step `1.0`."""
+    parks: int
+    """Runs that were put aside."""
     cancelled: bool
     """Somebody asked for the turn to be cancelled."""
 
@@ -86,6 +88,7 @@ class Turns:
         Raises:
             StaleOwner: The lease was lost.
             AlreadyCommitted: The event is not in the inbox any more.
+            StillParked: It was put aside.
             ValueError: The stored state cannot be read.
         """
         partition = lease.partition
@@ -98,10 +101,13 @@ class Turns:
                 keys.state(partition, entry.key),
                 keys.conversation(partition, entry.key),
                 keys.journal(partition, entry.event),
+                keys.parked(partition),
             ],
-            args=[lease.owner, lease.epoch, entry.id, entry.turn],
+            args=[lease.owner, lease.epoch, entry.id, entry.turn, entry.key],
         )
         _raise_refusal(answer[0], lease, entry)
+        if answer[0] == b"parked":
+            raise StillParked(None if answer[1] < 0 else int(answer[1]) / 1000)
         flat = answer[5]
         return Begun(
             attempt=int(answer[1]),
@@ -109,6 +115,7 @@ class Turns:
             state=codec.decode(answer[3]) if answer[3] else None,
             ends=text(answer[4]),
             journal={text(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
+            parks=int(answer[7]),
             cancelled=bool(answer[6]),
         )
 

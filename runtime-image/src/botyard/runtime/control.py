@@ -15,12 +15,19 @@ log = logging.getLogger("botyard.control")
 
 
 async def listen(
-    redis: Redis, bot: BotAddress, *, rebalance: Callable[[], None], cancel: Callable[[str], None]
+    redis: Redis,
+    bot: BotAddress,
+    *,
+    rebalance: Callable[[], None],
+    cancel: Callable[[str], None],
+    resume: Callable[[str], None],
 ) -> None:
-    """Call `rebalance` and `cancel` (with a turn) as told, until cancelled. Redis may go away and come back.
+    """Call `rebalance`, `cancel` (with a turn) and `resume` (with a key) as told, until cancelled.
+
+    Redis may go away and come back.
 
     What is said while nobody listens is not lost for good: placement is looked at every second anyway, and a turn to
-    be cancelled is marked, which its next run finds.
+    be cancelled is marked, which its next run finds, and parked turns are looked at every minute.
     """
     while True:
         try:
@@ -37,6 +44,8 @@ async def listen(
                         rebalance()
                     elif said.startswith(control.CANCEL):
                         cancel(said.removeprefix(control.CANCEL).decode())
+                    elif said.startswith(control.RESUME):
+                        resume(said.removeprefix(control.RESUME).decode())
         except Unavailable as error:
             log.warning("not listening for a moment: %s", error)
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311

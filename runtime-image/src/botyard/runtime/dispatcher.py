@@ -2,28 +2,44 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from botyard.core.address import Partition
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
+from botyard.runtime.parking import Aside
 
 MAX_QUEUED = 2048
 """Events held in memory over all keys; reading the inboxes pauses above it."""
+LOOK_AGAIN = 60.0
+"""Seconds after which a key that was put aside is looked at in any case: what is said to replicas may get lost."""
 
-Runner = Callable[[Lease, Entry], Awaitable[None]]
+Runner = Callable[[Lease, Entry], Awaitable[Aside | None]]
 
 
 class Dispatcher:
-    """Queues by key for the partitions that this replica owns."""
+    """Queues by key for the partitions that this replica owns.
 
-    def __init__(self, run: Runner, *, concurrency: int) -> None:
-        """Prepare for `concurrency` turns at once, each run by `run`, which must not raise."""
+    Of a key that was put aside nothing is held in memory: it may wait for days, and what comes meanwhile with it.
+    """
+
+    def __init__(self, run: Runner, *, concurrency: int, again: Callable[[str], None]) -> None:
+        """Prepare.
+
+        Args:
+            run: Runs one event; must not raise.
+            concurrency: Turns that run at once.
+            again: Called when a key that was put aside is to be read again; `take_up` follows.
+        """
         self._run = run
+        self._again = again
         self._slots = asyncio.Semaphore(concurrency)
         self._queues: dict[str, deque[tuple[Lease, Entry]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Entry] = {}
+        self._aside: dict[str, tuple[Entry, asyncio.TimerHandle]] = {}
+        self._told: set[str] = set()
+        """Keys that were told to go on while their turn was being put aside."""
         self._queued = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -34,6 +50,8 @@ class Dispatcher:
 
     def offer(self, lease: Lease, entry: Entry) -> None:
         """Queue `entry` behind the others of its key."""
+        if entry.key in self._aside:
+            return
         self._queues.setdefault(entry.key, deque()).append((lease, entry))
         self._count(+1)
         if entry.key not in self._tasks:
@@ -48,14 +66,46 @@ class Dispatcher:
                         continue
                     lease, entry = queue.popleft()
                     self._running[key] = entry
+                    self._told.discard(key)
                     try:
-                        await self._run(lease, entry)
+                        if aside := await self._run(lease, entry):
+                            self._put_aside(entry, aside)
                     finally:
                         del self._running[key]
                         self._count(-1)
         finally:
             self._queues.pop(key, None)
             self._tasks.pop(key, None)
+
+    def _put_aside(self, entry: Entry, aside: Aside) -> None:
+        queue = self._queues[entry.key]
+        self._count(-len(queue))
+        queue.clear()
+        wait = LOOK_AGAIN if aside.seconds is None else min(aside.seconds, LOOK_AGAIN)
+        if entry.key in self._told:
+            wait = 0.0
+        timer = asyncio.get_running_loop().call_later(wait, self._again, entry.key)
+        self._aside[entry.key] = (entry, timer)
+
+    def tell(self, key: str) -> Entry | None:
+        """Note that a key may go on; return its event that was put aside, to be read again from there, or None."""
+        if key in self._aside:
+            return self._aside[key][0]
+        if key in self._running:
+            self._told.add(key)
+        return None
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """The keys that were put aside."""
+        return tuple(self._aside)
+
+    def take_up(self, key: str, lease: Lease, entries: Iterable[Entry]) -> None:
+        """Go on with a key that was put aside: `entries` is everything of it that was read until now, in order."""
+        _, timer = self._aside.pop(key)
+        timer.cancel()
+        for entry in entries:
+            self.offer(lease, entry)
 
     def _count(self, change: int) -> None:
         self._queued += change
@@ -71,6 +121,9 @@ class Dispatcher:
             self._count(len(kept) - len(queue))
             queue.clear()
             queue.extend(kept)
+        for key in [key for key, (entry, _) in self._aside.items() if entry.partition == partition]:
+            _, timer = self._aside.pop(key)
+            timer.cancel()
 
     async def drain(self, partition: Partition, timeout: float) -> bool:
         """Forget what is queued of a partition and wait for what runs; False when `timeout` seconds passed first."""
@@ -79,6 +132,8 @@ class Dispatcher:
         if not tasks:
             return True
         _, pending = await asyncio.wait(tasks, timeout=timeout)
+        # A turn may have been put aside meanwhile.
+        self.forget(partition)
         return not pending
 
     @property

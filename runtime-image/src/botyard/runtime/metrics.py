@@ -21,6 +21,7 @@ class Metrics:
         )
         self.partitions = Gauge("botyard_partitions", "Partitions that this replica owns.", registry=self.registry)
         self.running = Gauge("botyard_turns_running", "Turns that run now.", registry=self.registry)
+        self.parked = Gauge("botyard_turns_parked", "Turns that were put aside.", registry=self.registry)
         self.oldest = Gauge(
             "botyard_oldest_open_turn_seconds", "Age of the oldest turn that waits or runs.", registry=self.registry
         )

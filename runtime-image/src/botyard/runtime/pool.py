@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from botyard.contract.bot import BotConfig
 from botyard.program import Output, TurnOutcome, TurnRequest
 from botyard.runtime import frames
+from botyard.runtime.parking import ParkTurn
 
 log = logging.getLogger("botyard.pool")
 
@@ -66,6 +67,10 @@ class _Turn:
     outcome: asyncio.Future[TurnOutcome]
     emit: Callable[[Output], Awaitable[None]]
     handle: Handler
+    stop: asyncio.Event
+    """Ends the turn when set."""
+    parked: ParkTurn | None = None
+    """Why it is put aside."""
 
 
 @dataclass(slots=True)
@@ -170,13 +175,14 @@ class WorkerPool:
             handle: Answers what the turn asks of the supervisor.
 
         Raises:
+            ParkTurn: `handle` raised it; the turn's code is ended as if it were cancelled.
             TurnCancelled: `cancelled` was set before the turn ended.
             TurnTimeout: The deadline passed.
             WorkerDied: The worker ended first.
         """
         async with self._exclusive if exclusive else contextlib.nullcontext():
             worker = await self._pick(exclusive)
-            turn = _Turn(asyncio.get_running_loop().create_future(), emit, handle)
+            turn = _Turn(asyncio.get_running_loop().create_future(), emit, handle, cancelled)
             worker.turns[request.turn] = turn
             try:
                 assert worker.channel is not None
@@ -209,7 +215,7 @@ class WorkerPool:
         cancelling = asyncio.ensure_future(cancelled.wait())
         try:
             await asyncio.wait((turn.outcome, cancelling), return_when=asyncio.FIRST_COMPLETED)
-            if turn.outcome.done():
+            if turn.outcome.done() and turn.parked is None:
                 return turn.outcome.result()
             assert worker.channel is not None
             await worker.channel.send({"t": "cancel", "turn": name})
@@ -217,6 +223,8 @@ class WorkerPool:
             if not turn.outcome.done():
                 worker.overdue.add(name)
                 await self._kill(worker)
+            if turn.parked is not None:
+                raise turn.parked
             raise TurnCancelled("the turn was cancelled")
         finally:
             cancelling.cancel()
@@ -392,6 +400,10 @@ class WorkerPool:
         reply: frames.Message = {"t": "answer", "turn": message["turn"], "id": message["id"]}
         try:
             reply["result"] = await turn.handle(str(message["method"]), message["args"])
+        except ParkTurn as error:
+            turn.parked = error
+            turn.stop.set()
+            reply["error"] = f"TurnParked: {error}"
         except Exception as error:
             reply["error"] = f"{type(error).__name__}: {error}"
         with contextlib.suppress(ConnectionError):

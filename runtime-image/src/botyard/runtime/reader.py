@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from botyard.core import keys
 from botyard.core.address import Partition
 from botyard.core.connection import Unavailable, in_cluster
-from botyard.core.inbox import parse_entry
+from botyard.core.inbox import Entry, parse_entry
 from botyard.core.leases import Lease
 from botyard.runtime.dispatcher import Dispatcher
 
@@ -31,6 +31,7 @@ class InboxReader:
         self._leases: dict[Partition, Lease] = {}
         self._positions: dict[Partition, str] = {}
         self._changed = asyncio.Event()
+        self._resuming: dict[str, asyncio.Task[None]] = {}
 
     def add(self, lease: Lease) -> None:
         """Read a partition from its beginning: whatever is in an inbox is not committed."""
@@ -44,6 +45,36 @@ class InboxReader:
         self._positions.pop(partition, None)
         self._dispatcher.forget(partition)
         self._changed.set()
+
+    def resume(self, key: str) -> None:
+        """Read a key again that was put aside, from the event that waits; nothing happens for any other key."""
+        if key in self._resuming or (entry := self._dispatcher.tell(key)) is None:
+            return
+        task = asyncio.create_task(self._take_up(entry), name=f"resume {key}")
+        self._resuming[key] = task
+        task.add_done_callback(lambda _: self._resuming.pop(key, None))
+
+    async def _take_up(self, entry: Entry) -> None:
+        """Hand over what is in the inbox of a key until the position that was read; what comes later follows."""
+        partition, found, start = entry.partition, list[Entry](), entry.id
+        while (position := self._positions.get(partition)) is not None and entry.key in self._dispatcher.aside:
+            try:
+                page: Any = await self._redis.xrange(keys.inbox(partition), start, position, count=BATCH)
+            except Unavailable:
+                await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+                continue
+            read = [parse_entry(partition, *each) for each in page]
+            found += [each for each in read if each.key == entry.key]
+            if read:
+                start = f"({read[-1].id}"
+            if len(read) == BATCH:
+                continue
+            # Nothing was read meanwhile, so nothing of the key can be missing between this and what comes.
+            if self._positions.get(partition) == position and self._dispatcher.tell(entry.key) is entry:
+                self._dispatcher.take_up(entry.key, self._leases[partition], found)
+                return
+        if partition not in self._positions:
+            self._dispatcher.forget(partition)
 
     async def run(self) -> None:
         """Read until cancelled. Redis may go away and come back."""

@@ -75,7 +75,7 @@ class Supervisor:
         self._runner = TurnRunner(
             redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look
         )
-        self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency)
+        self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)
         self._ownership = Ownership(
             redis,
@@ -114,7 +114,15 @@ class Supervisor:
                 _start(self._configuration.watch(self._reconfigure)),
                 _start(self._reader.run()),
                 _start(self._courier.run()),
-                _start(listen(self._redis, self.address, rebalance=self._ownership.wake, cancel=self._runner.cancel)),
+                _start(
+                    listen(
+                        self._redis,
+                        self.address,
+                        rebalance=self._ownership.wake,
+                        cancel=self._runner.cancel,
+                        resume=self._resume,
+                    )
+                ),
             ]
             owning = _start(self._ownership.run())
             settling = _start(self._announce_settled())
@@ -131,6 +139,9 @@ class Supervisor:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.pool.close()
             await self._health.close()
+
+    def _resume(self, key: str) -> None:
+        self._reader.resume(key)
 
     def _acquired(self, lease: Lease) -> None:
         self._reader.add(lease)
@@ -186,6 +197,7 @@ class Supervisor:
     def _measure(self) -> None:
         self.metrics.partitions.set(len(self._ownership.owned))
         self.metrics.running.set(self._dispatcher.running)
+        self.metrics.parked.set(len(self._dispatcher.aside))
         self.metrics.workers.set(self.pool.loaded)
         self.metrics.worker_deaths.set(self.pool.restarts)
         oldest = self._dispatcher.oldest_accepted_ms()

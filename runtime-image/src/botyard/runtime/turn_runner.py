@@ -13,9 +13,10 @@ from redis.asyncio import Redis
 
 from botyard.core.address import Partition
 from botyard.core.envelope import TurnIdentity
-from botyard.core.errors import AlreadyCommitted, StaleOwner
+from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
+from botyard.core.parking import Parking
 from botyard.core.records import RecordsFull
 from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, Turns
@@ -23,6 +24,7 @@ from botyard.program import EventKind, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
+from botyard.runtime.parking import Aside, ParkTurn
 from botyard.runtime.persistence import RETRY_CAP, persist
 from botyard.runtime.pool import Handler, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
 from botyard.runtime.step_journal import JournalBounds
@@ -62,6 +64,7 @@ class TurnRunner:
         self._deliverable = deliverable
         self._turns = Turns(redis)
         self._calls = TurnCalls(redis, self._turns, retention)
+        self._parking = Parking(redis)
         self._pool = pool
         self._cancelled: dict[str, asyncio.Event] = {}
         """Of the turns that run here."""
@@ -69,8 +72,8 @@ class TurnRunner:
         self._metrics = metrics
         self._retention = retention
 
-    async def __call__(self, lease: Lease, entry: Entry) -> None:
-        """Run `entry` until it is committed, here or elsewhere. Never raises but when cancelled.
+    async def __call__(self, lease: Lease, entry: Entry) -> Aside | None:
+        """Run `entry` until it is committed, here or elsewhere, or put aside. Never raises but when cancelled.
 
         It does not return before that, whatever goes wrong: what waits behind it in its conversation must not overtake
         it. Runs are counted, so an event that cannot be run becomes a dead letter.
@@ -80,17 +83,31 @@ class TurnRunner:
         while True:
             try:
                 if await self._run_once(lease, entry):
-                    return
+                    return None
+            except StillParked as error:
+                return Aside(error.seconds)
+            except ParkTurn as error:
+                try:
+                    return await self._park(lease, entry, error)
+                except StaleOwner:
+                    return None
             except StaleOwner as error:
                 log.info("the turn is left to the partition's new owner: %s", error, extra={"fields": fields})
-                return
+                return None
             except AlreadyCommitted:
                 log.info("the event was committed before", extra={"fields": fields})
-                return
+                return None
             except Exception:
                 log.exception("the turn is run again", extra={"fields": fields})
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
                 wait = min(wait * 2, RETRY_CAP)
+
+    async def _park(self, lease: Lease, entry: Entry, parked: ParkTurn) -> Aside:
+        log.info("put aside: %s", parked.reason, extra={"fields": {"conversation": entry.key, "turn": entry.turn}})
+        seconds = await persist(
+            lambda: self._parking.park(lease, entry, reason=parked.reason, until_ms=parked.until_ms, data=parked.data)
+        )
+        return Aside(seconds)
 
     def cancel(self, turn: str) -> None:
         """Cancel a turn if it runs here."""
@@ -145,8 +162,8 @@ class TurnRunner:
             raise TurnCancelled("the turn was cancelled before it ran")
         if begun.crashes >= limits.max_attempts:
             return outcomes.failed("DeadLetter", f"workers died {begun.crashes} times while they ran this event")
-        if begun.attempt > MAX_RUNS:
-            return outcomes.failed("DeadLetter", f"{begun.attempt - 1} runs of this event were interrupted")
+        if (runs := begun.attempt - begun.parks) > MAX_RUNS:
+            return outcomes.failed("DeadLetter", f"{runs - 1} runs of this event were interrupted")
         emissions = itertools.count(begun.attempt * MAX_EMISSIONS)
 
         async def emit(output: Output) -> None:
@@ -164,6 +181,10 @@ class TurnRunner:
         cancelled = self._cancelled[entry.turn] = asyncio.Event()
         try:
             return await self._run_in_worker(entry, begun, cancelled, emit, handle)
+        except ParkTurn as parked:
+            told = {"reason": parked.reason, "until": parked.until_ms or None}
+            await emit(Output(type="turn.parked", status="skipped", data=told))
+            raise
         finally:
             del self._cancelled[entry.turn]
 

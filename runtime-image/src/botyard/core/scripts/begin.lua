@@ -1,18 +1,30 @@
 -- Begin a run of an event.
--- KEYS: lease, inbox, attempts, state, conversation, journal
--- ARGV: owner, epoch, entry, turn
+-- KEYS: lease, inbox, attempts, state, conversation, journal, parked
+-- ARGV: owner, epoch, entry, turn, key
 -- Answers {"ok", attempt, crashes, state, ends of the conversation, journal (flat ordinal, record, …),
--- to be cancelled (1/0)} | {"stale"} | {"gone"}
+-- to be cancelled (1/0), runs that were put aside} | {"parked", ms left or -1} | {"stale"} | {"gone"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 local entry = ARGV[3]
 if #redis.call("XRANGE", KEYS[2], entry, entry) == 0 then return {"gone"} end
+local about = redis.call("HMGET", KEYS[5], "ends", "cancel:" .. ARGV[4])
+local parked = redis.call("HGET", KEYS[7], ARGV[5])
+if parked then
+  local aside = cjson.decode(parked)
+  if aside.entry == entry and not about[2] then
+    local time = redis.call("TIME")
+    local left = aside["until"] - (time[1] * 1000 + math.floor(time[2] / 1000))
+    if aside["until"] == 0 then return {"parked", -1} end
+    if left > 0 then return {"parked", left} end
+  end
+  redis.call("HDEL", KEYS[7], ARGV[5])
+end
 local attempt = redis.call("HINCRBY", KEYS[3], entry, 1)
-local crashes = 0
+local crashes, parks = 0, 0
 local journal = {}
 if attempt > 1 then
-  crashes = tonumber(redis.call("HGET", KEYS[3], entry .. ":crashes") or 0)
+  local counts = redis.call("HMGET", KEYS[3], entry .. ":crashes", entry .. ":parks")
+  crashes, parks = tonumber(counts[1] or 0), tonumber(counts[2] or 0)
   journal = redis.call("HGETALL", KEYS[6])
 end
-local about = redis.call("HMGET", KEYS[5], "ends", "cancel:" .. ARGV[4])
-return {"ok", attempt, crashes, redis.call("GET", KEYS[4]) or "", about[1] or "0", journal, about[2] and 1 or 0}
+return {"ok", attempt, crashes, redis.call("GET", KEYS[4]) or "", about[1] or "0", journal, about[2] and 1 or 0, parks}
