@@ -27,7 +27,7 @@ ENV PATH=/opt/botyard/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITE
 # --- Dependencies: rebuilt when a lock file changes. ---
 FROM python-base AS runtime-dependencies
 COPY runtime-image/requirements.lock /opt/botyard/
-# With pip: build Jobs install the dependencies of bundles.
+# With uv: build Jobs install the dependencies of bundles.
 RUN python3 -m venv /opt/botyard \
  && /opt/botyard/bin/pip install --quiet --no-compile --require-hashes \
     --requirement /opt/botyard/requirements.lock \

@@ -98,6 +98,10 @@ A random value that is made once and kept on upgrades. Takes (dict "root" $ "sec
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, patch]
+# Bundles are built and inspected in Jobs; one that runs is looked at by name, none is watched.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

@@ -9,6 +9,9 @@ with what exists cannot."""
 ARTIFACT_DIGEST = f"{names.GROUP}/artifact-digest"
 """On pods: digest of the artifact that their init container fetches."""
 
+LAYER_DIGEST = f"{names.GROUP}/layer-digest"
+"""On pods: digest of the layer of dependencies that their init container fetches, if any."""
+
 CHANGED_AT = f"{names.GROUP}/changed-at"
 """On mounted ConfigMaps: when their content last changed under a pod that may have mounted it (RFC 3339, UTC);
 not there while no such pod can exist."""

@@ -14,6 +14,9 @@ from typing import Any
 from kubernetes.aio.config import ConfigException
 
 from botyard_operator import logs
+from botyard_operator.artifacts.build_server import BuildEndpoints
+from botyard_operator.artifacts.builds import BuildRecords, LiveBuilds
+from botyard_operator.artifacts.package_index import PackageIndex
 from botyard_operator.artifacts.server import ArtifactServer
 from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.caches import Caches
@@ -25,9 +28,13 @@ from botyard_operator.kube import KubeClient, load_configuration
 from botyard_operator.leadership import Elector, LeadershipLost
 from botyard_operator.metrics import Metrics
 from botyard_operator.reconcile.bundle import BundleReconciler, count_by_ready
+from botyard_operator.reconcile.bundle_builds import BundleBuilds
 from botyard_operator.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
+
+_MAX_LAYER_BYTES = 2 * 1024 * 1024 * 1024
+"""Limit on a packed layer."""
 
 LEASE_NAME = "botyard-operator"
 
@@ -73,14 +80,24 @@ async def run_operator(settings: Settings) -> int:
     store = ArtifactStore(settings.artifact_dir, quota_bytes=settings.artifact_quota_bytes or None)
     fetcher = Fetcher(FetchSettings(memory_bytes=settings.fetch_memory_bytes))
     jobs = FetchJobs(fetcher, store, concurrency=settings.fetch_concurrency, observer=metrics)
+    records = BuildRecords(store)
+    live: LiveBuilds = {}
+    builds = BundleBuilds(records, live, concurrency=settings.build_concurrency)
     loop = ControlLoop(
         settings=settings,
         kube=kube,
         caches=caches,
         metrics=metrics,
-        reconcilers={**reconcilers(), "Bundle": BundleReconciler(jobs, store)},
+        reconcilers={**reconcilers(), "Bundle": BundleReconciler(jobs, store, builds=builds)},
     )
-    server = ArtifactServer(store, key=settings.artifact_key)
+    server = ArtifactServer(
+        store,
+        key=settings.artifact_key,
+        further=(
+            BuildEndpoints(store, records, live, key=settings.artifact_key, max_layer_bytes=_MAX_LAYER_BYTES),
+            PackageIndex(live, key=settings.artifact_key, allow_loopback=settings.allow_insecure_sources),
+        ),
+    )
 
     def collect() -> None:
         loop.collect()

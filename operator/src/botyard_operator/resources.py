@@ -42,6 +42,7 @@ SECRET = Resource("Secret", "", "v1", "secrets")
 POD = Resource("Pod", "", "v1", "pods")
 POD_DISRUPTION_BUDGET = Resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
 NETWORK_POLICY = Resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies")
+JOB = Resource("Job", "batch", "v1", "jobs")
 EVENT = Resource("Event", "", "v1", "events")
 LEASE = Resource("Lease", "coordination.k8s.io", "v1", "leases")
 
@@ -52,7 +53,7 @@ CHILD_KINDS = (DEPLOYMENT, SERVICE, POD_DISRUPTION_BUDGET, NETWORK_POLICY)
 to ones that carry no label."""
 WATCHED_KINDS = (*OWN_KINDS, *CHILD_KINDS, POD, CONFIG_MAP, SECRET)
 
-ALL = {resource.kind: resource for resource in (*WATCHED_KINDS, EVENT, LEASE)}
+ALL = {resource.kind: resource for resource in (*WATCHED_KINDS, JOB, EVENT, LEASE)}
 
 
 def of(kind: str) -> Resource:

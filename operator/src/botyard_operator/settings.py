@@ -50,6 +50,19 @@ class Settings:
     """Let Bundles use `file://` sources: for tests and laptops only."""
     network_policies: bool = True
     """Whether a NetworkPolicy is created for each Bot."""
+    builds: bool = False
+    """Whether revisions are built and inspected in Jobs before Bots get them. The chart sets it; a process outside of a
+    cluster cannot, because pods would not reach its artifact server."""
+    build_concurrency: int = 4
+    """Builds at once."""
+    build_seconds: int = 600
+    """Longest installation of dependencies."""
+    inspect_seconds: int = 60
+    """Longest import of a bundle."""
+    build_memory: str = "2Gi"
+    """Memory of the container that installs and imports."""
+    package_index: str = "https://pypi.org/simple"
+    """Where packages come from when a Bundle names no index of its own."""
     leader_election: bool = True
     log_level: str = "INFO"
     identity: str = "botyard-operator"
@@ -131,6 +144,12 @@ class Settings:
             artifact_quota_bytes=whole("ARTIFACT_QUOTA_BYTES", default.artifact_quota_bytes),
             allow_insecure_sources=flag("ALLOW_INSECURE_SOURCES", default.allow_insecure_sources),
             network_policies=flag("NETWORK_POLICIES", default.network_policies),
+            builds=flag("BUILDS", default.builds),
+            build_concurrency=max(1, whole("BUILD_CONCURRENCY", default.build_concurrency)),
+            build_seconds=max(1, whole("BUILD_SECONDS", default.build_seconds)),
+            inspect_seconds=max(1, whole("INSPECT_SECONDS", default.inspect_seconds)),
+            build_memory=text("BUILD_MEMORY", default.build_memory),
+            package_index=text("PACKAGE_INDEX", default.package_index).rstrip("/"),
             leader_election=flag("LEADER_ELECTION", default.leader_election),
             log_level=text("LOG_LEVEL", default.log_level).upper(),
             identity=environ.get("POD_NAME") or environ.get("HOSTNAME") or default.identity,

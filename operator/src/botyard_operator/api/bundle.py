@@ -232,7 +232,7 @@ class Dependencies(Model):
     """Python packages that the code needs beyond those of the runtime image."""
 
     requirements: Annotated[tuple[Annotated[RelativePath, Field(min_length=1)], ...], Field(max_length=16)] = ()
-    """Requirements files, as paths below `spec.path`, installed together."""
+    """Requirements files (also `pyproject.toml` and `pylock.toml`), as paths below `spec.path`, installed together."""
     index_secret_ref: LocalObjectRef | None = None
     """Secret with the package index to install from: `url`, and `username` and `password` where it asks for them."""
 
@@ -378,6 +378,22 @@ class Manifest(Model):
     """Digest of the full manifest, as `sha256:…`."""
 
 
+class Revision(Artifact):
+    """A revision in storage."""
+
+    layer: Artifact | None = None
+    """Its installed dependencies."""
+
+
+class BuildResult(Model):
+    """The build that the current revision comes from."""
+
+    id: str = ""
+    """Digest of everything that went into it."""
+    log_url: str = ""
+    """Where its log is served; the Secret `<bundle>-build` has the token."""
+
+
 class BundleStatus(Model):
     """What was made of the source."""
 
@@ -391,7 +407,9 @@ class BundleStatus(Model):
     """The installed dependencies of that revision."""
     manifest: Manifest | None = None
     """What inspection found in that revision."""
-    history: Annotated[tuple[Artifact, ...], Field(max_length=50)] = ()
+    build: BuildResult | None = None
+    """The build that this revision comes from."""
+    history: Annotated[tuple[Revision, ...], Field(max_length=50)] = ()
     """Revisions in storage, newest first."""
     last_handled_requested_at: str = ""
     """Value of the annotation botyard.dev/requestedAt that was handled last."""

@@ -4,19 +4,10 @@ Tests hold that every reason that the code uses is here, and that the examples s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from botyard_operator.api.guidance_builds import BUILDS
+from botyard_operator.api.guidance_entry import Guidance
 from botyard_operator.api.reasons import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Guidance:
-    """Help with one reason."""
-
-    example: str
-    """A condition's message."""
-    way_out: str
-
 
 _URL = "https://git.example.com/shop/bots.git"
 _REVISION = "main@sha1:5d0c1f2e9a7b4c3d8e6f1a2b3c4d5e6f7a8b9c0d"
@@ -154,6 +145,7 @@ BUNDLE: Mapping[Reason, Guidance] = {
         f"{_URL}: git failed: fatal: the remote end said something unexpected",
         "The message has git's own words, the operator's log all of them.",
     ),
+    **BUILDS,
 }
 
 GUIDES: Mapping[str, Mapping[Reason, Guidance]] = {"Bundle": BUNDLE}

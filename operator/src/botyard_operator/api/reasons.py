@@ -65,6 +65,7 @@ class Reason(_Documented):
     ACCESS_DENIED = (
         "AccessDenied",
         "The operator may not do what the spec needs; the message names the permission.",
+        "Bundle",
         "Bot",
         "Persona",
     )
@@ -106,8 +107,26 @@ class Reason(_Documented):
     PROTOCOL_NOT_ALLOWED = "ProtocolNotAllowed", "The installation does not allow the URL's transport.", "Bundle"
     DISK_FULL = "DiskFull", "The operator's artifact volume is full.", "Bundle"
     STORAGE_FAILED = "StorageFailed", "The artifact could not be stored, or a stored one is damaged.", "Bundle"
-    OUT_OF_MEMORY = "OutOfMemory", "The fetch hit its memory limit.", "Bundle"
+    OUT_OF_MEMORY = "OutOfMemory", "The fetch or the build hit its memory limit.", "Bundle"
     FETCH_FAILED = "FetchFailed", "The fetch failed for another reason; the message has git's words.", "Bundle"
+
+    BUILD_NOT_ALLOWED = "BuildNotAllowed", "The installation builds nothing, and the Bundle has dependencies.", "Bundle"
+    INDEX_SECRET_INVALID = "IndexSecretInvalid", "The Secret of `indexSecretRef` is missing or incomplete.", "Bundle"
+    REQUIREMENTS_INVALID = "RequirementsInvalid", "A requirements file is missing or has an unreadable line.", "Bundle"
+    DEPENDENCY_NOT_FOUND = "DependencyNotFound", "The index has no such package, or no such version.", "Bundle"
+    DEPENDENCY_CONFLICT = "DependencyConflict", "No set of versions fulfils all requirements.", "Bundle"
+    DEPENDENCY_BUILD_FAILED = "DependencyBuildFailed", "A package without a wheel could not be built.", "Bundle"
+    HASH_MISMATCH = "HashMismatch", "A package's file has another hash than the requirements say.", "Bundle"
+    INDEX_UNAVAILABLE = "IndexUnavailable", "The package index does not answer.", "Bundle"
+    INDEX_REFUSED = "IndexRefused", "The package index refuses the credentials.", "Bundle"
+    BUILD_TIMED_OUT = "BuildTimedOut", "The build took longer than it may.", "Bundle"
+    BUILD_FAILED = "BuildFailed", "The build failed for another reason; the message and the log say which.", "Bundle"
+    SYNTAX_ERROR = "SyntaxError", "A file of the bundle is no valid Python.", "Bundle"
+    IMPORT_FAILED = "ImportFailed", "The bundle's code fails when it is imported.", "Bundle"
+    IMPORT_TIMED_OUT = "ImportTimedOut", "The bundle's code does not come to an end when it is imported.", "Bundle"
+    MODEL_UNKNOWN = "ModelUnknown", "No bot of a known programming model was found in the code.", "Bundle"
+    MODEL_AMBIGUOUS = "ModelAmbiguous", "The code holds bots of several programming models.", "Bundle"
+    INSPECTION_FAILED = "InspectionFailed", "The bot is at odds with itself; the message says where.", "Bundle"
 
     BUNDLE_NOT_FOUND = "BundleNotFound", "The Bundle of `spec.bundleRef` does not exist.", "Bot"
     BUNDLE_NOT_READY = "BundleNotReady", "The Bundle has no revision to run yet.", "Bot"
@@ -115,12 +134,12 @@ class Reason(_Documented):
     PODS_NOT_READY = "PodsNotReady", "No replica is ready yet.", "Bot"
     ROLLING_OUT = "RollingOut", "Replicas are being replaced.", "Bot"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", "The rollout did not advance in time.", "Bot"
-    QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses the pods.", "Bot"
-    PODS_REFUSED = "PodsRefused", "The pods cannot be created; the message has the answer.", "Bot"
+    QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses the pods.", "Bundle", "Bot"
+    PODS_REFUSED = "PodsRefused", "The pods cannot be created; the message has the answer.", "Bundle", "Bot"
     CRASH_LOOP = "CrashLoop", "The process ends again and again; the message has its last words.", "Bot"
-    IMAGE_PULL_FAILED = "ImagePullFailed", "The runtime image cannot be pulled.", "Bot"
-    UNSCHEDULABLE = "Unschedulable", "No node has room for the pods.", "Bot"
-    CONFLICT = "Conflict", "An object with the name of a child exists and belongs to somebody else.", "Bot"
+    IMAGE_PULL_FAILED = "ImagePullFailed", "The runtime image cannot be pulled.", "Bundle", "Bot"
+    UNSCHEDULABLE = "Unschedulable", "No node has room for the pods.", "Bundle", "Bot"
+    CONFLICT = "Conflict", "An object with the name of a child exists and belongs to somebody else.", "Bundle", "Bot"
     DEFAULT_CONFLICT = "DefaultConflict", "Another Bot of the namespace is the default already.", "Bot"
 
     BOT_NOT_FOUND = "BotNotFound", "The Bot of `spec.botRef` does not exist.", "Persona"

@@ -70,7 +70,6 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
         Entry(
             "spec.git.submodules", "write false, or put the submodule's files into the repository", lambda on: not on
         ),
-        Entry("spec.dependencies", "use what the runtime image brings, or put the packages into the source"),
         Entry(
             "spec.allowedNamespaces",
             "write from: Same, and create the Bundle in the Bot's namespace",
@@ -101,7 +100,7 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
 """What is not in force yet."""
 
 PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
-    "Bundle": (ConditionType.VERIFIED, ConditionType.BUILT, ConditionType.INSPECTED),
+    "Bundle": (ConditionType.VERIFIED,),
     "Bot": (ConditionType.STATE_COMPATIBLE, ConditionType.BUDGET_EXCEEDED),
     "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED, ConditionType.BUDGET_EXCEEDED),
 }

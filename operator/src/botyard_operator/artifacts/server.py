@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 from aiohttp import hdrs, web
 
@@ -14,16 +16,26 @@ _NAME = re.compile(r"(?P<hex>[0-9a-f]{64})\.tar\.gz")
 _BEARER = re.compile(r"Bearer +(?P<token>[0-9A-Za-z._~+/=-]{1,256})", re.IGNORECASE)
 
 
+class Endpoints(Protocol):
+    """Routes of one concern."""
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes to an application."""
+
+
 class ArtifactServer:
     """The HTTP server in front of an `ArtifactStore`."""
 
-    def __init__(self, store: ArtifactStore, *, key: bytes, max_downloads: int = 64) -> None:
+    def __init__(
+        self, store: ArtifactStore, *, key: bytes, max_downloads: int = 64, further: Sequence[Endpoints] = ()
+    ) -> None:
         """Prepare; `start` listens.
 
         Args:
             store: an opened store.
             key: the installation's artifact key.
             max_downloads: downloads at once; more wait.
+            further: what else is served at this port.
 
         Raises:
             ValueError: the key is empty.
@@ -33,6 +45,7 @@ class ArtifactServer:
         self._store = store
         self._key = key
         self._downloads = asyncio.Semaphore(max_downloads)
+        self._further = further
         self._runner: web.AppRunner | None = None
 
     def application(self) -> web.Application:
@@ -40,6 +53,8 @@ class ArtifactServer:
         app = web.Application(client_max_size=0)
         app.router.add_get("/v1/artifacts/{name}", self._artifact, allow_head=True)
         app.router.add_get("/healthz", self._healthz)
+        for endpoints in self._further:
+            endpoints.add_to(app)
         return app
 
     async def start(self, port: int, host: str | None = None) -> int:

@@ -1,8 +1,8 @@
 """The folder of artifacts: content-addressed, complete or absent, never trusted without its digest.
 
 Layout below the root: `artifacts/<hex>.tar.gz`, `sources/<hex>.json` (which archive a commit became, so that an
-unchanged source needs no fetch), `tmp/` (work in progress, emptied at start). All methods block on the disk; callers
-in an event loop use threads for those that hash or remove.
+unchanged source needs no fetch), further folders of small documents (`folder`), `tmp/` (work in progress, emptied at
+start). All methods block on the disk; callers in an event loop use threads for those that hash or remove.
 """
 
 import contextlib
@@ -46,6 +46,7 @@ class ArtifactStore:
             root: folder of the store, on one file system.
             quota_bytes: limit on all artifacts together; None: the disk alone limits.
         """
+        self._root = root
         self._artifacts = root / "artifacts"
         self._sources = root / "sources"
         self._tmp = root / "tmp"
@@ -89,6 +90,32 @@ class ArtifactStore:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def folder(self, name: str) -> Path:
+        """Return a folder of the store for small documents, made where it is missing; `write` fills it."""
+        path = self._root / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, target: Path, text: str) -> None:
+        """Write a small document whole or not at all.
+
+        Args:
+            target: A file in a folder of this store.
+            text: Its content.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        try:
+            handle, name = tempfile.mkstemp(dir=self._tmp)
+            with os.fdopen(handle, "w") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(name).replace(target)
+        except OSError as error:
+            raise _storage_error(error) from error
 
     def adopt(self, file: Path, digest: str) -> int:
         """Take a finished archive over into the store.
@@ -183,15 +210,7 @@ class ArtifactStore:
         Raises:
             StorageError: the disk refuses.
         """
-        try:
-            handle, name = tempfile.mkstemp(dir=self._tmp)
-            with os.fdopen(handle, "w") as out:
-                json.dump({"commit": commit, "digest": digest}, out)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(name).replace(self._sources / f"{source}.json")
-        except OSError as error:
-            raise _storage_error(error) from error
+        self.write(self._sources / f"{source}.json", json.dumps({"commit": commit, "digest": digest}))
 
     def known(self, source: str) -> tuple[str, str] | None:
         """Return (commit, digest) that the source was last fetched as, when that artifact is still here."""

@@ -8,7 +8,7 @@ them nor the configuration, and gets what a turn needs over the socket.
 from __future__ import annotations
 
 from botyard.contract import names
-from botyard_operator.annotations import ARTIFACT_DIGEST
+from botyard_operator.annotations import ARTIFACT_DIGEST, LAYER_DIGEST
 from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.labels import child, labels, selector_labels
 from botyard_operator.builders.secret import token_entry
@@ -37,6 +37,7 @@ def deployment(inputs: BotInputs) -> JsonObject:
                     "kubectl.kubernetes.io/default-container": "worker",
                     names.ANNOTATION_REVISION: inputs.artifact.revision,
                     ARTIFACT_DIGEST: inputs.artifact.digest,
+                    **({LAYER_DIGEST: inputs.layer.digest} if inputs.layer is not None else {}),
                     names.ANNOTATION_HASH: inputs.config_hash(),
                 },
             },
@@ -87,6 +88,7 @@ def _fetch(inputs: BotInputs) -> JsonObject:
         "env": [
             {"name": names.ENV_ARTIFACT_URL, "value": inputs.artifact.url},
             {"name": names.ENV_ARTIFACT_DIGEST, "value": inputs.artifact.digest},
+            *_layer_environment(inputs),
         ],
         "resources": {
             "requests": {"cpu": "10m", "memory": "48Mi"},
@@ -94,6 +96,7 @@ def _fetch(inputs: BotInputs) -> JsonObject:
         },
         "volumeMounts": [
             {"name": "bundle", "mountPath": names.BUNDLE_DIR},
+            *([{"name": "layer", "mountPath": names.LAYER_DIR}] if inputs.layer is not None else ()),
             {"name": "artifact-token", "mountPath": names.PLATFORM_DIR, "readOnly": True},
             {"name": "fetch-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
         ],
@@ -135,6 +138,7 @@ def _worker(inputs: BotInputs) -> JsonObject:
         container["resources"] = inputs.resources
     container["volumeMounts"] = [
         {"name": "bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},
+        *([{"name": "layer", "mountPath": names.LAYER_DIR, "readOnly": True}] if inputs.layer is not None else ()),
         {"name": "socket", "mountPath": names.SOCKET_DIR},
         {"name": "worker-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
     ]
@@ -154,6 +158,7 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
     platform = names.platform_name(inputs.name)
     return [
         {"name": "bundle", "emptyDir": {}},
+        *([{"name": "layer", "emptyDir": {}}] if inputs.layer is not None else ()),
         {"name": "socket", "emptyDir": {"sizeLimit": "16Mi"}},
         {"name": "fetch-tmp", "emptyDir": {}},
         {"name": "supervisor-tmp", "emptyDir": {}},
@@ -172,9 +177,25 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
         {
             "name": "artifact-token",
             # The entry is that of the template's own artifact: pods of an older template find theirs, too.
-            "secret": _secret_entry(platform, token_entry(inputs.artifact.digest), names.ARTIFACT_TOKEN_FILE),
+            "secret": _artifact_tokens(inputs, platform),
         },
     ]
+
+
+def _layer_environment(inputs: BotInputs) -> list[JsonObject]:
+    if inputs.layer is None:
+        return []
+    return [
+        {"name": names.ENV_LAYER_URL, "value": inputs.layer.url},
+        {"name": names.ENV_LAYER_DIGEST, "value": inputs.layer.digest},
+    ]
+
+
+def _artifact_tokens(inputs: BotInputs, secret: str) -> JsonObject:
+    mounted = _secret_entry(secret, token_entry(inputs.artifact.digest), names.ARTIFACT_TOKEN_FILE)
+    if inputs.layer is not None:
+        mounted["items"].append({"key": token_entry(inputs.layer.digest), "path": names.LAYER_TOKEN_FILE})
+    return mounted
 
 
 def _secret_entry(secret: str, key: str, path: str) -> JsonObject:

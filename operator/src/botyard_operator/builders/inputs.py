@@ -22,6 +22,14 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """The installed dependencies of the code."""
+
+    digest: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class BotInputs:
     """A Bot, resolved: what its spec says and what it refers to."""
 
@@ -40,6 +48,8 @@ class BotInputs:
     """The bundle's own credentials by the name that the bundle reads."""
     resources: JsonObject = field(default_factory=dict)
     """Resources of the worker's container."""
+    layer: Layer | None = None
+    """None where the code has no dependencies of its own."""
     progress_deadline_seconds: int = 300
     system_namespace: str = "botyard"
     network_policy: bool = True

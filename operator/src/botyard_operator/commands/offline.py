@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from botyard_operator.api.bot import Bot
@@ -131,6 +131,10 @@ class OfflineCluster:
     async def get(self, key: Key) -> JsonObject | None:
         """Return an object."""
         return self.caches.get(key.kind, key.namespace, key.name)
+
+    async def select(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[JsonObject]:
+        """Return nothing: there are no pods."""
+        return ()
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return the data of a Secret of the files."""

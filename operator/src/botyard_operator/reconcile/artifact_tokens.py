@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from botyard.contract import names
-from botyard_operator.annotations import ARTIFACT_DIGEST
+from botyard_operator.annotations import ARTIFACT_DIGEST, LAYER_DIGEST
 from botyard_operator.artifacts.tokens import token_for
 from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject, Key, ReadCaches
@@ -25,24 +25,24 @@ that comes up without its token waits for the mount, its annotation brings the t
 
 
 def tokens_in_use(
-    bot: Key, uid: str, digest: str, live: JsonObject | None, *, caches: ReadCaches, artifact_key: bytes
+    bot: Key, uid: str, wanted: Sequence[str], live: JsonObject | None, *, caches: ReadCaches, artifact_key: bytes
 ) -> Mapping[str, bytes]:
     """Return the tokens by their entry in the platform Secret.
 
     Args:
         bot: The Bot.
         uid: The Bot's uid: a Secret of the same name that is somebody else's gives nothing.
-        digest: Artifact that the newest pods are to run.
+        wanted: Artifacts that the newest pods are to fetch: the code's first.
         live: The Bot's Deployment as it is, or None.
         caches: Where pods and the Secret are read.
         artifact_key: The installation's key, from which tokens are derived.
     """
     kept: dict[str, bytes] = {}
-    if live is not None and not (observe(live, ()).complete and _digest(live["spec"]["template"]) == digest):
+    if live is not None and not (observe(live, ()).complete and next(_of(live["spec"]["template"]), None) == wanted[0]):
         held = dict(_held(bot, uid, caches))
         if len(held) <= _MOST_HELD:
             kept = held
-    used = {digest, *_digests(bot, live, caches)}
+    used = {*wanted, *_digests(bot, live, caches)}
     return kept | {token_entry(each): token_for(artifact_key, each).encode() for each in sorted(used)}
 
 
@@ -60,12 +60,16 @@ def _held(bot: Key, uid: str, caches: ReadCaches) -> Iterator[tuple[str, bytes]]
 
 def _digests(bot: Key, live: JsonObject | None, caches: ReadCaches) -> Iterator[str]:
     if live is not None:
-        yield from filter(None, [_digest(live["spec"]["template"])])
+        yield from _of(live["spec"]["template"])
     for pod in caches.children(bot, "Pod"):
         if not pod["metadata"].get("deletionTimestamp"):
-            yield from filter(None, [_digest(pod)])
+            yield from _of(pod)
 
 
-def _digest(pod: JsonObject) -> str | None:
-    value = ((pod.get("metadata") or {}).get("annotations") or {}).get(ARTIFACT_DIGEST)
-    return value if isinstance(value, str) and value.startswith("sha256:") else None
+def _of(pod: JsonObject) -> Iterator[str]:
+    """Return what a pod fetches: its code, and then its layer."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    for name in (ARTIFACT_DIGEST, LAYER_DIGEST):
+        value = annotations.get(name)
+        if isinstance(value, str) and value.startswith("sha256:"):
+            yield value

@@ -7,7 +7,7 @@ could not rebuild, because a standby may take over at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -107,6 +107,9 @@ class Kube(Protocol):
 
     async def get(self, key: Key) -> JsonObject | None:
         """Read one object from the API server, past the caches."""
+
+    async def select(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[JsonObject]:
+        """Read the objects of a namespace that have these labels from the API server, past the caches."""
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return the decoded data of a Secret, from the cache where it is held; None: it does not exist."""

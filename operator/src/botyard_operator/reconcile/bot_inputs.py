@@ -11,7 +11,7 @@ from botyard_operator.api.bundle import Artifact as StoredArtifact
 from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import Reason
-from botyard_operator.builders.inputs import Artifact, BotInputs
+from botyard_operator.builders.inputs import Artifact, BotInputs, Layer
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.problems import Blocked, Problem
@@ -30,6 +30,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
     """
     bundle = _bundle(bot, ctx)
     stored = _artifact(bundle)
+    layer = bundle.status.layer
     credentials = await _credentials(bot, ctx)
     settings = ctx.settings
     return BotInputs(
@@ -38,6 +39,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
         uid=bot.metadata.uid,
         replicas=bot.spec.replicas,
         artifact=Artifact(revision=_steady_revision(stored, live), digest=stored.digest, url=stored.url),
+        layer=Layer(digest=layer.digest, url=layer.url) if layer is not None else None,
         config=_config(bot, bundle),
         runtime_image=settings.runtime_image,
         image_pull_policy=settings.runtime_image_pull_policy,
@@ -45,7 +47,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
         artifact_tokens=tokens_in_use(
             Key("Bot", bot.metadata.namespace, bot.metadata.name),
             bot.metadata.uid,
-            stored.digest,
+            [stored.digest, *([layer.digest] if layer is not None else ())],
             live,
             caches=ctx.caches,
             artifact_key=settings.artifact_key,

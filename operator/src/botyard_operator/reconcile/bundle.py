@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from botyard.contract import names
-from botyard_operator.api.bundle import Artifact, Bundle, BundleStatus
+from botyard_operator.api.bundle import Artifact, BuildResult, Bundle, BundleStatus, Manifest
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import Reason
 from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.artifacts.store import ArtifactStore
+from botyard_operator.builders.build_job import manifest_config_map
 from botyard_operator.conditions import ConditionState, find, summarise
 from botyard_operator.fetch.credentials import credentials_from_secret
 from botyard_operator.fetch.errors import FetchError
@@ -28,6 +30,9 @@ from botyard_operator.fetch.jobs import Fetched, FetchJobs, backoff
 from botyard_operator.fetch.request import Credentials, FetchRequest, Ref
 from botyard_operator.fetch.url import parse_git_url
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
+from botyard_operator.reconcile.build_state import Build
+from botyard_operator.reconcile.build_status import next_build, next_layer, next_manifest, refused_manifest
+from botyard_operator.reconcile.bundle_builds import BundleBuilds
 from botyard_operator.reconcile.bundle_status import (
     Halt,
     commit_of,
@@ -36,6 +41,8 @@ from botyard_operator.reconcile.bundle_status import (
     next_history,
     ref_of,
 )
+from botyard_operator.reconcile.ownership import apply_changed
+from botyard_operator.reconcile.problems import Blocked
 
 SWEEP_INTERVAL = 600.0
 """Seconds between two sweeps of artifacts that nothing refers to."""
@@ -78,6 +85,7 @@ class BundleReconciler:
         jobs: FetchJobs,
         store: ArtifactStore,
         *,
+        builds: BundleBuilds | None = None,
         sweep_interval: float = SWEEP_INTERVAL,
         sweep_min_age: float = SWEEP_MIN_AGE,
     ) -> None:
@@ -86,11 +94,13 @@ class BundleReconciler:
         Args:
             jobs: runs fetches into `store`.
             store: an opened store.
+            builds: builds and inspects revisions; without it they are served as they were fetched.
             sweep_interval: seconds between two sweeps of the store.
             sweep_min_age: seconds for which an artifact that nothing refers to stays in any case.
         """
         self._jobs = jobs
         self._store = store
+        self._builds = builds
         self._sweep_interval = sweep_interval
         self._sweep_min_age = sweep_min_age
         self._polling: dict[Key, _Polling] = {}
@@ -146,12 +156,38 @@ class BundleReconciler:
                 return Result()
             if running < _SLOW_FETCH:
                 return Result(requeue_after=_SLOW_FETCH - running + _SHORTEST_WAIT)
-        await self._write(ctx, obj, bundle.status, bundle, result=result, ref=plan.ref, halt=None)
+        build = None
+        if isinstance(result, Fetched) and self._builds is not None:
+            source = next_artifact(
+                bundle.status.artifact,
+                result,
+                ref=plan.ref,
+                base_url=ctx.settings.artifact_base_url,
+                now=ctx.clock.now(),
+            )
+            build = await self._builds.look(key, ctx, bundle, source, forced=plan.forced)
+        try:
+            await self._publish(key, ctx, bundle, build)
+        except Blocked as blocked:
+            build = refused_manifest(build, blocked.problem)
+        await self._write(ctx, obj, bundle.status, bundle, result=result, ref=plan.ref, halt=None, build=build)
         if isinstance(result, Fetched):
             await self._sweep(ctx)
         elif isinstance(result, FetchError):
             await self._restore(key, ctx, bundle.status, bundle)
-        return Result(requeue_after=None if running is not None else max(wait, _SHORTEST_WAIT))
+        again = None if running is not None else max(wait, _SHORTEST_WAIT)
+        if build is not None and build.look_again is not None:
+            again = build.look_again if again is None else min(again, build.look_again)
+        return Result(requeue_after=again)
+
+    async def _publish(self, key: Key, ctx: Context, bundle: Bundle, build: Build | None) -> None:
+        """Write the whole manifest of a revision that becomes the current one; raises Blocked."""
+        if build is None or build.manifest is None or build.state != "done":
+            return
+        text = json.dumps(build.manifest, ensure_ascii=False, sort_keys=True)
+        await apply_changed(
+            [manifest_config_map(key.name, key.namespace, bundle.metadata.uid, text)], key, bundle.metadata.uid, ctx
+        )
 
     async def _halted(
         self,
@@ -243,7 +279,8 @@ class BundleReconciler:
         """Whether the status speaks of this spec and what it promises is in storage."""
         status = bundle.status
         observed = status.observed_generation == bundle.metadata.generation
-        return observed and status.artifact is not None and self._store.has(status.artifact.digest)
+        kept = [each.digest for each in (status.artifact, status.layer) if each is not None]
+        return observed and status.artifact is not None and all(map(self._store.has, kept))
 
     async def _write(
         self,
@@ -255,16 +292,19 @@ class BundleReconciler:
         result: Fetched | FetchError | None,
         ref: Ref | None,
         halt: Halt | None,
+        build: Build | None = None,
     ) -> None:
         now = ctx.clock.now()
         artifact = status.artifact
-        if isinstance(result, Fetched) and ref is not None:
+        if isinstance(result, Fetched) and ref is not None and (build is None or build.good):
             artifact = next_artifact(artifact, result, ref=ref, base_url=ctx.settings.artifact_base_url, now=now)
+        layer = next_layer(status.layer, artifact, build, base_url=ctx.settings.artifact_base_url, now=now)
         history = status.history
         if bundle is not None:
             history = next_history(
                 history,
                 artifact,
+                layer=layer,
                 keep=bundle.spec.retain.revisions,
                 ttl=bundle.spec.retain.ttl.timedelta,
                 now=now,
@@ -278,6 +318,9 @@ class BundleReconciler:
             result=result,
             halt=halt,
             fetched_before=_state(before) if before else None,
+            build=build,
+            layer=layer,
+            built_before=[_state(found) for type_ in ("Built", "Inspected") if (found := find(previous, type_))],
         )
         generation = obj["metadata"].get("generation", 0)
         desired: JsonObject = {
@@ -287,6 +330,14 @@ class BundleReconciler:
         }
         if artifact is not None:
             desired["artifact"] = _dump(artifact)
+        for field, value in (
+            ("layer", layer),
+            ("manifest", next_manifest(status.manifest, build)),
+            ("build", next_build(status.build, build, base_url=ctx.settings.artifact_base_url)),
+        ):
+            desired.pop(field, None)
+            if value is not None:
+                desired[field] = _dump(value)
         desired["history"] = [_dump(entry) for entry in history]
         requested = (obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_REQUESTED_AT)
         if requested and result is not None:
@@ -307,11 +358,15 @@ class BundleReconciler:
         self._swept = now
         in_use = self._jobs.digests() | set(_digests_in_use(ctx))
         await asyncio.to_thread(self._store.retain, in_use, min_age_seconds=self._sweep_min_age)
+        if self._builds is not None:
+            await self._builds.sweep(ctx, min_age_seconds=self._sweep_min_age)
         return self._sweep_interval if self._store.digests() - in_use else None
 
     def _forget(self, key: Key) -> None:
         self._jobs.forget(key)
         self._jobs.forget(_restore_key(key))
+        if self._builds is not None:
+            self._builds.forget(key)
         self._polling.pop(key, None)
 
 
@@ -364,14 +419,15 @@ def count_by_ready(bundles: Iterable[JsonObject]) -> dict[str, int]:
 def _digests_in_use(ctx: Context) -> Iterator[str]:
     for obj in ctx.caches.list("Bundle"):
         status = obj.get("status") or {}
-        for artifact in (status.get("artifact") or {}, *(status.get("history") or ())):
+        for artifact in (status.get("artifact") or {}, status.get("layer") or {}, *(status.get("history") or ())):
             yield artifact.get("digest", "")
+            yield (artifact.get("layer") or {}).get("digest", "")
     # A Bot that is suspended or pinned runs an older revision than any status tells; its pods may start again.
     for deployment in ctx.caches.list("Deployment"):
         pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
         for container in pod.get("initContainers") or ():
             for variable in container.get("env") or ():
-                if variable.get("name") == names.ENV_ARTIFACT_DIGEST:
+                if variable.get("name") in {names.ENV_ARTIFACT_DIGEST, names.ENV_LAYER_DIGEST}:
                     yield variable.get("value", "")
 
 
@@ -390,6 +446,11 @@ def _tell(
     changed = fetched is not None and (before is None or before.get("reason") != fetched.reason)
     if fetched is not None and changed and fetched.status == "False":
         ctx.recorder.event(obj, "Warning", fetched.reason, fetched.message)
+    for state in states:
+        if state.type in {"Built", "Inspected"} and state.status == "False":
+            was = find((obj.get("status") or {}).get("conditions"), state.type) or {}
+            if (was.get("reason"), was.get("message")) != (state.reason, state.message):
+                ctx.recorder.event(obj, "Warning", state.reason, state.message)
 
 
 def _state(condition: JsonObject) -> ConditionState:
@@ -398,5 +459,5 @@ def _state(condition: JsonObject) -> ConditionState:
     )
 
 
-def _dump(artifact: Artifact) -> JsonObject:
-    return artifact.model_dump(by_alias=True)
+def _dump(value: Artifact | Manifest | BuildResult) -> JsonObject:
+    return value.model_dump(by_alias=True, mode="json", exclude_none=True)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from botyard_operator.api.bundle import Artifact, Bundle
+from botyard_operator.api.bundle import Artifact, Bundle, Revision
 from botyard_operator.api.reasons import Reason
 from botyard_operator.conditions import ConditionState, ready, reconciling, stalled
 from botyard_operator.fetch.errors import FetchError
 from botyard_operator.fetch.jobs import Fetched
 from botyard_operator.fetch.request import Ref
+from botyard_operator.reconcile.build_state import Build
+from botyard_operator.reconcile.build_status import build_conditions, progress_of, ready_while_building
 
 _MAX_HISTORY = 50
 _COMMIT = re.compile(r"(?:^|@)sha(?:1|256):(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})$")
@@ -67,25 +69,27 @@ def next_artifact(current: Artifact | None, fetched: Fetched, *, ref: Ref, base_
 
 
 def next_history(
-    history: Sequence[Artifact],
+    history: Sequence[Revision],
     artifact: Artifact | None,
     *,
+    layer: Artifact | None = None,
     keep: int,
     ttl: timedelta,
     now: datetime,
     in_storage: Callable[[str], bool],
-) -> tuple[Artifact, ...]:
+) -> tuple[Revision, ...]:
     """Return the revisions in storage, newest first, the current one included.
 
     Args:
         history: what the status has.
         artifact: the current one, if any.
+        layer: its dependencies, if any.
         keep: number of revisions that stay in any case.
         ttl: how long others stay after a newer one took their place.
         now: the current time.
         in_storage: tells whether a digest is there.
     """
-    candidates = [artifact] if artifact else []
+    candidates = [Revision(**artifact.model_dump(), layer=layer)] if artifact else []
     candidates += [old for old in history if artifact is None or old.digest != artifact.digest]
     kept = [
         entry
@@ -111,6 +115,9 @@ def conditions(
     result: Fetched | FetchError | None,
     halt: Halt | None,
     fetched_before: ConditionState | None,
+    build: Build | None = None,
+    layer: Artifact | None = None,
+    built_before: Sequence[ConditionState] = (),
 ) -> list[ConditionState]:
     """Return the conditions.
 
@@ -120,20 +127,30 @@ def conditions(
         result: how the last fetch of this spec ended; None: it is under way, or there is none.
         halt: why there is no fetching, if so.
         fetched_before: the Fetched condition that the status has, kept while nothing newer is known.
+        build: how the build of the fetched revision stands; None: nothing was fetched, or nothing is built here.
+        layer: the dependencies of the last good artifact, if any.
+        built_before: the conditions Built and Inspected that the status has.
     """
     served = artifact.revision if artifact is not None and in_storage else ""
-    fetched = _fetched(result, artifact) or fetched_before
-    states = [_ready(served, result, halt)]
+    fetched = _fetched(result, artifact, build) or fetched_before
+    unbuilt = build if build is not None and not build.good and halt is None else None
+    if unbuilt is not None and not isinstance(result, FetchError):
+        states = [ready_while_building(served, unbuilt)]
+    else:
+        states = [_ready(served, result, halt)]
     if halt is not None:
         if not halt.suspended:
             states.append(stalled(halt.reason, halt.message))
     elif isinstance(result, FetchError):
         make = reconciling if result.retryable else stalled
         states.append(make(Reason.RETRYING if result.retryable else result.reason, result.message))
+    elif unbuilt is not None:
+        states.append(progress_of(unbuilt))
     elif result is None:
         states.append(reconciling(Reason.PROGRESSING, "the source is being fetched"))
     if fetched is not None:
         states.append(fetched)
+    states.extend(build_conditions(build, layer, built_before))
     states.append(_storage(artifact, in_storage=in_storage))
     return states
 
@@ -155,9 +172,13 @@ def _ready(served: str, result: Fetched | FetchError | None, halt: Halt | None) 
     return ready("False", reason, trouble)
 
 
-def _fetched(result: Fetched | FetchError | None, artifact: Artifact | None) -> ConditionState | None:
+def _fetched(
+    result: Fetched | FetchError | None, artifact: Artifact | None, build: Build | None
+) -> ConditionState | None:
     if isinstance(result, FetchError):
         return ConditionState("Fetched", "False", result.reason, result.message)
+    if result is not None and build is not None:
+        return ConditionState("Fetched", "True", Reason.SUCCEEDED, f"fetched {build.revision}")
     if result is not None and artifact is not None:
         return ConditionState("Fetched", "True", Reason.SUCCEEDED, f"fetched {artifact.revision}")
     return None

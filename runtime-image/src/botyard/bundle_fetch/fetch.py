@@ -67,6 +67,7 @@ def run_from_env(
     environ: Mapping[str, str] = os.environ,
     *,
     dest: Path = Path(names.BUNDLE_DIR),
+    layer_dest: Path = Path(names.LAYER_DIR),
     platform_dir: Path = Path(names.PLATFORM_DIR),
     termination_log: Path = TERMINATION_LOG,
     policy: RetryPolicy = DEFAULT_POLICY,
@@ -79,6 +80,9 @@ def run_from_env(
     try:
         url, digest = (_required(environ, name) for name in (names.ENV_ARTIFACT_URL, names.ENV_ARTIFACT_DIGEST))
         count = fetch(url, _token(platform_dir / names.ARTIFACT_TOKEN_FILE), digest, dest, policy=policy)
+        if layer := environ.get(names.ENV_LAYER_DIGEST):
+            token = _token(platform_dir / names.LAYER_TOKEN_FILE)
+            count += fetch(_required(environ, names.ENV_LAYER_URL), token, layer, layer_dest, policy=policy)
     except BundleFetchError as error:
         message = f"botyard fetch: {error}"
         print(message, file=sys.stderr)

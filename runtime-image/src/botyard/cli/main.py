@@ -60,6 +60,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
     Command("supervisor", "run the supervisor of a runtime pod", "botyard.cli.supervisor", for_people=False),
     Command("worker-host", "run the workers of a runtime pod", "botyard.cli.worker_host", for_people=False),
+    Command("builder", "install and import a bundle in a build pod", "botyard.bundle_build.builder", for_people=False),
+    Command("build-courier", "fetch and deliver in a build pod", "botyard.bundle_build.courier", for_people=False),
     Command("fetch", "fetch and verify the bundle of a runtime pod", "botyard.cli.fetch", for_people=False),
 )
 

@@ -9,6 +9,8 @@ LABEL_BOT = f"{GROUP}/bot"
 """On every child of a Bot: the Bot's name."""
 LABEL_SHARD = f"{GROUP}/persona-shard"
 """On the ConfigMaps that carry Personas: the shard's number."""
+LABEL_BUNDLE = f"{GROUP}/bundle"
+"""On what is made for a Bundle (its build Jobs, their pods and Secret, its manifest): the Bundle's name."""
 ANNOTATION_REQUESTED_AT = f"{GROUP}/requestedAt"
 """Set by a person to force a reconcile; any new value does."""
 ANNOTATION_REFRESH = f"{GROUP}/refresh"
@@ -38,6 +40,16 @@ REDIS_URL_FILE = "redis-url"
 ARTIFACT_TOKEN_FILE = "artifact-token"  # noqa: S105 - a file's name, not a secret
 BUNDLE_DIR = "/bundle"
 """The verified, unpacked bundle: written by the init container, read-only for the worker."""
+LAYER_DIR = "/layer"
+"""The installed dependencies of the bundle: made at this path, and mounted at it wherever the bundle runs."""
+LAYER_TOKEN_FILE = "layer-token"  # noqa: S105 - a file's name, not a secret
+BUILD_DIR = "/build"
+"""Shared by the two containers of a build pod: what they tell each other, and the log."""
+BUILD_TOKEN_FILE = "build-token"  # noqa: S105 - a file's name, not a secret
+"""In PLATFORM_DIR of the courier: lets it deliver the results of this one build."""
+INDEX_DIR = "/etc/botyard/index"
+INDEX_URL_FILE = "url"
+"""In INDEX_DIR of the builder: where packages come from, with a token that is good for this one build."""
 SOCKET_DIR = "/run/botyard"
 """Shared by supervisor and worker host; holds WORKER_SOCKET."""
 WORKER_SOCKET = "worker.sock"
@@ -57,6 +69,10 @@ ENV_REPLICA = "BOTYARD_REPLICA"
 """The replica's identity in leases: the pod's name."""
 ENV_ARTIFACT_URL = "BOTYARD_ARTIFACT_URL"
 ENV_ARTIFACT_DIGEST = "BOTYARD_ARTIFACT_DIGEST"
+ENV_LAYER_URL = "BOTYARD_LAYER_URL"
+ENV_LAYER_DIGEST = "BOTYARD_LAYER_DIGEST"
+ENV_BUILD = "BOTYARD_BUILD"
+"""A `BuildRequest` as JSON, in both containers of a build pod."""
 ENV_REVISION = "BOTYARD_REVISION"
 
 
@@ -78,3 +94,16 @@ def credentials_name(bot: str) -> str:
 def platform_name(bot: str) -> str:
     """Name of the Secret with what only the supervisor and the init container may read."""
     return f"{bot}-platform"
+
+
+def build_name(bundle: str) -> str:
+    """Name of the Secret and the NetworkPolicy of a Bundle's builds."""
+    return f"{bundle}-build"
+
+
+def manifest_name(bundle: str) -> str:
+    """Name of the ConfigMap that holds the full manifest of a Bundle's last good revision, as MANIFEST_FILE."""
+    return f"{bundle}-manifest"
+
+
+MANIFEST_FILE = "manifest.json"

@@ -82,7 +82,7 @@ class WorkerHost:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "botyard.runtime.worker",
+                "botyard.runtime.worker_process",
                 self._socket_path,
                 worker,
                 stdin=asyncio.subprocess.DEVNULL,

@@ -55,7 +55,7 @@ def _tokens(live: Object | None, *, secret: Object | None = None, pods: tuple[Ob
         caches.put("Secret", secret)
     for pod in pods:
         caches.put("Pod", pod)
-    return tokens_in_use(BOT, UID, NEW, live, caches=caches, artifact_key=SIGNING_KEY)
+    return tokens_in_use(BOT, UID, [NEW], live, caches=caches, artifact_key=SIGNING_KEY)
 
 
 def test_a_new_bot_has_the_token_of_its_artifact_alone() -> None:
