@@ -24,6 +24,8 @@ class TurnRequest(Document):
     """message: {text, user, payload, options, files}; callback: {reference, body}; timer: what was scheduled."""
     state: dict[str, Any] | None = None
     """What the last committed turn of this key returned; None at first and after its end."""
+    reset_incompatible: bool = False
+    """A state that this revision cannot go on with is dropped, and the session begins anew."""
     attempt: int = 1
     persona: PersonaConfig | None = None
 

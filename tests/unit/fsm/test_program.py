@@ -529,3 +529,28 @@ class TestBadBots:
         outcome = await run.run_turn(request, IO())
         assert outcome.state["main"]["variables"]["list"] == ["spoilt"]
         assert request.state["main"]["variables"]["list"] == []
+
+
+async def test_a_session_that_cannot_be_restored_begins_anew_where_the_bot_says_so(tmp_path):
+    program = FsmProgram.load(write_bundle(tmp_path, bot=TALK))
+    saved = {"main": {"state": "gone", "status": 1, "variables": {}}, "plugins": {}}
+    request = TurnRequest(event="e", turn="t", key="k", payload={"text": "yes"}, state=saved)
+    refused = await program.run_turn(request, IO())
+    assert refused.error.kind == "SessionStateError"
+    outcome = await program.run_turn(request.model_copy(update={"reset_incompatible": True}), IO())
+    assert [output.type for output in outcome.outputs] == ["fsm.session_reset", "bot.message"]
+    assert outcome.outputs[0].data["state"] == "gone"
+    assert texts(outcome)[-1] == "got reset"
+    assert outcome.state["main"]["state"] == "ask"
+
+
+async def test_a_callback_for_a_session_that_cannot_be_restored_ends_it_where_the_bot_says_so(tmp_path):
+    program = FsmProgram.load(write_bundle(tmp_path, bot=TALK))
+    saved = {"main": {"state": "gone", "status": 3, "variables": {}}, "plugins": {}}
+    payload = {"reference": "r", "body": "paid"}
+    request = TurnRequest(
+        event="e", turn="t", key="k", kind="callback", payload=payload, state=saved, reset_incompatible=True
+    )
+    outcome = await program.run_turn(request, IO())
+    assert (outcome.ended, outcome.state, outcome.error) == (True, None, None)
+    assert [output.type for output in outcome.outputs] == ["fsm.session_reset"]

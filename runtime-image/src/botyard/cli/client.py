@@ -128,14 +128,14 @@ class Client:
         answer = self._call("POST", f"{bot.path}/messages", body)
         return Sent(answer["conversation"], answer["turn"])
 
-    def call(self, method: str, path: str) -> Any:
-        """Make any call; return the answer's content, None where there is none.
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Make any call, with a JSON body where one is given; return the answer's content, None where there is none.
 
         Raises:
             Refusal: It was refused.
             CommandError: The gateway cannot be reached.
         """
-        return self._call(method, path)
+        return self._call(method, path, body)
 
     def follow(
         self, bot: Bot, conversation: str, *, after: str = "", stop: threading.Event | None = None

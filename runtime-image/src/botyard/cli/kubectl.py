@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from botyard.cli import main as botyard
 from botyard.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 
-COMMANDS = ("chat", "turns", "dead-letters")
+COMMANDS = ("chat", "turns", "dead-letters", "compatibility")
 _GATEWAY = "app.kubernetes.io/name=botyard,app.kubernetes.io/component=gateway"
 _ASK_SECONDS = 20.0
 _FORWARD_SECONDS = 20.0

@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("inspect", "print what a bundle is: its manifest", "botyard.inspection.command", "main"),
     Command("scenario", "run a bundle's scenarios", "botyard.scenario.command", "main"),
     Command("model-stub", "serve a scripted model over the OpenAI protocol", "botyard.models.stub"),
+    Command("compatibility", "tell which sessions cannot go on with the code of a folder", "botyard.cli.compatibility"),
     Command("validate", "check manifests of Bundles, Bots and Personas without a cluster", package="botyard-operator"),
     Command("render", "print the children that the operator would apply", package="botyard-operator"),
     Command("turns", "cancel a turn that waits or runs", "botyard.cli.turns"),

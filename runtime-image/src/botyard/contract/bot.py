@@ -36,6 +36,10 @@ class Limits(Document):
     """Runs of one event before it goes to the dead letters."""
 
 
+OnIncompatibleState = Literal["Block", "Drain", "Reset"]
+"""What becomes of stored sessions that a new revision cannot go on with; see `Rollout` of the kind Bot."""
+
+
 class BotConfig(Document):
     """One Bot as its pods and the gateway see it."""
 
@@ -50,5 +54,7 @@ class BotConfig(Document):
     budget: BotBudget = BotBudget()
     quotas: UserQuotas = UserQuotas()
     """Limits for each user."""
+    on_incompatible_state: OnIncompatibleState = "Block"
+    """Reset: a session that cannot be restored begins anew; otherwise its turn fails and says so."""
     events_allow: tuple[str, ...] = ()
     """Event types that unprivileged clients receive beyond the default."""

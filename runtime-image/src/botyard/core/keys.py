@@ -87,6 +87,16 @@ def record_names(partition: Partition, key: str) -> str:
     return f"{_tag(partition)}:names:{key}"
 
 
+def states_of(bot: BotAddress) -> str:
+    """Pattern of the states of all conversations of a bot; Kubernetes names hold nothing that a pattern reads."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}/*}}:state:*"
+
+
+def conversation_of(state_key: bytes) -> str:
+    """Return the conversation of a key that `states_of` found."""
+    return state_key.partition(b"}:state:")[2].decode("utf-8", "replace")
+
+
 def versions(partition: Partition, key: str) -> str:
     """Capped stream of the newest states, by the turn that left them, for forks."""
     return f"{_tag(partition)}:vers:{key}"

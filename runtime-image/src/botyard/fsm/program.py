@@ -28,6 +28,7 @@ MAX_THREADS = 64
 """Turns that run at once in one worker; the supervisor's own limit is lower by default."""
 REGISTER_TIMEOUT_SECONDS = 30.0
 INPUT_IGNORED = "fsm.input_ignored"
+SESSION_RESET = "fsm.session_reset"
 MAX_REFERENCES = 32
 """Callback references of one session that stay good; older ones are forgotten."""
 
@@ -145,7 +146,7 @@ class FsmProgram:
         outbox = Outbox(agent, register, self._knowledge)
         _provide_event_loop()
         try:
-            state, ended = self._run(request.state, given, outbox)
+            state, ended = self._run(request.state, given, outbox, reset_incompatible=request.reset_incompatible)
         except BaseException as error:  # SystemExit in a bot ends its turn, not the worker
             outbox.close()
             return TurnOutcome(error=describe(error, self._bundle, self.bot))
@@ -153,9 +154,14 @@ class FsmProgram:
         return TurnOutcome(state=state, outputs=outbox.close(), ended=ended, events=asked)
 
     def _run(
-        self, saved: Mapping[str, Any] | None, given: MachineInput, outbox: Outbox
+        self, saved: Mapping[str, Any] | None, given: MachineInput, outbox: Outbox, *, reset_incompatible: bool
     ) -> tuple[dict[str, Any] | None, bool]:
         """Return the session's state after the turn (None at its end), and whether it has ended."""
+        if saved and reset_incompatible and not given.reset and (misfit := self._misfit(saved)):
+            outbox.add(SESSION_RESET, {"reason": "IncompatibleState", "state": _state_of(saved), "message": misfit})
+            if given.kind == "callback":
+                return None, True
+            saved, given = None, MachineInput(user_input=inputs.RESET, reset=True)
         if given.kind == "callback" and not saved:
             data = {"got": "callback", "waiting_for": None, "reason": "NoSession"}
             outbox.add(INPUT_IGNORED, data | {"message": "The callback came when no session was waiting."})
@@ -205,6 +211,15 @@ class FsmProgram:
             )
         return machine
 
+    def _misfit(self, saved: Mapping[str, Any]) -> str:
+        """Return why a saved session cannot be restored, or an empty text."""
+        machine = session.construct(self.bot, lambda message: None, self._credentials, self._config)
+        try:
+            session.restore_document(machine, saved)
+        except ValueError as error:
+            return str(error)
+        return ""
+
     def _open(self, saved: Mapping[str, Any] | None, outbox: Outbox) -> AbstractFSM:
         machine = session.construct(self.bot, outbox.send_message, self._credentials, self._config)
         if saved:
@@ -223,6 +238,11 @@ def _is_of_former_session(saved: Mapping[str, Any], reference: str) -> bool:
     if is_question(reference):
         return reference not in handed_out
     return bool(handed_out) and reference.startswith("jbkey") and reference not in handed_out
+
+
+def _state_of(saved: Mapping[str, Any]) -> str | None:
+    main = saved.get("main")
+    return str(main.get("state")) if isinstance(main, Mapping) else None
 
 
 def _provide_event_loop() -> None:

@@ -2,10 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from redis.asyncio import Redis
 
+from botyard.compatibility import Census, take_census
+from botyard.contract.machine import MachineShape
 from botyard.core.activity import Activity
+from botyard.core.address import BotAddress
 from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
@@ -44,6 +48,8 @@ class Gateway:
     references: References
     cancellations: Cancellations
     dead_letters: DeadLetters
+    census: Callable[[BotAddress, MachineShape], Awaitable[Census]]
+    """Counts the sessions that a revision cannot go on with."""
     waker: Waker
     ping: Callable[[], Awaitable[object]]
     """Fails when the event store cannot be reached."""
@@ -105,6 +111,7 @@ class Gateway:
             references=References(redis),
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),
+            census=partial(take_census, redis),
             waker=Waker(Activity(redis)),
             ping=redis.ping,
             authenticator=authenticator,

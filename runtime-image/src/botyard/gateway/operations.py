@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from botyard.gateway import bots, callbacks, conversations, dead_letters, events, messages, models, turns
+from botyard.gateway import bots, callbacks, compatibility, conversations, dead_letters, events, messages, models, turns
 from botyard.gateway.context import Gateway
 
 Call = Callable[[Gateway, Request], Awaitable[Response]]
@@ -169,6 +169,24 @@ OPERATIONS: tuple[Operation, ...] = (
         "Forget an event that was given up",
         204,
         problems=(*_BOT_PROBLEMS, "unknown-letter", "storage-unavailable"),
+    ),
+    Operation(
+        "POST",
+        BASE + "/compatibility",
+        compatibility.check_compatibility,
+        "Count the sessions that a revision of an FSM bot cannot go on with",
+        200,
+        answer=models.CompatibilityAnswer,
+        body=models.CompatibilityRequest,
+        problems=(
+            *_BOT_PROBLEMS,
+            "malformed-json",
+            "timeout",
+            "too-large",
+            "unsupported-media-type",
+            "invalid-body",
+            "storage-unavailable",
+        ),
     ),
     Operation(
         "POST",

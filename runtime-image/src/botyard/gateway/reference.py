@@ -31,6 +31,10 @@ EXAMPLES: Mapping[str, str] = {
     "list_dead_letters": 'curl -s -H "$AUTH" "$BOT/dead-letters?limit=20"',
     "requeue_dead_letter": 'curl -s -X POST -H "$AUTH" $BOT/dead-letters/$LETTER/requeue',
     "drop_dead_letter": 'curl -s -X DELETE -H "$AUTH" $BOT/dead-letters/$LETTER',
+    "check_compatibility": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"machine": {"states": ["zero", "ask", "end"]}}\' $BOT/compatibility'
+    ),
     "post_callback": 'curl -s -H "Content-Type: text/plain" -d \'{"paid": true}\' $BOT/callbacks/$REFERENCE',
     "post_webhook": 'curl -s -H "Content-Type: text/plain" -d "paid, see $REFERENCE" $GATEWAY/v1/webhook',
 }

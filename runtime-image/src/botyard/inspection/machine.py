@@ -10,10 +10,12 @@ from typing import Any
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from botyard.contract.bot import Entrypoint
+from botyard.contract.machine import MachineShape
 from botyard.fsm import inspection
 from botyard.fsm.failures import describe
 from botyard.fsm.machine import AbstractFSM
 from botyard.fsm.program import FsmProgram
+from botyard.fsm.structure import state_name
 from botyard.fsm.variables import declared_model
 from botyard.inspection.manifest import Credential, Finding, Machine, Manifest, Transition
 
@@ -69,6 +71,7 @@ def describe_machine(
                     variables=schema,
                     outputs=outputs,
                     plugins=described.plugins,
+                    nested=_nested(machine),
                 ),
                 "findings": tuple(findings),
             }
@@ -104,6 +107,18 @@ def _constructor(program: FsmProgram, bot: type[AbstractFSM], bundle: Path) -> l
             "states and plugins that the constructor adds could not be inspected.",
         )
     ]
+
+
+def _nested(machine: AbstractFSM | None) -> dict[str, MachineShape]:
+    return {
+        str(name): MachineShape(
+            states=tuple(dict.fromkeys(state_name(state) for state in plugin.states)),
+            variables=_variables(type(plugin))[0],
+            nested=_nested(plugin),
+        )
+        for name, plugin in (machine.plugins if machine is not None else {}).items()
+        if isinstance(plugin, AbstractFSM)
+    }
 
 
 def _variables(bot: type[AbstractFSM]) -> tuple[dict[str, Any] | None, list[Finding]]:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from botyard.contract.base import Document
 from botyard.contract.bot import Entrypoint, ProgrammingModel
+from botyard.contract.machine import MachineShape
 
 FORMAT = 1
 """Raised when a reader of an older manifest would misread a newer one."""
@@ -61,6 +62,12 @@ class Machine(Document):
     outputs: tuple[str, ...] = ()
     """Variables that the machine hands to its caller when it runs as a plugin."""
     plugins: tuple[str, ...] = ()
+    nested: dict[str, MachineShape] = Field(default_factory=dict)
+    """States and variables of the plugins that are machines."""
+
+    def shape(self) -> MachineShape:
+        """Return what saved sessions must fit."""
+        return MachineShape(states=self.states, variables=self.variables, nested=self.nested)
 
 
 class Manifest(Document):

@@ -206,6 +206,7 @@ class TurnRunner:
                 kind=_kind(entry.kind),
                 payload=payload,
                 state=begun.state,
+                reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
                 attempt=begun.attempt,
                 persona=self._configuration.personas.get(payload.get("persona") or ""),
             ),

@@ -1,0 +1,6 @@
+"""Which stored sessions a revision of an FSM bundle cannot go on with (docs/fsm.md, "New revisions")."""
+
+from botyard.compatibility.census import Census, Group, take_census
+from botyard.compatibility.rules import Judge, Misfit, MisfitKind
+
+__all__ = ["Census", "Group", "Judge", "Misfit", "MisfitKind", "take_census"]
