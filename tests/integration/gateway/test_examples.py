@@ -6,11 +6,14 @@ import shutil
 
 import pytest
 
+from botyard.channels.service import ChannelService
+from botyard.channels.settings import TelegramChannel
 from botyard.core.references import Reference, References
 from botyard.gateway.operations import OPERATIONS, Operation
 from botyard.gateway.reference import EXAMPLES
 from tests.integration.gateway.system import BASE, ECHO, System
 
+SECRET = "0123456789abcdef"
 REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
 
 
@@ -24,6 +27,8 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     (letter,) = await system.letters()
     waiting = await system.post(conversation=conversation)
     await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
+    telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
+    system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)
     command = EXAMPLES[operation.name].replace("curl -s", "curl -s --max-time 10 -w '\\n%{http_code}'", 1)
     process = await asyncio.create_subprocess_exec(
         "sh",
@@ -40,6 +45,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
             "REFERENCE": REFERENCE,
             "TURN": waiting["turn"],
             "LETTER": letter["id"],
+            "SECRET": SECRET,
         },
         stdout=asyncio.subprocess.PIPE,
     )

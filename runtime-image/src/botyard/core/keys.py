@@ -117,6 +117,16 @@ def live(partition: Partition, key: str) -> str:
     return f"{_tag(partition)}:live:{key}"
 
 
+def live_of(bot: BotAddress, prefix: str) -> str:
+    """Pattern of the live channels of a bot's conversations whose names begin with `prefix` (no pattern itself)."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}/*}}:live:{prefix}*"
+
+
+def conversation_of_live(channel: bytes) -> str:
+    """Return the conversation of a channel that `live_of` found."""
+    return channel.partition(b"}:live:")[2].decode("utf-8", "replace")
+
+
 def journal(partition: Partition, event: str) -> str:
     """Hash ordinal → digest, name and result of a step of an open turn."""
     return f"{_tag(partition)}:journal:{event}"
@@ -140,3 +150,38 @@ def demand() -> str:
 def reference(reference_id: str) -> str:
     """Hash of a callback reference: which session of which bot it belongs to; expires."""
     return f"{PREFIX}:ref:{reference_id}"
+
+
+def channel_conversations(channel: str) -> str:
+    """Set of the conversations that a messenger's channel delivers to."""
+    return f"{PREFIX}:{{channel/{channel}}}:conversations"
+
+
+def channel_cursor(channel: str, conversation: str) -> str:
+    """String: number of the last output that was delivered; expires."""
+    return f"{PREFIX}:{{channel/{channel}}}:cursor:{conversation}"
+
+
+def channel_progress(channel: str, conversation: str) -> str:
+    """Hash output number → calls of it that were made."""
+    return f"{PREFIX}:{{channel/{channel}}}:progress:{conversation}"
+
+
+def channel_options(channel: str, conversation: str) -> str:
+    """Hash what a button carries → id of its option, where that is too long for the button."""
+    return f"{PREFIX}:{{channel/{channel}}}:options:{conversation}"
+
+
+def channel_failures(channel: str) -> str:
+    """Capped stream of messages that were given up."""
+    return f"{PREFIX}:{{channel/{channel}}}:failures"
+
+
+def channel_owner(channel: str) -> str:
+    """String: the process that delivers for a channel; expires."""
+    return f"{PREFIX}:{{channel/{channel}}}:owner"
+
+
+def channel_salt(channel: str) -> str:
+    """String: what makes the names of a channel's conversations impossible to guess; made once."""
+    return f"{PREFIX}:{{channel/{channel}}}:salt"

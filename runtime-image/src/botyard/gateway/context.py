@@ -6,6 +6,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 
+from botyard.channels.service import ChannelService
 from botyard.compatibility import Census, take_census
 from botyard.contract.machine import MachineShape
 from botyard.core.activity import Activity
@@ -62,6 +63,8 @@ class Gateway:
     """For all users of a bot together."""
     max_pending: int = MAX_PENDING
     """Events that may wait in one partition of a bot before more are refused."""
+    channels: ChannelService | None = None
+    """Messengers and other systems; None where none are declared."""
     drain: Drain = field(default_factory=Drain)
     stream_limits: StreamLimits = field(default_factory=StreamLimits)
     open_streams: int = 0

@@ -11,7 +11,10 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from kubernetes.aio.config.config_exception import ConfigException
+from redis.asyncio import Redis
 
+from botyard.channels.service import ChannelService
+from botyard.channels.settings import load as load_channels
 from botyard.core.connection import connect
 from botyard.gateway import authentication, authorization
 from botyard.gateway.access_reviews import SubjectAccessReviews
@@ -71,8 +74,13 @@ async def serve(settings: Settings) -> None:
             hosts=None if settings.auth else LOCAL_HOSTS,
             origins=settings.cors_origins,
         )
+        gateway.channels = _channels(settings, redis, table)
         follow = asyncio.create_task(_source(settings, client).run(table), name="routes")
         follow.add_done_callback(_report)
+        tasks = [follow]
+        if gateway.channels is not None:
+            tasks.append(asyncio.create_task(gateway.channels.run(), name="channels"))
+            tasks[-1].add_done_callback(_report)
         server = GatewayServer(
             gateway,
             ServerSettings(
@@ -85,8 +93,20 @@ async def serve(settings: Settings) -> None:
         try:
             await server.serve()
         finally:
-            follow.cancel()
-            await asyncio.gather(follow, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _channels(settings: Settings, redis: Redis, table: RoutingTable) -> ChannelService | None:
+    if settings.channels_file is None:
+        return None
+
+    def partitions_of(namespace: str, bot: str) -> int | None:
+        route = table.find(namespace, bot)
+        return route.partitions if route is not None else None
+
+    return ChannelService(redis, load_channels(settings.channels_file), partitions_of)
 
 
 def _needs_kubernetes(settings: Settings) -> bool:
@@ -165,4 +185,4 @@ def _authorizer(settings: Settings, client: ApiClient | None) -> authorization.A
 
 def _report(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and task.exception() is not None:
-        log.critical("the routing table is not followed any more", exc_info=task.exception())
+        log.critical("%s: not followed any more", task.get_name(), exc_info=task.exception())

@@ -7,7 +7,18 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from botyard.gateway import bots, callbacks, compatibility, conversations, dead_letters, events, messages, models, turns
+from botyard.gateway import (
+    bots,
+    callbacks,
+    channels,
+    compatibility,
+    conversations,
+    dead_letters,
+    events,
+    messages,
+    models,
+    turns,
+)
 from botyard.gateway.context import Gateway
 
 Call = Callable[[Gateway, Request], Awaitable[Response]]
@@ -204,6 +215,25 @@ OPERATIONS: tuple[Operation, ...] = (
             "too-large",
             "rate-limited",
             "overloaded",
+            "storage-unavailable",
+        ),
+        authenticated=False,
+    ),
+    Operation(
+        "POST",
+        "/v1/channels/{channel}",
+        channels.post_channel,
+        "Take what a messenger or another system sends to its channel",
+        200,
+        body="application/json",
+        problems=(
+            "unknown-channel",
+            "not-genuine",
+            "invalid-body",
+            "timeout",
+            "too-large",
+            "overloaded",
+            "channel-unavailable",
             "storage-unavailable",
         ),
         authenticated=False,

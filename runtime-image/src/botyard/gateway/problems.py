@@ -42,6 +42,12 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "same whether or not the bot exists.",
     ),
     ProblemType(
+        "not-genuine",
+        403,
+        "The request does not come from the channel's other side",
+        "Sign it with the channel's secret, as the channel's protocol says.",
+    ),
+    ProblemType(
         "conversation-of-another-user",
         403,
         "The conversation belongs to another user",
@@ -71,6 +77,7 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "There is no such callback reference",
         "Send the reference that the bot handed out, unchanged; references expire.",
     ),
+    ProblemType("unknown-channel", 404, "There is no such channel", "Look at the address: `/v1/channels/NAME`."),
     ProblemType("method-not-allowed", 405, "The path does not take this method", "See the header `Allow`."),
     ProblemType("timeout", 408, "The body did not arrive in time", "Send the whole body at once."),
     ProblemType(
@@ -105,6 +112,9 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "The bot is not ready",
         "`detail` is the message of the Bot's Ready condition. Send again after Retry-After, or with `queue: true`, "
         "which has the message wait until the bot is ready.",
+    ),
+    ProblemType(
+        "channel-unavailable", 503, "The other side of the channel does not answer", "Send again after Retry-After."
     ),
     ProblemType(
         "storage-unavailable", 503, "The event store cannot be reached", "Nothing was accepted: send again later."

@@ -36,9 +36,17 @@ EXAMPLES: Mapping[str, str] = {
         '  -d \'{"machine": {"states": ["zero", "ask", "end"]}}\' $BOT/compatibility'
     ),
     "post_callback": 'curl -s -H "Content-Type: text/plain" -d \'{"paid": true}\' $BOT/callbacks/$REFERENCE',
+    "post_channel": (
+        'curl -s -H "Content-Type: application/json" -H "X-Telegram-Bot-Api-Secret-Token: $SECRET" \\\n'
+        '  -d \'{"update_id": 1, "message": {"chat": {"id": 7}, "text": "hello"}}\' $GATEWAY/v1/channels/chat'
+    ),
     "post_webhook": 'curl -s -H "Content-Type: text/plain" -d "paid, see $REFERENCE" $GATEWAY/v1/webhook',
 }
 """One example for each call, by the operation's name."""
+
+_BY_REFERENCE = " No token is needed: the reference is the key."
+_FREE = {"post_channel": " No token is needed: each channel's protocol has its own proof ([channels](channels.md))."}
+"""What calls without a token say of it, where that is not the reference."""
 
 _INTRODUCTION = (files("botyard.gateway") / "reference.md").read_text(encoding="utf-8")
 
@@ -51,7 +59,7 @@ def page() -> str:
 def _calls() -> Iterator[str]:
     for operation in OPERATIONS:
         yield f"### {operation.method} `{operation.path}`\n"
-        free = "" if operation.authenticated else " No token is needed: the reference is the key."
+        free = "" if operation.authenticated else _FREE.get(operation.name, _BY_REFERENCE)
         yield f"{operation.summary}.{free}\n"
         yield f"```sh\n{EXAMPLES[operation.name]}\n```\n"
         if operation.parameters:

@@ -46,6 +46,8 @@ class Settings:
     oidc: OidcSettings | None
     cors_origins: tuple[str, ...]
     routes_file: Path | None
+    channels_file: Path | None
+    """Messengers and other systems, with their secrets."""
     system_namespace: str
     kubeconfig: Path | None
     rate: float
@@ -106,6 +108,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_path(env("BOTYARD_ROUTES_FILE")),
         metavar="FILE",
         help="routing table as a file; without it the ConfigMap botyard-routes is watched",
+    )
+    parser.add_argument(
+        "--channels",
+        type=Path,
+        default=_path(env("BOTYARD_CHANNELS_FILE")),
+        metavar="FILE",
+        help="channels to messengers and other systems, YAML (docs/channels.md); it holds their secrets",
     )
     parser.add_argument(
         "--namespace",
@@ -230,6 +239,7 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         oidc=_oidc(args) if "oidc" in auth else None,
         cors_origins=_origins(_list(args.cors_origin, "BOTYARD_CORS_ORIGINS")),
         routes_file=args.routes,
+        channels_file=args.channels,
         system_namespace=args.namespace,
         kubeconfig=args.kubeconfig,
         rate=args.rate,
