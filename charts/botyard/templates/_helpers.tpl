@@ -82,6 +82,10 @@ A random value that is made once and kept on upgrades. Takes (dict "root" $ "sec
 - apiGroups: [botyard.dev]
   resources: [bundles/status, bots/status, personas/status]
   verbs: [get, patch]
+# Bots with autoscaling get their replicas by the work that waits.
+- apiGroups: [botyard.dev]
+  resources: [bots/scale]
+  verbs: [patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
@@ -105,4 +109,8 @@ A random value that is made once and kept on upgrades. Takes (dict "root" $ "sec
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+# Its labels tell whether a Bundle of another namespace admits its Bots.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 {{- end }}

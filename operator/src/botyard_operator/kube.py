@@ -175,6 +175,19 @@ class KubeClient:
         else:
             self._remember(resource.kind, answer)
 
+    async def scale(self, key: Key, replicas: int) -> None:
+        """Set the replicas of an object through its scale subresource; one that is gone is no error."""
+        resource = resources.of(key.kind)
+        path = resource.path(key.namespace, key.name, "scale")
+        query = {"fieldManager": f"{names.FIELD_MANAGER}-autoscaler"}
+        body = {"spec": {"replicas": replicas}}
+        try:
+            # The answer is a Scale; the object itself comes by its watch.
+            await self._write("PATCH", "scale", resource, path, query, body, MERGE)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
     async def delete(self, key: Key, *, uid: str | None = None) -> None:
         """Delete an object in the background; one that is gone already (or is another by now) is no error."""
         resource = resources.of(key.kind)
@@ -326,6 +339,9 @@ def _error(status: int, text: bytes, what: str) -> Exception:
         message = str(answer.get("message") or "")
     except (ValueError, AttributeError):
         reason, message = "", text[:500].decode(errors="replace")
+    if status == 500 and "failed to create typed patch object" in message:
+        # Server-side apply answers so to fields that do not exist: sending them again does not help.
+        return ApiError(422, "Invalid", message)
     if status in {401, 408, 409, 429} or status >= 500:
         if status == 409:
             return ApiError(status, reason, message or what)

@@ -13,6 +13,8 @@ from typing import Any
 
 from kubernetes.aio.config import ConfigException
 
+from botyard.core.activity import Activity
+from botyard.core.connection import connect
 from botyard_operator import logs
 from botyard_operator.artifacts.build_server import BuildEndpoints
 from botyard_operator.artifacts.builds import BuildRecords, LiveBuilds
@@ -25,10 +27,11 @@ from botyard_operator.fetch.jobs import FetchJobs
 from botyard_operator.fetch.runner import Fetcher, FetchSettings
 from botyard_operator.health import HealthServer
 from botyard_operator.kube import KubeClient, load_configuration
-from botyard_operator.leadership import Elector, LeadershipLost
+from botyard_operator.leadership import Elector, LeadershipLost, Timing
 from botyard_operator.metrics import Metrics
 from botyard_operator.reconcile.bundle import BundleReconciler, count_by_ready
 from botyard_operator.reconcile.bundle_builds import BundleBuilds
+from botyard_operator.scaling.autoscaler import Autoscaler
 from botyard_operator.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -111,16 +114,26 @@ async def run_operator(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         # kopf takes these over once it runs, and then ends by itself.
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    elector = Elector(kube, namespace=settings.system_namespace, name=LEASE_NAME, identity=settings.identity)
+    elector = Elector(
+        kube,
+        namespace=settings.system_namespace,
+        name=LEASE_NAME,
+        identity=settings.identity,
+        timing=Timing(lease=settings.lease_seconds, renew=settings.lease_seconds * 2 / 3),
+    )
 
     async def lead() -> None:
         # A standby has no artifacts, or old ones: it serves none.
         for digest in await asyncio.to_thread(store.open):
             logger.warning("a damaged artifact was removed; it is fetched again", extra={"digest": digest})
         await server.start(settings.artifacts_port)
+        redis = connect(settings.redis_url)
+        scaling = asyncio.create_task(Autoscaler(Activity(redis), kube, loop.context).run(), name="autoscaler")
         try:
             await loop.run()
         finally:
+            await _cancel({scaling})
+            await redis.aclose()
             await server.stop()
             await jobs.close()
 

@@ -9,7 +9,7 @@ from botyard.contract import names
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of the API; all of them are namespaced."""
+    """One kind of the API."""
 
     kind: str
     group: str
@@ -25,7 +25,7 @@ class Resource:
         """Return the URL path of the collection, the object or its subresource."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         parts = [root]
-        if namespace is not None:
+        if namespace:
             parts.append(f"namespaces/{namespace}")
         parts.append(self.plural)
         parts.extend(part for part in (name, subresource) if part)
@@ -44,6 +44,8 @@ POD_DISRUPTION_BUDGET = Resource("PodDisruptionBudget", "policy", "v1", "poddisr
 NETWORK_POLICY = Resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies")
 JOB = Resource("Job", "batch", "v1", "jobs")
 EVENT = Resource("Event", "", "v1", "events")
+NAMESPACE = Resource("Namespace", "", "v1", "namespaces")
+"""Not namespaced: its keys have no namespace."""
 LEASE = Resource("Lease", "coordination.k8s.io", "v1", "leases")
 
 OWN_KINDS = (BUNDLE, BOT, PERSONA)
@@ -53,7 +55,7 @@ CHILD_KINDS = (DEPLOYMENT, SERVICE, POD_DISRUPTION_BUDGET, NETWORK_POLICY)
 to ones that carry no label."""
 WATCHED_KINDS = (*OWN_KINDS, *CHILD_KINDS, POD, CONFIG_MAP, SECRET)
 
-ALL = {resource.kind: resource for resource in (*WATCHED_KINDS, JOB, EVENT, LEASE)}
+ALL = {resource.kind: resource for resource in (*WATCHED_KINDS, JOB, EVENT, LEASE, NAMESPACE)}
 
 
 def of(kind: str) -> Resource:

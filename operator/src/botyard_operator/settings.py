@@ -64,6 +64,8 @@ class Settings:
     package_index: str = "https://pypi.org/simple"
     """Where packages come from when a Bundle names no index of its own."""
     leader_election: bool = True
+    lease_seconds: int = 15
+    """How long a leader that does not renew its Lease is respected; it gives up itself after two thirds of that."""
     log_level: str = "INFO"
     identity: str = "botyard-operator"
     """This process in the Lease: the pod's name."""
@@ -151,6 +153,7 @@ class Settings:
             build_memory=text("BUILD_MEMORY", default.build_memory),
             package_index=text("PACKAGE_INDEX", default.package_index).rstrip("/"),
             leader_election=flag("LEADER_ELECTION", default.leader_election),
+            lease_seconds=max(3, whole("LEASE_SECONDS", default.lease_seconds)),
             log_level=text("LOG_LEVEL", default.log_level).upper(),
             identity=environ.get("POD_NAME") or environ.get("HOSTNAME") or default.identity,
             kubeconfig=environ.get("KUBECONFIG"),

@@ -17,7 +17,7 @@ from tests.integration.apiserver.binaries import ROOT, find_binaries
 from tests.integration.apiserver.client import Client, Refused
 from tests.integration.apiserver.processes import Process, ProcessEnded, free_ports
 
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 START_ATTEMPTS = 3
 """Ports are chosen before they are bound; another process may be faster."""
 ISSUER = "https://kubernetes.default.svc"

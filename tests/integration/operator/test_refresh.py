@@ -14,7 +14,7 @@ def test_an_operator_that_dies_before_it_touched_the_pods_leaves_that_to_the_nex
     world: World, apiserver: ApiServer, system_namespace: str, tmp_path: Path
 ) -> None:
     kubeconfig = account_with_the_charts_roles(apiserver, world.namespace, without=("pods", "patch"))
-    first = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig)
+    first = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig, lease_seconds=30)
     try:
         first.await_leading()
         world.ready_bot()
@@ -29,7 +29,7 @@ def test_an_operator_that_dies_before_it_touched_the_pods_leaves_that_to_the_nex
         first.kill()
     assert world.refreshed("repairs-abc") is None
     account_with_the_charts_roles(apiserver, world.namespace)
-    second = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig)
+    second = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig, lease_seconds=30)
     try:
         second.await_leading()
         eventually(lambda: world.refreshed("repairs-abc"), "the pod is touched", seconds=30)

@@ -325,6 +325,32 @@ class PersonaCounts(Model):
     """Those of them that are Ready."""
 
 
+class GoodRevision(Model):
+    """A revision of which all replicas became available."""
+
+    revision: str = ""
+    """The revision."""
+    digest: str = ""
+    """Digest of its archive."""
+    layer: str = ""
+    """Digest of its installed dependencies; absent where it has none."""
+
+
+class FailedRevision(Model):
+    """A revision that the Bot went back from, because its replicas kept failing."""
+
+    revision: str = ""
+    """The revision."""
+    digest: str = ""
+    """Digest of its archive."""
+    reason: str = ""
+    """Why, in one word of the documented list."""
+    message: str = ""
+    """What the replicas told."""
+    attempt: str = ""
+    """Digest of everything that was tried together; another one is tried again."""
+
+
 class BotStatus(Model):
     """What runs."""
 
@@ -341,7 +367,11 @@ class BotStatus(Model):
     revision: str = ""
     """Revision of the Bundle that runs."""
     previous_revision: str = ""
-    """Revision that ran before, to roll back to."""
+    """Revision that ran well before, to roll back to."""
+    good_revision: GoodRevision | None = None
+    """Last revision of which all replicas became available; the Bot returns to it when a newer one fails."""
+    failed_revision: FailedRevision | None = None
+    """Newer revision that failed and was taken back; absent otherwise."""
     url: str = ""
     """Where the Bot is talked to, inside the cluster."""
     personas: PersonaCounts | None = None

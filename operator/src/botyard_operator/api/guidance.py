@@ -147,6 +147,3 @@ BUNDLE: Mapping[Reason, Guidance] = {
     ),
     **BUILDS,
 }
-
-GUIDES: Mapping[str, Mapping[Reason, Guidance]] = {"Bundle": BUNDLE}
-"""The guides that there are, by kind."""

@@ -130,7 +130,14 @@ class Reason(_Documented):
 
     BUNDLE_NOT_FOUND = "BundleNotFound", "The Bundle of `spec.bundleRef` does not exist.", "Bot"
     BUNDLE_NOT_READY = "BundleNotReady", "The Bundle has no revision to run yet.", "Bot"
+    BUNDLE_NOT_ALLOWED = (
+        "BundleNotAllowed",
+        "`spec.allowedNamespaces` of the Bundle does not admit the Bot's namespace.",
+        "Bot",
+    )
+    REVISION_NOT_FOUND = "RevisionNotFound", "The Bundle does not keep the revision of `spec.bundleRef`.", "Bot"
     STOPPED = "Stopped", "`spec.replicas` is 0: nothing runs, on purpose.", "Bot"
+    ASLEEP = "Asleep", "Nothing waits, so nothing runs; the next message wakes it (`spec.autoscaling`).", "Bot"
     PODS_NOT_READY = "PodsNotReady", "No replica is ready yet.", "Bot"
     ROLLING_OUT = "RollingOut", "Replicas are being replaced.", "Bot"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", "The rollout did not advance in time.", "Bot"

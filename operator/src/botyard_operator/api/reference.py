@@ -4,10 +4,12 @@ A page is written by hand around marked parts (`<!-- generated: fields -->` to `
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import cast
 
-from botyard_operator.api.guidance import GUIDES
+from botyard_operator.api.bot_guidance import BOT, PERSONA
+from botyard_operator.api.guidance import BUNDLE
+from botyard_operator.api.guidance_entry import Guidance
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.structural import Schema
 from botyard_operator.api.unsupported import PENDING_CONDITIONS, TABLE, Kind
@@ -98,15 +100,17 @@ def _conditions(kind: Kind) -> str:
     return "\n".join(rows) + "\n"
 
 
+GUIDES: Mapping[str, Mapping[Reason, Guidance]] = {"Bundle": BUNDLE, "Bot": BOT, "Persona": PERSONA}
+"""Help with the reasons, by kind."""
+
+
 def _reasons(kind: Kind) -> str:
-    guide = GUIDES.get(kind)
+    guide = GUIDES[kind]
     reasons = [reason for reason in Reason if reason.applies_to(kind)]
-    if guide is None:
-        rows = ["| Reason | Meaning |", "|---|---|"]
-        return "\n".join([*rows, *(f"| {reason} | {_cell(reason.doc)} |" for reason in reasons)]) + "\n"
     rows = ["| Reason | Meaning | A message, for example | Way out |", "|---|---|---|---|"]
     for reason in reasons:
-        cells = (reason.doc, guide[reason].example, guide[reason].way_out)
+        help_ = guide.get(reason, Guidance("", ""))
+        cells = (reason.doc, help_.example, help_.way_out)
         rows.append(f"| {reason} | {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(rows) + "\n"
 

@@ -70,16 +70,8 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
         Entry(
             "spec.git.submodules", "write false, or put the submodule's files into the repository", lambda on: not on
         ),
-        Entry(
-            "spec.allowedNamespaces",
-            "write from: Same, and create the Bundle in the Bot's namespace",
-            harmless=lambda allowed: allowed.from_ == "Same",
-        ),
     ),
     "Bot": (
-        Entry("spec.bundleRef.namespace", "create the Bundle in the Bot's namespace and leave namespace out"),
-        Entry("spec.bundleRef.revision", "pin the revision by git.ref.commit of the Bundle"),
-        Entry("spec.autoscaling", "set replicas"),
         Entry("spec.model", _REMOVE),
         Entry("spec.budget", _REMOVE),
         Entry("spec.quotas", _REMOVE),
@@ -87,7 +79,6 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
         Entry("spec.rollout.scenarios", _REMOVE),
         Entry("spec.rollout.onIncompatibleState", _REMOVE),
         Entry("spec.rollout.ramp", _REMOVE),
-        Entry("spec.podTemplate", _REMOVE),
     ),
     "Persona": (
         Entry("spec.setupFrom", "write the values into setup"),

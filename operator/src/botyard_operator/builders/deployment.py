@@ -11,6 +11,7 @@ from botyard.contract import names
 from botyard_operator.annotations import ARTIFACT_DIGEST, LAYER_DIGEST
 from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.labels import child, labels, selector_labels
+from botyard_operator.builders.pod_template import patched
 from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject
 
@@ -22,7 +23,11 @@ _DRAIN_MARGIN_SECONDS = 15
 
 
 def deployment(inputs: BotInputs) -> JsonObject:
-    """Return the Deployment that runs a Bot."""
+    """Return the Deployment that runs a Bot.
+
+    Raises:
+        PodTemplateRefused: The user's patch of the pod template cannot be taken over.
+    """
     obj = child(inputs, api_version="apps/v1", kind="Deployment", name=inputs.name)
     obj["spec"] = {
         "replicas": inputs.replicas,
@@ -30,21 +35,25 @@ def deployment(inputs: BotInputs) -> JsonObject:
         "progressDeadlineSeconds": inputs.progress_deadline_seconds,
         "selector": {"matchLabels": selector_labels(inputs.name)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": {
-            "metadata": {
-                "labels": labels(inputs.name),
-                "annotations": {
-                    "kubectl.kubernetes.io/default-container": "worker",
-                    names.ANNOTATION_REVISION: inputs.artifact.revision,
-                    ARTIFACT_DIGEST: inputs.artifact.digest,
-                    **({LAYER_DIGEST: inputs.layer.digest} if inputs.layer is not None else {}),
-                    names.ANNOTATION_HASH: inputs.config_hash(),
-                },
-            },
-            "spec": _pod(inputs),
-        },
+        "template": patched(_template(inputs), inputs.pod_template, bot=inputs.name),
     }
     return obj
+
+
+def _template(inputs: BotInputs) -> JsonObject:
+    return {
+        "metadata": {
+            "labels": labels(inputs.name),
+            "annotations": {
+                "kubectl.kubernetes.io/default-container": "worker",
+                names.ANNOTATION_REVISION: inputs.artifact.revision,
+                ARTIFACT_DIGEST: inputs.artifact.digest,
+                **({LAYER_DIGEST: inputs.layer.digest} if inputs.layer is not None else {}),
+                names.ANNOTATION_HASH: inputs.config_hash(),
+            },
+        },
+        "spec": _pod(inputs),
+    }
 
 
 def _pod(inputs: BotInputs) -> JsonObject:

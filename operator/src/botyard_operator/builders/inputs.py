@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -50,6 +51,8 @@ class BotInputs:
     """Resources of the worker's container."""
     layer: Layer | None = None
     """None where the code has no dependencies of its own."""
+    pod_template: JsonObject = field(default_factory=dict)
+    """The user's patch of the pod template."""
     progress_deadline_seconds: int = 300
     system_namespace: str = "botyard"
     network_policy: bool = True
@@ -66,6 +69,21 @@ class BotInputs:
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
         return digest.hexdigest()[:32]
+
+    def attempt(self) -> str:
+        """Return the digest of everything that decides whether pods can start: another one is worth another try."""
+        text = json.dumps(
+            [
+                self.artifact.digest,
+                self.layer.digest if self.layer is not None else "",
+                self.config_hash(),
+                self.config.to_json(),
+                self.runtime_image,
+                self.resources,
+            ],
+            sort_keys=True,
+        )
+        return hashlib.sha256((text + json.dumps(self.pod_template, sort_keys=True)).encode()).hexdigest()[:32]
 
 
 def _flatten(entries: Mapping[str, bytes]) -> list[bytes]:

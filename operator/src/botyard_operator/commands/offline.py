@@ -76,12 +76,15 @@ class OfflineCluster:
     def _complete(self, bot: Bot) -> None:
         """Put stand-ins in the place of what the Bot refers to and no file holds."""
         namespace = bot.metadata.namespace
-        if self.caches.get("Bundle", namespace, bot.spec.bundle_ref.name) is None:
-            metadata = {"name": bot.spec.bundle_ref.name, "namespace": namespace}
-            bundle: JsonObject = {"kind": "Bundle", "metadata": metadata}
-            self.assumed.append(f"Bundle {namespace}/{bot.spec.bundle_ref.name} is not in the files")
-            bundle["status"] = {"artifact": self._artifact()}
-            self._take({**bundle, "spec": {"git": {"url": "https://git.example.com/stand-in.git"}}})
+        wanted = bot.spec.bundle_ref
+        elsewhere = wanted.namespace or namespace
+        if self.caches.get("Bundle", elsewhere, wanted.name) is None:
+            metadata = {"name": wanted.name, "namespace": elsewhere}
+            self.assumed.append(f"Bundle {elsewhere}/{wanted.name} is not in the files")
+            artifact = self._artifact()
+            spec = {"git": {"url": "https://git.example.com/stand-in.git"}, "allowedNamespaces": {"from": "All"}}
+            pinned = {**artifact, "revision": wanted.revision or artifact["revision"]}
+            self._take({"kind": "Bundle", "metadata": metadata, "spec": spec, "status": {"artifact": pinned}})
         for credential in bot.spec.credentials:
             reference = credential.secret_key_ref
             data = self._secrets.setdefault((namespace, reference.name), {})

@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from botyard_operator.api.bot import Bot
+from botyard.contract import names
+from botyard_operator.api.base import Model
+from botyard_operator.api.bot import Bot, FailedRevision, GoodRevision
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.builders.children import children
-from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.labels import selector_text
+from botyard_operator.builders.pod_template import PodTemplateRefused
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
-from botyard_operator.reconcile.bot_inputs import resolve
+from botyard_operator.reconcile.bot_inputs import Resolved, resolve
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted, owned
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.refresh import dated, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
 from botyard_operator.reconcile.status import report
+from botyard_operator.reconcile.taking_back import failure, proven
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ class _Outcome:
     """What one pass found and did."""
 
     problem: Problem | None = None
-    inputs: BotInputs | None = None
+    bot: Bot | None = None
+    resolved: Resolved | None = None
     wrote: bool = False
 
 
@@ -51,10 +55,10 @@ class BotReconciler:
         current = ctx.caches.get("Bot", key.namespace, key.name)
         if current is None:
             return Result()
-        await self._report(key, current, outcome, ctx)
+        went_back = await self._report(key, current, outcome, ctx)
         if outcome.problem is not None and outcome.problem.retry:
             raise RetryLater(outcome.problem.message)
-        return Result()
+        return Result(requeue_after=0.0) if went_back else Result()
 
     async def _converge(self, key: Key, obj: JsonObject, ctx: Context) -> _Outcome:
         try:
@@ -63,35 +67,40 @@ class BotReconciler:
             message = f"{error.path} {error.message}"
             return _Outcome(Problem(Reason.INVALID_SPEC, message, stalled=True))
         if bot.spec.suspend:
-            return _Outcome()
+            return _Outcome(bot=bot)
         unsupported = unsupported_fields("Bot", bot.spec)
         if unsupported:
             message = "; ".join(field.message for field in unsupported)
-            return _Outcome(Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True))
+            return _Outcome(Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True), bot)
         live = ctx.caches.get("Deployment", key.namespace, key.name)
-        inputs: BotInputs | None = None
+        resolved: Resolved | None = None
         try:
-            inputs = await resolve(bot, live, ctx)
+            resolved = await resolve(bot, live, ctx)
             now = ctx.clock.now()
             wanted = [
                 dated(child, bot=key, caches=ctx.caches, now=now) if child["kind"] == "ConfigMap" else child
-                for child in children(inputs)
+                for child in children(resolved.inputs)
             ]
             written = await apply_changed(wanted, key, bot.metadata.uid, ctx)
             for kind in ("PodDisruptionBudget", "NetworkPolicy"):
                 kept = {child["metadata"]["name"] for child in wanted if child["kind"] == kind}
                 await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
         except Blocked as blocked:
-            return _Outcome(blocked.problem, inputs)
+            return _Outcome(blocked.problem, bot, resolved)
+        except PodTemplateRefused as error:
+            return _Outcome(Problem(Reason.INVALID_SPEC, str(error), stalled=True), bot, resolved)
         problem = await refresh_pods(key, ctx) or _default_conflict(key, bot, ctx)
-        return _Outcome(problem, inputs, bool(written))
+        return _Outcome(problem, bot, resolved, bool(written))
 
-    async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> None:
+    async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> bool:
+        """Write the status; return whether it says for the first time that a revision failed."""
         deployment = ctx.caches.get("Deployment", key.namespace, key.name)
         rollout: Rollout | None = None
         if deployment is not None and owned(deployment, obj["metadata"]["uid"]):
             rollout = observe(deployment, ctx.caches.children(key, "Pod"))
-        states = conditions(rollout, outcome.problem, suspended=bool(obj["spec"].get("suspend")))
+        history = _history(outcome, rollout, deployment)
+        suspended = bool(obj["spec"].get("suspend"))
+        states = conditions(rollout, outcome.problem, suspended=suspended, failed=history.failed, sleeps=_sleeps(obj))
         revision = rollout.revision if rollout is not None else ""
         before = obj.get("status") or {}
         total, count = _personas(key, ctx)
@@ -100,7 +109,9 @@ class BotReconciler:
             "readyReplicas": rollout.ready if rollout else 0,
             "selector": selector_text(key.name),
             "revision": revision or None,
-            "previousRevision": _previous(before, revision),
+            "previousRevision": history.previous,
+            "goodRevision": _dump(history.good),
+            "failedRevision": _dump(history.failed),
             "url": f"{ctx.settings.gateway_base_url}/v1/namespaces/{key.namespace}/bots/{key.name}",
             "personas": {"total": total, "ready": count},
             "spentToday": before.get("spentToday"),
@@ -116,17 +127,54 @@ class BotReconciler:
                     "reason": states[0].reason,
                 },
             )
+        return history.went_back
 
 
-def conditions(rollout: Rollout | None, problem: Problem | None, *, suspended: bool = False) -> list[ConditionState]:
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Which revisions ran well, and which did not."""
+
+    good: GoodRevision | None = None
+    previous: str | None = None
+    failed: FailedRevision | None = None
+    went_back: bool = False
+
+
+def _history(outcome: _Outcome, rollout: Rollout | None, deployment: JsonObject | None) -> _History:
+    bot, resolved = outcome.bot, outcome.resolved
+    if bot is None:
+        return _History()
+    if rollout is None:
+        return _History(bot.status.good_revision, bot.status.previous_revision or None)
+    good, previous = proven(bot, rollout, deployment)
+    if resolved is None:
+        return _History(good, previous, bot.status.failed_revision)
+    found = failure(bot, resolved.inputs, rollout) if resolved.failed is None else None
+    return _History(good, previous, resolved.failed or found, went_back=found is not None)
+
+
+def _dump(part: Model | None) -> JsonObject | None:
+    return None if part is None else part.model_dump(by_alias=True, exclude_defaults=True)
+
+
+def conditions(
+    rollout: Rollout | None,
+    problem: Problem | None,
+    *,
+    suspended: bool = False,
+    failed: FailedRevision | None = None,
+    sleeps: bool = False,
+) -> list[ConditionState]:
     """Return the conditions of a Bot.
 
     Args:
         rollout: What its Deployment tells; None while there is none.
         problem: What keeps its spec from being in force.
         suspended: Whether nothing is done about differences.
+        failed: The revision that the spec asks for, where it was taken back.
+        sleeps: Whether demand brings it from no replicas back to one.
     """
-    states = [_ready(rollout, problem)]
+    states = [_ready(rollout, problem, sleeps=sleeps)]
     moving = _moving(rollout)
     if problem is not None and problem.stalled:
         states.append(stalled(problem.reason, problem.message))
@@ -139,6 +187,8 @@ def conditions(rollout: Rollout | None, problem: Problem | None, *, suspended: b
             if cause is None
             else stalled(cause.reason, f"{cause.message} ({rollout.overdue})")
         )
+    elif failed is not None:
+        states.append(stalled(failed.reason, _taken_back(failed)))
     elif moving is not None and not suspended:
         states.append(reconciling(moving.reason, moving.message))
     about_bundle = problem is not None and problem.reason in _BUNDLE_REASONS
@@ -147,18 +197,34 @@ def conditions(rollout: Rollout | None, problem: Problem | None, *, suspended: b
     elif problem is None and not suspended:
         message = "the Bundle has a revision to run"
         states.append(ConditionState(ConditionType.BUNDLE_READY, "True", Reason.SUCCEEDED, message))
+    if problem is None and moving is None and failed is not None:
+        moving = Problem(Reason.PROGRESS_DEADLINE_EXCEEDED, _taken_back(failed))
     states.append(_rolled_out(rollout, problem, moving))
     return states
+
+
+def _taken_back(failed: FailedRevision) -> str:
+    return (
+        f"{failed.revision} failed within spec.rollout.progressDeadline and was taken back: {failed.message}; a new "
+        f"revision, or a change of what it needs, is tried at once; the annotation {names.ANNOTATION_REQUESTED_AT} "
+        "tries this one again"
+    )
 
 
 _BUNDLE_REASONS = frozenset({Reason.BUNDLE_NOT_FOUND, Reason.BUNDLE_NOT_READY})
 
 
-def _ready(rollout: Rollout | None, problem: Problem | None) -> ConditionState:
+def _sleeps(obj: JsonObject) -> bool:
+    return bool((obj.get("spec") or {}).get("autoscaling"))
+
+
+def _ready(rollout: Rollout | None, problem: Problem | None, *, sleeps: bool) -> ConditionState:
     if rollout is None:
         if problem is None:
             return ready("False", Reason.PROGRESSING, "the Deployment is being created")
         return ready("False", problem.reason, problem.message)
+    if rollout.wanted == 0 and sleeps:
+        return ready("True", Reason.ASLEEP, "asleep: no event waits; the next one wakes it")
     if rollout.wanted == 0:
         return ready("True", Reason.STOPPED, "stopped: spec.replicas is 0")
     if rollout.available > 0:
@@ -225,11 +291,3 @@ def _personas(key: Key, ctx: Context) -> tuple[int, int]:
         condition = find((persona.get("status") or {}).get("conditions"), "Ready")
         ready_count += bool(condition and condition.get("status") == "True")
     return total, ready_count
-
-
-def _previous(before: JsonObject, revision: str) -> str | None:
-    shown = before.get("revision")
-    if shown and revision and shown != revision:
-        return str(shown)
-    previous: str | None = before.get("previousRevision")
-    return previous

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
-from botyard_operator.api.bot import Bot
-from botyard_operator.api.bundle import Artifact as StoredArtifact
-from botyard_operator.api.bundle import Bundle
-from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.bot import Bot, FailedRevision
+from botyard_operator.api.bundle import Bundle, Revision
 from botyard_operator.api.reasons import Reason
 from botyard_operator.builders.inputs import Artifact, BotInputs, Layer
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.problems import Blocked, Problem
+from botyard_operator.reconcile.revision_choice import find_bundle, running_revision, wanted_revision
+from botyard_operator.reconcile.taking_back import given_up, good_revision
 
 
-async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What to make the children from."""
+
+    inputs: BotInputs
+    failed: FailedRevision | None = None
+    """The revision that the spec asks for, where it failed and the last good one runs in its place."""
+
+
+async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> Resolved:
     """Return the inputs of a Bot's children.
 
     Args:
@@ -28,89 +37,63 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> BotInputs:
     Raises:
         Blocked: Something that the spec refers to is missing or not ready.
     """
-    bundle = _bundle(bot, ctx)
-    stored = _artifact(bundle)
-    layer = bundle.status.layer
+    bundle = await find_bundle(bot, ctx)
+    stored = wanted_revision(bot, bundle, live)
     credentials = await _credentials(bot, ctx)
     settings = ctx.settings
-    return BotInputs(
+    inputs = BotInputs(
         name=bot.metadata.name,
         namespace=bot.metadata.namespace,
         uid=bot.metadata.uid,
         replicas=bot.spec.replicas,
-        artifact=Artifact(revision=_steady_revision(stored, live), digest=stored.digest, url=stored.url),
-        layer=Layer(digest=layer.digest, url=layer.url) if layer is not None else None,
+        artifact=_steady(stored, live),
+        layer=_layer(stored),
         config=_config(bot, bundle),
         runtime_image=settings.runtime_image,
         image_pull_policy=settings.runtime_image_pull_policy,
         redis_url=settings.redis_url,
-        artifact_tokens=tokens_in_use(
-            Key("Bot", bot.metadata.namespace, bot.metadata.name),
-            bot.metadata.uid,
-            [stored.digest, *([layer.digest] if layer is not None else ())],
-            live,
-            caches=ctx.caches,
-            artifact_key=settings.artifact_key,
-        ),
+        artifact_tokens=_tokens(bot, stored, live, ctx),
         credentials=credentials,
         resources=bot.spec.resources.model_dump(mode="json", exclude_defaults=True),
+        pod_template=bot.spec.pod_template,
         progress_deadline_seconds=max(1, int(bot.spec.rollout.progress_deadline.seconds)),
         system_namespace=settings.system_namespace,
         network_policy=settings.network_policies,
     )
+    failed = given_up(bot, inputs)
+    if failed is None:
+        return Resolved(inputs)
+    good = good_revision(bot, bundle, settings.artifact_base_url)
+    inputs = replace(
+        inputs, artifact=_steady(good, live), layer=_layer(good), artifact_tokens=_tokens(bot, good, live, ctx)
+    )
+    return Resolved(inputs, failed)
 
 
-def _bundle(bot: Bot, ctx: Context) -> Bundle:
-    reference = bot.spec.bundle_ref
-    namespace = bot.metadata.namespace
-    found = ctx.caches.get("Bundle", namespace, reference.name)
-    if found is None:
-        message = (
-            f"Bundle {reference.name} does not exist in namespace {namespace}: create it or correct spec.bundleRef"
-        )
-        raise Blocked(Problem(Reason.BUNDLE_NOT_FOUND, message))
-    try:
-        bundle = Bundle.parse(found)
-    except InvalidObject as error:
-        message = f"Bundle {namespace}/{reference.name} is invalid: {error.path}: {error.message}"
-        raise Blocked(Problem(Reason.BUNDLE_NOT_READY, message)) from error
-    return bundle
-
-
-def _artifact(bundle: Bundle) -> StoredArtifact:
-    where = f"Bundle {bundle.metadata.namespace}/{bundle.metadata.name}"
-    artifact = bundle.status.artifact
-    if artifact is None or not artifact.digest or not artifact.url:
-        raise Blocked(Problem(Reason.BUNDLE_NOT_READY, f"{where} has no revision to run yet{_why(bundle)}"))
-    return artifact
-
-
-def _why(bundle: Bundle) -> str:
-    ready = next((condition for condition in bundle.status.conditions if condition.type == "Ready"), None)
-    return f": {ready.message}" if ready is not None and ready.message else ""
-
-
-def _steady_revision(stored: StoredArtifact, live: JsonObject | None) -> str:
-    """Return the revision to show on the pods.
+def _steady(stored: Revision, live: JsonObject | None) -> Artifact:
+    """Return the artifact with the revision to show on the pods.
 
     A commit that leaves the bundle's content as it was is no reason to replace pods: while the digest is the running
     one, the template keeps the revision that it was made with.
     """
-    if live is None:
-        return stored.revision
-    from_template = running(live)
-    return from_template[0] if from_template and from_template[1] == stored.digest else stored.revision
+    runs = running_revision(live)
+    revision = runs.revision if runs is not None and runs.digest == stored.digest else stored.revision
+    return Artifact(revision=revision, digest=stored.digest, url=stored.url)
 
 
-def running(live: JsonObject) -> tuple[str, str] | None:
-    """Return revision and digest in a Deployment's pod template, or None where it has none."""
-    template = (live.get("spec") or {}).get("template") or {}
-    revision = ((template.get("metadata") or {}).get("annotations") or {}).get(names.ANNOTATION_REVISION)
-    for container in (template.get("spec") or {}).get("initContainers") or ():
-        for entry in container.get("env") or ():
-            if entry.get("name") == names.ENV_ARTIFACT_DIGEST and revision and entry.get("value"):
-                return str(revision), str(entry["value"])
-    return None
+def _layer(stored: Revision) -> Layer | None:
+    return Layer(digest=stored.layer.digest, url=stored.layer.url) if stored.layer is not None else None
+
+
+def _tokens(bot: Bot, stored: Revision, live: JsonObject | None, ctx: Context) -> Mapping[str, bytes]:
+    return tokens_in_use(
+        Key("Bot", bot.metadata.namespace, bot.metadata.name),
+        bot.metadata.uid,
+        [stored.digest, *([stored.layer.digest] if stored.layer is not None else ())],
+        live,
+        caches=ctx.caches,
+        artifact_key=ctx.settings.artifact_key,
+    )
 
 
 async def _credentials(bot: Bot, ctx: Context) -> Mapping[str, bytes]:

@@ -422,6 +422,11 @@ def _digests_in_use(ctx: Context) -> Iterator[str]:
         for artifact in (status.get("artifact") or {}, status.get("layer") or {}, *(status.get("history") or ())):
             yield artifact.get("digest", "")
             yield (artifact.get("layer") or {}).get("digest", "")
+    # To return to when a newer one fails.
+    for obj in ctx.caches.list("Bot"):
+        good: JsonObject = (obj.get("status") or {}).get("goodRevision") or {}
+        yield good.get("digest", "")
+        yield good.get("layer", "")
     # A Bot that is suspended or pinned runs an older revision than any status tells; its pods may start again.
     for deployment in ctx.caches.list("Deployment"):
         pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}

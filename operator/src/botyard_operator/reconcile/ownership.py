@@ -52,7 +52,9 @@ async def apply_changed(wanted: Iterable[JsonObject], owner: Key, owner_uid: str
                 continue
         try:
             if live is not None:
-                await ctx.kube.apply(obj)
+                answer = await ctx.kube.apply(obj)
+                if answer["metadata"].get("resourceVersion") == live["metadata"].get("resourceVersion"):
+                    continue  # The API server writes a value in other words: nothing changed.
             else:
                 await _apply_new(obj, key, owner, owner_uid, ctx)
         except ApiError as error:

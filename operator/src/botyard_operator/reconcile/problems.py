@@ -36,7 +36,7 @@ def refused(error: ApiError, what: str) -> Problem:
     if error.status == 403:
         message = f"the operator may not write {what}: {error.message}; grant its service account the permission"
         return Problem(Reason.ACCESS_DENIED, message, retry=True)
-    if error.status == 422:
+    if error.status in {400, 422}:
         message = f"{what} is refused as invalid: {error.message}; correct the spec"
         return Problem(Reason.INVALID_SPEC, message, stalled=True)
     return Problem(Reason.RETRYING, f"{what} could not be written: {error.message}", retry=True)

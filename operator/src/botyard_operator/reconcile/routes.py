@@ -110,8 +110,9 @@ def _versions(bot: Key, bundle: Key, personas: tuple[str, ...], ctx: Context) ->
 
 
 def _bundle_key(obj: JsonObject) -> Key:
-    name = str(((obj.get("spec") or {}).get("bundleRef") or {}).get("name") or "")
-    return Key("Bundle", obj["metadata"]["namespace"], name)
+    reference = (obj.get("spec") or {}).get("bundleRef") or {}
+    namespace = reference.get("namespace") or obj["metadata"]["namespace"]
+    return Key("Bundle", str(namespace), str(reference.get("name") or ""))
 
 
 def build_route(obj: JsonObject, personas: Iterable[str], *, model: str, default: bool) -> Route | None:
@@ -130,6 +131,7 @@ def build_route(obj: JsonObject, personas: Iterable[str], *, model: str, default
         ready=ready,
         reason="" if ready else str(condition.get("reason", "Progressing")),
         message="" if ready else str(condition.get("message", ""))[:_MESSAGE_LENGTH],
+        wakes=bot.spec.autoscaling is not None and not bot.spec.suspend,
         max_input_bytes=bot.spec.limits.max_input.bytes,
         events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
         personas=tuple(personas),

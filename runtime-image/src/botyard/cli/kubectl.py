@@ -15,10 +15,11 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+from botyard.cli import cluster
 from botyard.cli import main as botyard
 from botyard.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 
-COMMANDS = ("chat", "turns", "dead-letters", "compatibility")
+COMMANDS = ("chat", "turns", "dead-letters", "compatibility", *cluster.COMMANDS)
 _GATEWAY = "app.kubernetes.io/name=botyard,app.kubernetes.io/component=gateway"
 _ASK_SECONDS = 20.0
 _FORWARD_SECONDS = 20.0
@@ -59,15 +60,22 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     if rest[0] not in COMMANDS:
         raise CommandError(f"there is no command `{rest[0]}`; there are: {', '.join(COMMANDS)}", code=EXIT_USAGE)
     if {"-h", "--help"} & set(rest):
-        return botyard.main(rest)
+        return botyard.main(rest) if rest[0] not in cluster.COMMANDS else _help(rest[0])
     kubectl = _kubectl(options)
     namespace = options.namespace or _namespace(kubectl, options.context)
+    if rest[0] in cluster.COMMANDS:
+        return cluster.run(cluster.Kubectl(kubectl, namespace), rest)
     arguments = [*rest, "--namespace", namespace]
     if "BOTYARD_URL" in os.environ or any(re.match(r"--url\b|https?://", word) for word in rest):
         return botyard.main(arguments)
     with _forwarded(kubectl) as url:
         os.environ["BOTYARD_URL"] = url
         return botyard.main(arguments)
+
+
+def _help(command: str) -> int:
+    cluster.parser().parse_args([command, "--help"])
+    return 0
 
 
 def _kubectl(options: argparse.Namespace) -> list[str]:

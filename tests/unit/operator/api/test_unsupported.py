@@ -43,7 +43,6 @@ def test_a_field_that_is_set_to_its_default_was_set_all_the_same() -> None:
         ("Bundle", {"retain": {}}),
         ("Bundle", {"git": {"url": "http://git/x"}}),
         ("Bot", {"events": {}}),
-        ("Bot", {"podTemplate": {}}),
         ("Persona", {"schedules": []}),
         ("Persona", {"setupFrom": []}),
     ],
@@ -102,7 +101,6 @@ _WITHOUT_RULES: dict[tuple[Kind, str], Object] = {
     ("Bot", "spec.rollout.scenarios"): {"rollout": {"scenarios": "Skip"}},
     ("Bot", "spec.rollout.onIncompatibleState"): {"rollout": {"onIncompatibleState": "Block"}},
     ("Bot", "spec.rollout.ramp"): {"rollout": {"ramp": [10, 100]}},
-    ("Bot", "spec.podTemplate"): {"podTemplate": {"spec": {"priorityClassName": "high"}}},
 }
 
 
