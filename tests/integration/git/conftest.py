@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from botyard_operator.fetch import Fetcher, FetchRequest, FetchResult, FetchSettings
+from botyard_operator.fetch.child import run as run_child
+from botyard_operator.fetch.request import ChildRequest
 from tests.integration.apiserver.client import Refused
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.server import GitServer, serve
@@ -36,7 +38,7 @@ def fetch(work: Path) -> Fetch:
     """Fetch in a real child process; each call has a work folder of its own below `work`."""
 
     async def run(url: str, *, settings: FetchSettings | None = None, **fields: object) -> FetchResult:
-        request = FetchRequest.model_validate({"url": url, "timeout_seconds": 30, **fields})
+        request = FetchRequest.model_validate({"url": url, "timeout_seconds": 120, **fields})
         return await Fetcher(settings or FetchSettings()).fetch(request, Path(tempfile.mkdtemp(dir=work)))
 
     return run
@@ -60,3 +62,15 @@ def operator_process(
         yield process
     finally:
         process.stop()
+
+
+@pytest.fixture
+def fetch_here(work: Path) -> Callable[..., FetchResult]:
+    """Fetch inside of the test's process, without the limits of a child: for what a source's content decides."""
+
+    def run(url: str = "", **fields: object) -> FetchResult:
+        folder = Path(tempfile.mkdtemp(dir=work))
+        limits = {"max_download_bytes": 1 << 28, "memory_bytes": 1 << 30, "cpu_seconds": 60, "work_dir": folder}
+        return run_child(ChildRequest.model_validate({"url": url, **limits, **fields}))
+
+    return run

@@ -24,7 +24,9 @@ from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bundle import BundleReconciler
 from botyard_operator.settings import Settings
 from tests.integration.apiserver.server import ApiServer
+from tests.integration.git.files import serve_files
 from tests.integration.git.server import GitServer, Repository
+from tests.integration.git.ssh import make_key, public_key
 
 
 class SystemClock:
@@ -481,3 +483,40 @@ async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.02)
+
+
+async def test_sources_of_every_kind_follow_each_other(
+    operator: Operator, git_server: GitServer, repository: Repository, tmp_path: Path
+) -> None:
+    files = {"bot.py": "1"}
+    operator.apply({"inline": {"files": files}, "interval": "1h"})
+    status = await operator.until(lambda status: "artifact" in status, seconds=120)
+    assert status["artifact"]["revision"].startswith("inline@sha256:")
+    inline = status["artifact"]["digest"]
+    with serve_files() as server:
+        server.files["bot.py"] = b"1"
+        operator.apply({"archive": {"url": server.url("bot.py")}, "interval": "1h"})
+        status = await operator.until(
+            lambda status: status["artifact"]["revision"].startswith("bot.py@sha256:"), seconds=120
+        )
+    assert status["artifact"]["digest"] == inline
+    make_key(tmp_path / "key")
+    signers = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "signers", "namespace": operator.namespace},
+        "stringData": {"nora.pub": public_key(tmp_path / "key")},
+    }
+    operator.caches.put("Secret", operator.server.client.apply(signers))
+    commit = repository.commit({"bot.py": "2"})
+    repository.tag("v1.0.0", commit)
+    git = {"url": git_server.url(repository), "ref": {"semver": "1.x"}}
+    verify = {"mode": "HEAD", "secretRef": {"name": "signers"}}
+    operator.apply({"git": {**git, "verify": verify}, "interval": "1h"})
+    status = await operator.until(reason("Verified", "NotSigned"), seconds=120)
+    assert reason("Stalled", "NotSigned")(status)
+    assert status["artifact"]["digest"] == inline
+    operator.apply({"git": git, "interval": "1h"})
+    status = await operator.until(at(commit), seconds=120)
+    assert status["artifact"]["revision"] == f"v1.0.0@sha1:{commit}"
+    assert find(status["conditions"], "Verified") is None

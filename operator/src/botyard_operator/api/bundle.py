@@ -65,7 +65,7 @@ class GitRef(Model):
         Annotated[
             str,
             Field(max_length=100),
-            matches(r"[0-9A-Za-z.*^~<>=!|, +-]+", "write a range of versions, such as >=1.2.0 <2.0.0, ^1.4 or 1.x"),
+            matches(r"[0-9A-Za-z.*^~<>=|, +-]+", "write a range of versions, such as >=1.2.0 <2.0.0, ^1.4 or 1.x"),
         ]
         | None
     ) = None
@@ -140,8 +140,8 @@ class GitSource(Model):
     ref: GitRef = GitRef()
     """Which revision to take; branch `main` when left out."""
     secret_ref: LocalObjectRef | None = None
-    """Secret to authenticate with: `username` and `password`, or `bearerToken`, or `identity` (and `known_hosts`);
-    `ca.crt` for a private certificate authority."""
+    """Secret to authenticate with: `username` and `password`, or `bearerToken`, or `identity` and `known_hosts` (and
+    `password`, where the key is encrypted); `ca.crt` for a private certificate authority, `proxy` for a way out."""
     verify: GitVerify | None = None
     """Signature to ask for; unsigned revisions are then refused."""
     submodules: bool = False
@@ -163,14 +163,20 @@ class ArchiveSource(Model):
         refuses(r"^https?://[^/]*@", "leave user and password out of the URL"),
     ]
     """Address of the file."""
-    digest: Annotated[
-        str,
-        Field(max_length=71),
-        matches(
-            r"sha256:[0-9a-f]{64}", "write sha256: and the 64 hexadecimal digits that sha256sum prints for the file"
-        ),
-    ]
-    """Digest that the file must have, as `sha256:…`."""
+    digest: (
+        Annotated[
+            str,
+            Field(max_length=71),
+            matches(
+                r"sha256:[0-9a-f]{64}", "write sha256: and the 64 hexadecimal digits that sha256sum prints for the file"
+            ),
+        ]
+        | None
+    ) = None
+    """Digest that the file must have, as `sha256:…`; without it the file is followed, and its digest recorded."""
+    secret_ref: LocalObjectRef | None = None
+    """Secret to authenticate with: `username` and `password`, or `bearerToken`; `ca.crt` for a private certificate
+    authority."""
 
 
 class InlineSource(Model):

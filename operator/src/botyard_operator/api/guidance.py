@@ -26,7 +26,7 @@ BUNDLE: Mapping[Reason, Guidance] = {
         "Correct the field that the message names.",
     ),
     Reason.FIELD_NOT_SUPPORTED: Guidance(
-        "spec.inline has no effect in this release: use git over http or https",
+        "spec.example has no effect in this release: remove the field",
         "Do what the message says instead, or wait for the release that brings the field.",
     ),
     Reason.SECRET_NOT_FOUND: Guidance(
@@ -39,7 +39,7 @@ BUNDLE: Mapping[Reason, Guidance] = {
         "Add the entry; the Bundle goes on by itself.",
     ),
     Reason.CREDENTIALS_INVALID: Guidance(
-        "Secret shop/git-credentials cannot be used for git: give either username and password or bearerToken, "
+        "Secret shop/git-credentials cannot be used for the source: give either username and password or bearerToken, "
         "not both.",
         "Correct the Secret; the Bundle goes on by itself.",
     ),
@@ -59,6 +59,19 @@ BUNDLE: Mapping[Reason, Guidance] = {
         "spec.git.secretRef. git: fatal: server certificate verification failed",
         "Put the PEM certificate of the server's authority into `ca.crt`, or renew the server's certificate.",
     ),
+    Reason.HOST_KEY_UNKNOWN: Guidance(
+        "ssh://git@git.example.com/shop/bots.git: the entry known_hosts of the Secret in spec.git.secretRef has no key "
+        "of this server; add what ssh-keyscan prints, after comparing it with what the server's owner publishes. git: "
+        "No ED25519 host key is known for git.example.com and you have requested strict checking.",
+        "`ssh-keyscan git.example.com`, compare with the fingerprints that the server's owner publishes, and put the "
+        "lines into `known_hosts`; with a port, the host is written `[git.example.com]:2222`.",
+    ),
+    Reason.HOST_KEY_CHANGED: Guidance(
+        "ssh://git@git.example.com/shop/bots.git: the server shows another key than the entry known_hosts of the "
+        "Secret in spec.git.secretRef has; somebody may be listening in, or the server was set up anew. git: Host key "
+        "verification failed.",
+        "Ask the server's owner whether the key was changed; only then write the new one into `known_hosts`.",
+    ),
     Reason.AUTHENTICATION_FAILED: Guidance(
         f"{_URL}: the server refuses access; check the Secret in spec.git.secretRef (or add one). git: fatal: "
         "Authentication failed",
@@ -75,6 +88,38 @@ BUNDLE: Mapping[Reason, Guidance] = {
     Reason.REF_NOT_FOUND: Guidance(
         f"{_URL} has no branch 'main'; check spec.git.ref (there: develop, master).",
         "Write a ref that exists, or push it.",
+    ),
+    Reason.RANGE_INVALID: Guidance(
+        "spec.git.ref.semver '1.2..3' is no range of versions; write for instance >=1.2.0 <2.0.0, ^1.4 or 1.x.",
+        "Write a range as npm has them.",
+    ),
+    Reason.NOT_SIGNED: Guidance(
+        f"commit 5d0c1f2e9a7b of {_URL} bears no signature; sign it (`git commit -S`), or remove spec.git.verify.",
+        "Sign the commit (`git commit -S`) or tag (`git tag -s`) and push it.",
+    ),
+    Reason.SIGNATURE_REFUSED: Guidance(
+        f"commit 5d0c1f2e9a7b of {_URL} is not signed by any key of the Secret in spec.git.verify.secretRef; add the "
+        'signer\'s public key, if you trust it. git: Good "git" signature with ED25519 key SHA256:yxS…',
+        "Add the signer's public key to the Secret, if you trust it; else find out who pushed.",
+    ),
+    Reason.SUBMODULE_INVALID: Guidance(
+        f"the submodule 'lib/tools' of {_URL} has no usable entry in .gitmodules; commit one, or list its path in "
+        "spec.ignore.",
+        "Correct .gitmodules, or ignore the submodule's path.",
+    ),
+    Reason.ARCHIVE_NOT_FOUND: Guidance(
+        "https://files.example.com/weather-1.2.0.whl: there is no such file; check spec.archive.url.",
+        "Correct the URL. Many servers hide private files this way: then add `spec.archive.secretRef`.",
+    ),
+    Reason.ARCHIVE_UNREADABLE: Guidance(
+        "weather-1.2.0.whl is no zip, wheel or tar.gz, nor is it called .py; check spec.archive.url (a login page, "
+        "perhaps?).",
+        "Download the file yourself and look what it is.",
+    ),
+    Reason.DIGEST_MISMATCH: Guidance(
+        "https://files.example.com/weather-1.2.0.whl has the digest sha256:9f86d0…, spec.archive.digest asks for "
+        "sha256:2c26b4…; write the new one if the change is wanted.",
+        "Find out why the file changed; write the new digest only if that is wanted.",
     ),
     Reason.REDIRECT_REFUSED: Guidance(
         f"{_URL} redirects to https://mirror.example.org/bots.git, which is another host or no repository; write the "

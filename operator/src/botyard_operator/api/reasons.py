@@ -70,13 +70,15 @@ class Reason(_Documented):
         "Persona",
     )
 
-    SECRET_NOT_FOUND = "SecretNotFound", "The Secret of `spec.git.secretRef` does not exist.", "Bundle"
-    SECRET_KEY_MISSING = "SecretKeyMissing", "The Secret of `spec.git.secretRef` lacks an entry.", "Bundle"
+    SECRET_NOT_FOUND = "SecretNotFound", "A Secret that the source refers to does not exist.", "Bundle"
+    SECRET_KEY_MISSING = "SecretKeyMissing", "A Secret that the source refers to lacks an entry.", "Bundle"
     CREDENTIALS_INVALID = "CredentialsInvalid", "An entry of the Secret cannot be used as it is.", "Bundle"
 
     HOST_NOT_FOUND = "HostNotFound", "The name of the source's host does not resolve.", "Bundle"
     CONNECTION_FAILED = "ConnectionFailed", "The source's host refused or dropped the connection.", "Bundle"
     CERTIFICATE_INVALID = "CertificateInvalid", "The TLS certificate of the source's host is not trusted.", "Bundle"
+    HOST_KEY_UNKNOWN = "HostKeyUnknown", "`known_hosts` has no key of the source's host.", "Bundle"
+    HOST_KEY_CHANGED = "HostKeyChanged", "The source's host shows another key than `known_hosts` has.", "Bundle"
     AUTHENTICATION_FAILED = (
         "AuthenticationFailed",
         "The source's host wants credentials, or refuses those that it got.",
@@ -89,6 +91,13 @@ class Reason(_Documented):
     )
     REPOSITORY_EMPTY = "RepositoryEmpty", "The repository has no commit yet.", "Bundle"
     REF_NOT_FOUND = "RefNotFound", "The branch, tag or commit does not exist.", "Bundle"
+    RANGE_INVALID = "RangeInvalid", "`spec.git.ref.semver` cannot be read as a range of versions.", "Bundle"
+    NOT_SIGNED = "NotSigned", "The commit or tag bears no signature, and `spec.git.verify` asks for one.", "Bundle"
+    SIGNATURE_REFUSED = "SignatureRefused", "The signature is not by any of the given keys, or is broken.", "Bundle"
+    SUBMODULE_INVALID = "SubmoduleInvalid", "A submodule of the source cannot be found or read.", "Bundle"
+    ARCHIVE_NOT_FOUND = "ArchiveNotFound", "The server of `spec.archive.url` has no such file.", "Bundle"
+    ARCHIVE_UNREADABLE = "ArchiveUnreadable", "The downloaded file is damaged or of no known kind.", "Bundle"
+    DIGEST_MISMATCH = "DigestMismatch", "The downloaded file is not the one of `spec.archive.digest`.", "Bundle"
     REDIRECT_REFUSED = "RedirectRefused", "The host sent the fetch somewhere else; write that address.", "Bundle"
     SERVER_ERROR = "ServerError", "The source's host has trouble, or asks to slow down.", "Bundle"
     REMOTE_UNREADABLE = "RemoteUnreadable", "What the host sent is not git's protocol, or broke off.", "Bundle"
@@ -103,7 +112,7 @@ class Reason(_Documented):
     )
     TOO_MANY_FILES = "TooManyFiles", "The source exceeds `spec.limits.files`.", "Bundle"
     UNSAFE_PATH = "UnsafePath", "The source holds a name or link that would leave its folder.", "Bundle"
-    URL_INVALID = "UrlInvalid", "`spec.git.url` cannot be read as a git URL.", "Bundle"
+    URL_INVALID = "UrlInvalid", "The source's URL cannot be read, or leads where no source lives.", "Bundle"
     PROTOCOL_NOT_ALLOWED = "ProtocolNotAllowed", "The installation does not allow the URL's transport.", "Bundle"
     DISK_FULL = "DiskFull", "The operator's artifact volume is full.", "Bundle"
     STORAGE_FAILED = "StorageFailed", "The artifact could not be stored, or a stored one is damaged.", "Bundle"

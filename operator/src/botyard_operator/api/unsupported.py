@@ -57,20 +57,7 @@ class Entry:
 _REMOVE = "remove the field"
 
 TABLE: Mapping[Kind, tuple[Entry, ...]] = {
-    "Bundle": (
-        Entry("spec.archive", "use git over http or https"),
-        Entry("spec.inline", "use git over http or https"),
-        Entry(
-            "spec.git.url",
-            "SSH is not in force yet; write an https:// or http:// URL",
-            harmless=lambda url: url.startswith(("https://", "http://")),
-        ),
-        Entry("spec.git.ref.semver", "write branch, tag or commit"),
-        Entry("spec.git.verify", _REMOVE),
-        Entry(
-            "spec.git.submodules", "write false, or put the submodule's files into the repository", lambda on: not on
-        ),
-    ),
+    "Bundle": (),
     "Bot": (
         Entry("spec.model", _REMOVE),
         Entry("spec.budget", _REMOVE),
@@ -91,7 +78,7 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
 """What is not in force yet."""
 
 PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
-    "Bundle": (ConditionType.VERIFIED,),
+    "Bundle": (),
     "Bot": (ConditionType.STATE_COMPATIBLE, ConditionType.BUDGET_EXCEEDED),
     "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED, ConditionType.BUDGET_EXCEEDED),
 }

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -199,22 +199,32 @@ class ArtifactStore:
             self._verified.pop(digest, None)
         return False
 
-    def remember(self, source: str, commit: str, digest: str) -> None:
+    def remember(self, source: str, commit: str, digest: str, notes: Mapping[str, str] | None = None) -> None:
         """Note that `commit` of a source became the artifact `digest`.
 
         Args:
             source: hex digest over everything that shapes the archive (URL, ref, path, ignore rules…).
             commit: full object id.
             digest: the artifact's digest.
+            notes: what else was found out about the source.
 
         Raises:
             StorageError: the disk refuses.
         """
-        self.write(self._sources / f"{source}.json", json.dumps({"commit": commit, "digest": digest}))
+        entry = {"commit": commit, "digest": digest, "notes": dict(notes or {})}
+        self.write(self._sources / f"{source}.json", json.dumps(entry))
 
     def known(self, source: str) -> tuple[str, str] | None:
         """Return (commit, digest) that the source was last fetched as, when that artifact is still here."""
         return self._read_source(self._sources / f"{source}.json")
+
+    def notes(self, source: str) -> dict[str, str]:
+        """Return what was noted together with `known`."""
+        try:
+            notes = json.loads((self._sources / f"{source}.json").read_text()).get("notes") or {}
+            return {str(name): str(value) for name, value in notes.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
 
     def retain(self, in_use: Collection[str], *, min_age_seconds: float) -> list[str]:
         """Remove artifacts that nothing refers to.

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from botyard_operator.fetch.request import Credentials
+from botyard_operator.fetch.ssh import ssh_environment
 from botyard_operator.fetch.url import GitUrl
 
 LOW_SPEED_BYTES = 1000
@@ -34,9 +35,18 @@ def secrets_of(credentials: Credentials) -> tuple[str, ...]:
             authorization(credentials).partition(" ")[2],
             credentials.password,
             credentials.bearer_token,
+            credentials.passphrase,
+            urlsplit(credentials.proxy).password or "",
         )
         if value
     )
+
+
+def authority_file(home: Path, credentials: Credentials) -> Path:
+    """Return the PEM file that replaces the system's authorities, written into `home`."""
+    path = home / "ca.crt"
+    path.write_text(credentials.ca_certificate)
+    return path
 
 
 def git_config(
@@ -66,6 +76,8 @@ def git_config(
         ("advice.fetchShowForcedUpdates", "false"),
         ("init.defaultBranch", "main"),
     ]
+    if credentials.proxy:
+        config.append(("http.proxy", credentials.proxy))
     if header := authorization(credentials):
         parts = urlsplit(url.clean)
         config.append((f"http.{parts.scheme}://{parts.netloc}/.extraHeader", f"Authorization: {header}"))
@@ -78,18 +90,19 @@ def git_environment(
     home: Path,
     protocols: Collection[str],
     credentials: Credentials,
-    ca_file: Path | None,
     low_speed_seconds: int = LOW_SPEED_SECONDS,
 ) -> dict[str, str]:
     """Return the environment variables that git gets on top of the child's own minimal ones.
 
     Args:
         url: the remote.
-        home: an empty folder.
+        home: an empty folder of this remote's own, which gets the files that git and ssh read credentials from.
         protocols: transports that git may use at all.
         credentials: sent as a header to the remote's own origin only.
-        ca_file: PEM file that replaces the system's authorities, or None.
         low_speed_seconds: a transfer slower than 1000 bytes a second for this long is given up.
+
+    Raises:
+        OSError: `home` cannot be written to.
     """
     env = {
         "HOME": str(home),
@@ -101,14 +114,16 @@ def git_environment(
         "GIT_ALLOW_PROTOCOL": ":".join(sorted(protocols)),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
+        "GIT_SSH_COMMAND": "false",
         "GIT_CEILING_DIRECTORIES": str(home.parent.parent),
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_LITERAL_PATHSPECS": "1",
         "LC_ALL": "C",
     }
-    if ca_file is not None:
-        env["GIT_SSL_CAINFO"] = str(ca_file)
+    if url.protocol == "ssh":
+        env |= ssh_environment(home / "ssh", credentials)
+    if credentials.ca_certificate:
+        env["GIT_SSL_CAINFO"] = str(authority_file(home, credentials))
     # Else TLS would trust, and at each start read, the system's folder of authorities beside the file.
     env["GIT_SSL_CAPATH"] = str(home)
     config = git_config(url, protocols=protocols, credentials=credentials, low_speed_seconds=low_speed_seconds)

@@ -37,9 +37,21 @@ _RULES = (
     ),
     _rule(r"transport '[^']*' not allowed", Reason.PROTOCOL_NOT_ALLOWED, "the transport is not allowed"),
     _rule(
-        r"could not resolve (host|proxy)|name or service not known",
+        r"could not resolve (host|proxy)|name or service not known|temporary failure in name resolution",
         Reason.HOST_NOT_FOUND,
         "the host does not resolve; check spec.git.url and the cluster's DNS",
+    ),
+    _rule(
+        r"remote host identification has changed",
+        Reason.HOST_KEY_CHANGED,
+        "the server shows another key than the entry known_hosts of the Secret in spec.git.secretRef has; somebody may "
+        "be listening in, or the server was set up anew",
+    ),
+    _rule(
+        r"host key is known for|host key verification failed",
+        Reason.HOST_KEY_UNKNOWN,
+        "the entry known_hosts of the Secret in spec.git.secretRef has no key of this server; add what ssh-keyscan "
+        "prints, after comparing it with what the server's owner publishes",
     ),
     _rule(
         r"operation too slow|timed out after|operation timed out",
@@ -59,7 +71,7 @@ _RULES = (
     ),
     _rule(
         r"failed to connect|couldn't connect|connection refused|connection reset|network is unreachable"
-        r"|no route to host|connection timed out",
+        r"|no route to host|connection timed out|kex_exchange_identification|connection closed by",
         Reason.CONNECTION_FAILED,
         "the server cannot be reached; check spec.git.url and network policies",
     ),
@@ -70,7 +82,8 @@ _RULES = (
         "the server refuses access; check the Secret in spec.git.secretRef (or add one)",
     ),
     _rule(
-        r"repository '[^']*' not found|returned error: (404|410)\b|does not appear to be a git repository",
+        r"repository '[^']*' not found|returned error: (404|410)\b|does not appear to be a git repository"
+        r"|error: repository not found",
         Reason.REPOSITORY_NOT_FOUND,
         "the server knows no such repository; check spec.git.url, and spec.git.secretRef when it is private",
     ),
@@ -100,7 +113,7 @@ _REFUSES_COMMIT = re.compile(
     re.IGNORECASE,
 )
 _REDIRECTED = re.compile(r"returned error: 30[1278]\b|from redirection", re.IGNORECASE)
-_NOISE = re.compile(r"^(warning|hint|remote): ?", re.IGNORECASE)
+_NOISE = re.compile(r"^(warning:|hint:|remote:|@@|please make sure|and the repository exists)", re.IGNORECASE)
 
 
 def refuses_commit(stderr: str) -> bool:

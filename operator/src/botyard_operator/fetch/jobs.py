@@ -3,6 +3,8 @@
 A reconcile only starts a job and looks at outcomes, so that a slow remote never occupies a worker of the queue.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
@@ -21,7 +23,7 @@ from botyard_operator.fetch.listing import RefLister
 from botyard_operator.fetch.polls import Polls
 from botyard_operator.fetch.request import ARCHIVE_NAME, FetchRequest
 from botyard_operator.fetch.runner import Fetcher
-from botyard_operator.fetch.url import parse_git_url
+from botyard_operator.fetch.url import source_url
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,25 @@ class Fetched:
     size: int
     looked: float
     """When the remote was asked for it, on the monotonic clock."""
+    name: str = ""
+    """The branch or tag that the ref meant."""
+    verified: str = ""
+    """Who signed, when that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is in storage of a source."""
+
+    commit: str
+    digest: str
+    identity: str
+    name: str
+    verified: str
+    etag: str
+
+    def fetched(self, size: int, looked: float, name: str) -> Fetched:
+        return Fetched(self.commit, self.digest, size, looked, name or self.name, self.verified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +255,8 @@ class FetchJobs:
         return max(now - max_age, math.nextafter(seen, math.inf))
 
     async def _fetch(self, request: FetchRequest, *, force: bool, not_before: float) -> Fetched:
-        url = parse_git_url(request.url, protocols=request.protocols)
-        lock = self._repositories.setdefault(url.clean, asyncio.Lock())
+        url = source_url(request.ref.kind, request.url, protocols=request.protocols)
+        lock = self._repositories.setdefault(url.clean or request.source_key(FORMAT), asyncio.Lock())
         async with lock:
             try:
                 return await self._look_and_fetch(request, url.host, force=force, not_before=not_before)
@@ -245,55 +266,82 @@ class FetchJobs:
 
     async def _look_and_fetch(self, request: FetchRequest, host: str, *, force: bool, not_before: float) -> Fetched:
         source = request.source_key(FORMAT)
-        known = await asyncio.to_thread(self._store.known, source)
+        known = await asyncio.to_thread(self._known, source)
         refused = None if force else self._refused.get(source)
-        known_commit = refused.commit if refused else known[0] if known else ""
+        expected = refused.commit if refused else known.identity if known else ""
         looked = self._monotonic()
-        if known_commit:
-            self._check(host)
-            if request.ref.kind == "commit":
-                unchanged = known_commit == request.ref.name
+        name = known.name if known else ""
+        if expected:
+            if request.pinned:
+                unchanged = expected == request.pinned
+            elif request.ref.kind == "archive":
+                unchanged = False
             else:
+                self._check(host)
                 with self._observed("poll", host) as observed:
                     look = await self._polls.look(request, not_before=not_before)
-                    unchanged = look is not None and look.commit(request.ref.full_name) == known_commit
+                    found = look.of(request.ref) if look is not None else None
+                    unchanged = found is not None and request.identity(found.commit, found.object) == expected
                     looked = look.at if look is not None else looked
+                    name = found.name if found is not None else name
                     observed.append("unchanged" if unchanged else "changed")
             if unchanged and refused:
                 raise refused
             if unchanged and known:
-                return Fetched(known[0], known[1], self._store.size(known[1]), looked)
+                return known.fetched(self._store.size(known.digest), looked, name)
         async with self._slots:
             self._check(host)
             looked = self._monotonic()
             with self._observed("fetch", host) as observed:
-                asked = request.model_copy(update={"known_commit": known_commit})
+                etag = known.etag if known and not refused else ""
+                asked = request.model_copy(update={"known_commit": expected, "known_etag": etag})
                 fetched = await self._fetch_now(asked, source, looked)
-                observed.append("fetched" if fetched else "unchanged")
-        if fetched:
+                observed.append("unchanged" if isinstance(fetched, str) else "fetched")
+        if isinstance(fetched, Fetched):
             return fetched
         if refused:
             raise refused
         assert known is not None
-        return Fetched(known[0], known[1], self._store.size(known[1]), looked)
+        return known.fetched(self._store.size(known.digest), looked, fetched)
 
-    async def _fetch_now(self, request: FetchRequest, source: str, looked: float) -> Fetched | None:
-        """Run the child; None: the ref names the commit that is known already."""
+    def _known(self, source: str) -> _Known | None:
+        """Return what is in storage of a source."""
+        known = self._store.known(source)
+        if known is None:
+            return None
+        notes = self._store.notes(source)
+        commit, digest = known
+        return _Known(
+            commit=commit,
+            digest=digest,
+            identity=notes.get("identity") or commit,
+            name=notes.get("name", ""),
+            verified=notes.get("verified", ""),
+            etag=notes.get("etag", ""),
+        )
+
+    async def _fetch_now(self, request: FetchRequest, source: str, looked: float) -> Fetched | str:
+        """Run the child; a text: the source is as it is known already, under that name."""
         try:
             with self._store.work_dir() as work_dir:
                 result = await self._fetcher.fetch(request, work_dir)
-                self._polls.moved(request, result.url)
+                if request.ref.kind not in {"archive", "inline"}:
+                    self._polls.moved(request, result.url)
                 if result.outcome == "unchanged":
-                    return None
+                    return result.name
                 archive = work_dir / ARCHIVE_NAME
+                notes = {"name": result.name, "verified": result.verified, "etag": result.etag}
+                if result.identity != result.commit:
+                    notes["identity"] = result.identity
+                notes = {name: value for name, value in notes.items() if value}
                 size = await asyncio.to_thread(self._store.adopt, archive, result.digest)
-                await asyncio.to_thread(self._store.remember, source, result.commit, result.digest)
+                await asyncio.to_thread(self._store.remember, source, result.commit, result.digest, notes)
         except FetchError as error:
             if error.reason in CONTENT and error.commit:
                 _remember(self._refused, source, error)
             raise
         self._refused.pop(source, None)
-        return Fetched(result.commit, result.digest, size, looked)
+        return Fetched(result.commit, result.digest, size, looked, result.name, result.verified)
 
     @contextlib.contextmanager
     def _observed(self, work: Literal["poll", "fetch"], host: str) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ from botyard_operator.fetch.url import GitUrl, redact
 
 logger = logging.getLogger(__name__)
 
-_MAX_OUTPUT_BYTES = 256 * 1024
+_MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 _MAX_STDERR_BYTES = 16 * 1024
 _GRACE_SECONDS = 5
 _COMMAND = (
@@ -68,13 +68,9 @@ class RefLister:
             GitFailed: git could not ask; its words are free of credentials.
         """
         timeout = min(timeout_seconds, self._settings.max_timeout_seconds)
-        ca_file = None
-        if credentials.ca_certificate:
-            ca_file = work_dir / "ca.crt"
-            ca_file.write_text(credentials.ca_certificate)
         home = work_dir / "home"
         home.mkdir()
-        own = git_environment(url, home=home, protocols=protocols, credentials=credentials, ca_file=ca_file)
+        own = git_environment(url, home=home, protocols=protocols, credentials=credentials)
         limits = (int(timeout) + 1, self._settings.memory_bytes // 1024, timeout + _GRACE_SECONDS)
         process = await asyncio.create_subprocess_exec(
             *_COMMAND,

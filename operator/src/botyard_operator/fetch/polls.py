@@ -10,8 +10,9 @@ from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.fetch import failures
 from botyard_operator.fetch.listing import RefLister
 from botyard_operator.fetch.remote import GitFailed
-from botyard_operator.fetch.request import FetchRequest
+from botyard_operator.fetch.request import FetchRequest, Ref
 from botyard_operator.fetch.url import GitUrl, parse_git_url
+from botyard_operator.fetch.versions import Found, find_ref
 
 MAX_REFS = 32
 """Refs of one remote that are asked for together; those of Bundles that asked last."""
@@ -27,9 +28,9 @@ class Look:
     asked: frozenset[str]
     found: Mapping[str, str]
 
-    def commit(self, ref: str) -> str | None:
-        """Return the commit that a ref named, or None where it did not exist."""
-        return self.found.get(f"{ref}^{{}}") or self.found.get(ref)
+    def of(self, ref: Ref) -> Found | None:
+        """Return what a ref meant, or None where it did not exist; raises FetchError for a range that is none."""
+        return find_ref(ref, self.found)
 
 
 @dataclass(slots=True)
@@ -88,10 +89,10 @@ class Polls:
             del remote.refs[next(iter(remote.refs))]
         look = remote.look
         if look is not None and look.at >= not_before and ref in look.asked:
-            return look if look.commit(ref) else None
+            return look if look.of(request.ref) else None
         async with self._slots:
             remote.look = look = await self._ask(request, url, remote)
-        return look if look is not None and look.commit(ref) else None
+        return look if look is not None and look.of(request.ref) else None
 
     def moved(self, request: FetchRequest, address: str) -> None:
         """Note where a repository is really served, so that the next look goes there directly."""

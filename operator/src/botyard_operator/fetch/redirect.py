@@ -12,7 +12,7 @@ from http.client import HTTPException
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from botyard_operator.fetch.errors import FetchError, Reason
 from botyard_operator.fetch.url import GitUrl, parse_git_url, redact_url
@@ -42,7 +42,7 @@ class Answer:
         return self.content_type == _ADVERTISEMENT
 
 
-def ask(url: GitUrl, *, authorization: str, ca_file: str | None, timeout: float) -> Answer:
+def ask(url: GitUrl, *, authorization: str, ca_file: str | None, timeout: float, proxy: str = "") -> Answer:
     """Send git's first request and return the answer, following nothing.
 
     Args:
@@ -50,6 +50,7 @@ def ask(url: GitUrl, *, authorization: str, ca_file: str | None, timeout: float)
         authorization: value of the Authorization header, may be empty.
         ca_file: authorities to trust instead of the system's.
         timeout: seconds to wait for the server.
+        proxy: URL of the proxy instead of the environment's.
 
     Raises:
         FetchError: ConnectionFailed.
@@ -57,7 +58,8 @@ def ask(url: GitUrl, *, authorization: str, ca_file: str | None, timeout: float)
     # Only http and https URLs get here, from parse_git_url.
     headers = {"User-Agent": "git/botyard"} | ({"Authorization": authorization} if authorization else {})
     request = Request(f"{url.clean}{_SUFFIX}?service=git-upload-pack", headers=headers)  # noqa: S310
-    opener = build_opener(_Stop(), HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)))
+    way = ProxyHandler({"http": proxy, "https": proxy}) if proxy else ProxyHandler()
+    opener = build_opener(way, _Stop(), HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)))
     try:
         with opener.open(request, timeout=timeout) as response:
             return Answer("", response.headers.get_content_type())

@@ -5,6 +5,7 @@ symbolic links of the repository get to act.
 """
 
 import io
+import os
 import shutil
 import subprocess
 import tempfile
@@ -19,8 +20,10 @@ from botyard_operator.fetch import failures
 from botyard_operator.fetch.errors import FetchError, Reason
 from botyard_operator.fetch.request import Ref
 from botyard_operator.fetch.url import redact
+from botyard_operator.fetch.versions import Found, find_ref
 
-_TARGET = "refs/botyard/target"
+TARGET = "refs/botyard/target"
+"""Where what was fetched is kept."""
 _DEEPENING = (50, 500, 5000)
 _FILTER = "--filter=blob:none"
 _LIST_BUFFER = 1 << 16
@@ -54,30 +57,29 @@ class Remote:
         self._secrets = tuple(secrets)
         self._partial = False
 
-    def resolve(self, ref: Ref) -> str:
-        """Return the commit that a branch or tag names on the server, by one ls-remote.
+    def resolve(self, ref: Ref) -> Found:
+        """Return what a branch, tag or range means on the server, by one ls-remote.
 
         Raises:
-            FetchError: RefNotFound or RepositoryEmpty.
+            FetchError: RefNotFound, RepositoryEmpty or RangeInvalid.
             GitFailed: git could not ask.
         """
         wanted = ref.full_name
-        refs = self._ls_remote(wanted, f"{wanted}^{{}}")
-        commit = refs.get(f"{wanted}^{{}}") or refs.get(wanted)
-        if commit:
-            return commit
+        found = find_ref(ref, self._ls_remote(wanted, f"{wanted}^{{}}"))
+        if found:
+            return found
         everything = self._ls_remote()
         if not everything:
             raise FetchError(
                 Reason.REPOSITORY_EMPTY, f"{self.url} has no commit yet; push the branch {ref.name!r} to it."
             )
-        prefix = wanted.removesuffix(ref.name)
+        prefix = "refs/tags/" if ref.kind == "semver" else wanted.removesuffix(ref.name)
         there = sorted(name.removeprefix(prefix) for name in everything if name.startswith(prefix))
         names = ", ".join(name for name in there if not name.endswith("^{}")) if len(there) <= _SHOWN_REFS else ""
         raise FetchError(
             Reason.REF_NOT_FOUND,
-            f"{self.url} has no {ref.kind} {ref.name!r}; check spec.git.ref"
-            + (f" (there: {names})." if names else "."),
+            f"{self.url} has no {'tag in the range' if ref.kind == 'semver' else ref.kind} {ref.name!r}; "
+            "check spec.git.ref" + (f" (there: {names})." if names else "."),
         )
 
     def fetch(self, ref: Ref, *, object_format: str = "sha1") -> str:
@@ -97,9 +99,9 @@ class Remote:
         self._init(object_format)
         if ref.kind == "commit":
             return self._fetch_commit(ref.name.lower())
-        self._fetch("--depth=1", _FILTER, refspecs=[f"+{ref.full_name}:{_TARGET}"])
+        self._fetch("--depth=1", _FILTER, refspecs=[f"+{ref.full_name}:{TARGET}"])
         self._partial = True
-        return self._commit_of(_TARGET, ref.name)
+        return self._commit_of(TARGET, ref.name)
 
     def fetch_blobs(self, commit: str, tree: str, blobs: set[str], ref: Ref) -> None:
         """Fetch those of `blobs` that the filter left out, in one round trip."""
@@ -115,7 +117,7 @@ class Remote:
             if not failures.refuses_commit(failure.stderr):
                 raise
             # A server that filters but does not hand out single objects: take the whole commit.
-            target = f"+{commit}:{_TARGET}" if ref.kind == "commit" else f"+{ref.full_name}:{_TARGET}"
+            target = f"+{commit}:{TARGET}" if ref.kind == "commit" else f"+{ref.full_name}:{TARGET}"
             self._fetch("--depth=1", "--refetch", "--no-filter", refspecs=[target])
 
     def object_type(self, name: str) -> str:
@@ -125,9 +127,53 @@ class Remote:
         except GitFailed:
             return ""
 
-    def list_tree(self, tree: str) -> Iterator[tuple[str, str, str, bytes]]:
-        """Yield (mode, type, id, name) of everything below a tree, as it is read, without ever holding it all."""
-        process = self._git().execute(["git", "ls-tree", "-r", "-z", tree], as_process=True)
+    def with_environment(self, **variables: str) -> dict[str, str]:
+        """Add variables to git's environment from now on, and return the whole of it."""
+        self._env |= variables
+        return {**os.environ, **self._env}
+
+    def text_of(self, name: str, most: int) -> str:
+        """Return a commit or tag as it is stored, at most this many characters."""
+        kind = self.object_type(name)
+        return self._run("cat-file", kind, name)[:most] if kind in {"commit", "tag"} else ""
+
+    def verify(self, kind: str, name: str, config: Iterable[str]) -> str:
+        """Return what git says about the signature of a commit or tag.
+
+        Args:
+            kind: `commit` or `tag`.
+            name: of the object.
+            config: settings that say which keys count.
+
+        Raises:
+            GitFailed: it has none, or none that holds.
+        """
+        settings = [part for pair in config for part in ("-c", pair)]
+        command = ["git", *settings, f"verify-{kind}", "--raw", name]
+        try:
+            _, out, err = self._git().execute(command, with_extended_output=True)
+        except GitCommandError as error:
+            raise GitFailed(self._stderr(error)) from None
+        return f"{out}\n{err}"
+
+    def config_of_blob(self, oid: str) -> list[tuple[str, str]]:
+        """Return the keys and values of a blob in the format of git's configuration.
+
+        Raises:
+            GitFailed: it is in no such format.
+        """
+        pairs = self._run("config", "--blob", oid, "--no-includes", "--list", "--null").split("\0")
+        return [(key, value) for key, newline, value in (pair.partition("\n") for pair in pairs) if newline]
+
+    def list_tree(self, tree: str, *, deep: bool = True) -> Iterator[tuple[str, str, str, bytes]]:
+        """Yield (mode, type, id, name) of what is in a tree, as it is read, without ever holding it all.
+
+        Args:
+            tree: the tree.
+            deep: everything below it too, instead of folders.
+        """
+        recursive = ["-r"] if deep else []
+        process = self._git().execute(["git", "ls-tree", *recursive, "-z", tree], as_process=True)
         stdout = cast("IO[bytes]", process.stdout)
         rest, seen = b"", 0
         while block := stdout.read(_LIST_BUFFER):
@@ -172,7 +218,7 @@ class Remote:
 
     def _fetch_commit(self, commit: str) -> str:
         try:
-            self._fetch("--depth=1", _FILTER, refspecs=[f"+{commit}:{_TARGET}"])
+            self._fetch("--depth=1", _FILTER, refspecs=[f"+{commit}:{TARGET}"])
         except GitFailed as failure:
             if not failures.refuses_commit(failure.stderr):
                 raise

@@ -26,6 +26,18 @@ class Credentials(BaseModel):
     bearer_token: str = Field(default="", repr=False)
     ca_certificate: str = Field(default="", repr=False)
     """PEM; replaces the system's trusted authorities for this remote."""
+    proxy: str = Field(default="", repr=False)
+    """URL of the HTTP proxy for this remote, instead of the installation's; may carry user and password."""
+    identity: str = Field(default="", repr=False)
+    """Private key for SSH."""
+    known_hosts: str = Field(default="", repr=False)
+    """The keys by which servers are recognised over SSH; no other server is spoken to."""
+    passphrase: str = Field(default="", repr=False)
+    """Opens an encrypted `identity`."""
+
+    def beyond(self) -> "Credentials":
+        """Return what holds for servers that these credentials are not for: the way there, and nothing secret."""
+        return Credentials(proxy=self.proxy, known_hosts=self.known_hosts)
 
 
 class Ref(BaseModel):
@@ -33,23 +45,52 @@ class Ref(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["branch", "tag", "commit"] = "branch"
+    kind: Literal["branch", "tag", "semver", "commit", "archive", "inline"] = "branch"
+    """The last two are for sources that are no repository."""
     name: str = "main"
+    """Name of a branch or tag, a range of versions, a commit's id, or what an archive is called."""
 
     @property
     def full_name(self) -> str:
-        """The name of a branch or tag on the remote."""
+        """The name of a branch or tag on the remote; for a range the pattern of all tags."""
+        if self.kind == "semver":
+            return "refs/tags/*"
         return f"refs/{'tags' if self.kind == 'tag' else 'heads'}/{self.name}"
 
-    def revision(self, commit: str) -> str:
-        """Return the revision as status shows it: `main@sha1:…`, or `sha1:…` for a pinned commit."""
+    def revision(self, commit: str, name: str = "") -> str:
+        """Return the revision as status shows it: `main@sha1:…`, or `sha1:…` for a pinned commit.
+
+        Args:
+            commit: id of the commit, or digest of what is no repository.
+            name: the tag that a range chose.
+        """
         object_id = f"{hash_of(commit)}:{commit}"
-        return object_id if self.kind == "commit" else f"{self.name}@{object_id}"
+        return object_id if self.kind == "commit" else f"{name or self.name}@{object_id}"
 
 
 def hash_of(commit: str) -> Literal["sha1", "sha256"]:
     """Return the hash that a full object id was made with."""
     return "sha256" if len(commit) == _SHA256_DIGITS else "sha1"
+
+
+class Verification(BaseModel):
+    """Which signatures are asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Literal["HEAD", "Tag", "TagAndHEAD"] = "HEAD"
+    keys: tuple[str, ...] = ()
+    """Public keys, each a text with one or more of them: SSH, or OpenPGP with its armour."""
+
+    @property
+    def of_commit(self) -> bool:
+        """Whether the commit must be signed."""
+        return self.mode != "Tag"
+
+    @property
+    def of_tag(self) -> bool:
+        """Whether the tag must be signed."""
+        return self.mode != "HEAD"
 
 
 class FetchRequest(BaseModel):
@@ -58,22 +99,44 @@ class FetchRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     url: str
+    """Of the repository or the archive; empty for inline files."""
     ref: Ref = Ref()
+    digest: str = ""
+    """For an archive: what its content must have, `sha256:<hex>`; empty: whatever is there."""
+    files: dict[str, str] = {}
+    """Inline files by path."""
     path: str = ""
-    """Folder inside the repository; empty for its root."""
+    """Folder inside the source; empty for its root."""
     ignore: str = ""
     """Rules in .gitignore syntax; they win over a `.botyardignore` in the source."""
+    submodules: bool = False
+    verify: Verification | None = None
     max_bytes: int = 100 * 1024 * 1024
     """Limit on the unpacked content, in bytes."""
     max_files: int = 20_000
     timeout_seconds: float = 60.0
-    protocols: tuple[str, ...] = ("https", "http")
+    protocols: tuple[str, ...] = ("https", "http", "ssh")
     credentials: Credentials = Credentials()
     scope: str = ""
     """Who shares what is known of the source: Bundles of one namespace with the same Secret. A pinned commit is known
     without asking the remote, so whoever may not read the remote must not profit from somebody else's fetch."""
     known_commit: str = ""
-    """The commit that the caller holds already; the child stops after ls-remote when the ref still names it."""
+    """The `identity` that the caller holds already; the child stops as soon as it knows that it would get it again."""
+    known_etag: str = ""
+    """For an archive: what the server called the content of `known_commit`."""
+
+    @property
+    def pinned(self) -> str:
+        """What is fetched in any case, known without asking anybody: a commit or a digest in hex; else empty."""
+        if self.ref.kind == "commit":
+            return self.ref.name.lower()
+        if self.ref.kind == "inline":
+            return hashlib.sha256(json.dumps(sorted(self.files.items())).encode()).hexdigest()
+        return self.digest.removeprefix("sha256:")
+
+    def identity(self, commit: str, tag_object: str) -> str:
+        """Return what must be the same for a source to be unchanged: the signed tag, where that is asked for."""
+        return tag_object if self.verify is not None and self.verify.of_tag else commit
 
     def source_key(self, archive_format: str) -> str:
         """Return a hex digest over all that shapes the archive: two requests with one key never want two archives."""
@@ -88,7 +151,14 @@ class FetchRequest(BaseModel):
             self.max_bytes,
             self.max_files,
         ]
-        return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+        further = [
+            self.digest,
+            self.pinned if self.ref.kind == "inline" else "",
+            self.submodules,
+            self.verify.model_dump() if self.verify else None,
+        ]
+        # What earlier releases did not know is left out while unset, so that they agree on what is in storage.
+        return hashlib.sha256(json.dumps([*shape, *(further if any(further) else ())]).encode()).hexdigest()
 
 
 class ChildRequest(FetchRequest):
@@ -108,6 +178,14 @@ class FetchResult(BaseModel):
 
     outcome: Literal["unchanged", "fetched", "failed"]
     commit: str = ""
+    identity: str = ""
+    """What to compare with at the next look, see `FetchRequest.identity`; equal to `commit` in most cases."""
+    name: str = ""
+    """The branch or tag that the ref meant."""
+    verified: str = ""
+    """Who signed, when that was asked for."""
+    etag: str = ""
+    """For an archive: what the server calls this content; empty when it does not say."""
     digest: str = ""
     """`sha256:<hex>` of the archive."""
     size: int = 0

@@ -22,7 +22,8 @@ class Kind(Enum):
 
 
 _KINDS = {"100644": Kind.FILE, "100664": Kind.FILE, "100755": Kind.EXECUTABLE, "120000": Kind.LINK}
-_SUBMODULE = "160000"
+SUBMODULE = "160000"
+"""Mode of a submodule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def read_entry(mode: str, oid: str, name: bytes) -> Entry | None:
     Raises:
         FetchError: UnsafePath, for a name that cannot be unpacked safely everywhere.
     """
-    if mode == _SUBMODULE:
+    if mode == SUBMODULE:
         return None
     path = _checked_path(name)
     kind = _KINDS.get(mode)

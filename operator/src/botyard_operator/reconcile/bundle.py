@@ -1,4 +1,4 @@
-"""Reconciles Bundles: follows a git ref and keeps its newest good revision in the artifact store.
+"""Reconciles Bundles: follows a source and keeps its newest good revision in the artifact store.
 
 Level-triggered: each pass compares what the status says with the spec, the store and the outcome of the last fetch.
 Fetches run in the background (`fetch.jobs`) and mark the Bundle dirty when they end. An unchanged remote costs one
@@ -24,22 +24,21 @@ from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.builders.build_job import manifest_config_map
 from botyard_operator.conditions import ConditionState, find, summarise
-from botyard_operator.fetch.credentials import credentials_from_secret
 from botyard_operator.fetch.errors import FetchError
 from botyard_operator.fetch.jobs import Fetched, FetchJobs, backoff
-from botyard_operator.fetch.request import Credentials, FetchRequest, Ref
-from botyard_operator.fetch.url import parse_git_url
+from botyard_operator.fetch.request import FetchRequest, Ref
+from botyard_operator.fetch.url import source_url
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
 from botyard_operator.reconcile.build_state import Build
 from botyard_operator.reconcile.build_status import next_build, next_layer, next_manifest, refused_manifest
 from botyard_operator.reconcile.bundle_builds import BundleBuilds
+from botyard_operator.reconcile.bundle_source import build_request
 from botyard_operator.reconcile.bundle_status import (
     Halt,
     commit_of,
     conditions,
     next_artifact,
     next_history,
-    ref_of,
 )
 from botyard_operator.reconcile.ownership import apply_changed
 from botyard_operator.reconcile.problems import Blocked
@@ -209,7 +208,7 @@ class BundleReconciler:
         """Fetch the last good revision anew where the store lost it, by its commit; return when to look again."""
         artifact = status.artifact
         commit = commit_of(artifact.revision) if artifact is not None else None
-        if bundle is None or bundle.spec.git is None or artifact is None or commit is None:
+        if bundle is None or artifact is None or commit is None:
             return None
         if self._store.has(artifact.digest):
             return None
@@ -223,7 +222,7 @@ class BundleReconciler:
             plan = await self._plan(key, ctx, bundle)
         except FetchError:
             return None
-        request = plan.request.model_copy(update={"ref": Ref(kind="commit", name=commit)})
+        request = _request_for(plan.request, commit)
         self._jobs.start(job, artifact.digest, request, lambda: ctx.enqueue(key))
         return None
 
@@ -241,39 +240,14 @@ class BundleReconciler:
         Raises:
             FetchError: the URL or the credentials cannot be used.
         """
-        spec = bundle.spec
-        assert spec.git is not None
-        protocols = ("http", "https", "file") if ctx.settings.allow_insecure_sources else ("http", "https")
-        url = parse_git_url(spec.git.url, protocols=protocols)
-        credentials = Credentials()
-        if spec.git.secret_ref is not None:
-            name = spec.git.secret_ref.name
-            data = await ctx.kube.secret(key.namespace, name)
-            if data is None:
-                raise FetchError(
-                    Reason.SECRET_NOT_FOUND,
-                    f"Secret {key.namespace}/{name} of spec.git.secretRef does not exist; create it.",
-                )
-            credentials = credentials_from_secret(data, secret=f"{key.namespace}/{name}")
-        ref = ref_of(bundle)
-        request = FetchRequest(
-            url=spec.git.url,
-            ref=ref,
-            path=spec.path,
-            ignore=spec.ignore,
-            max_bytes=spec.limits.size.bytes,
-            max_files=spec.limits.files,
-            timeout_seconds=spec.timeout.seconds,
-            protocols=protocols,
-            credentials=credentials,
-            scope=f"{key.namespace}/{spec.git.secret_ref.name if spec.git.secret_ref else ''}",
-        )
+        request = await build_request(bundle, ctx)
+        url = source_url(request.ref.kind, request.url, protocols=request.protocols)
         requested = bundle.metadata.annotations.get(names.ANNOTATION_REQUESTED_AT, "")
         # Part of the tag: every change of it, of the spec or of the Secret looks at the remote anew. Secrets go in
         # as a digest; the tag stays in memory.
         shape = hashlib.sha256(f"{request.model_dump_json()}\0{requested}".encode()).hexdigest()
         forced = bool(requested) and requested != bundle.status.last_handled_requested_at
-        return _Plan(request=request, ref=ref, tag=shape, host=url.host, forced=forced)
+        return _Plan(request=request, ref=request.ref, tag=shape, host=url.host, forced=forced)
 
     def _is_settled(self, bundle: Bundle) -> bool:
         """Whether the status speaks of this spec and what it promises is in storage."""
@@ -311,7 +285,7 @@ class BundleReconciler:
                 in_storage=self._store.has,
             )
         previous = (obj.get("status") or {}).get("conditions") or []
-        before = find(previous, "Fetched")
+        before, verified = find(previous, "Fetched"), find(previous, "Verified")
         states = conditions(
             artifact=artifact,
             in_storage=artifact is not None and self._store.has(artifact.digest),
@@ -321,6 +295,8 @@ class BundleReconciler:
             build=build,
             layer=layer,
             built_before=[_state(found) for type_ in ("Built", "Inspected") if (found := find(previous, type_))],
+            verify=bundle is not None and bundle.spec.git is not None and bundle.spec.git.verify is not None,
+            verified_before=_state(verified) if verified else None,
         )
         generation = obj["metadata"].get("generation", 0)
         desired: JsonObject = {
@@ -375,14 +351,22 @@ def _restore_key(key: Key) -> Key:
     return Key("BundleRestore", key.namespace, key.name)
 
 
+def _request_for(request: FetchRequest, commit: str) -> FetchRequest:
+    """Return the request for a revision that was fetched before."""
+    if request.ref.kind == "archive":
+        return request.model_copy(update={"digest": f"sha256:{commit}"})
+    if request.ref.kind == "inline":
+        return request
+    # It was verified when it was fetched, and its tag may be gone.
+    return request.model_copy(update={"ref": Ref(kind="commit", name=commit), "verify": None})
+
+
 def _halt(bundle: Bundle) -> Halt | None:
     if bundle.spec.suspend:
         return Halt(Reason.SUSPENDED, "spec.suspend is true", suspended=True)
     fields = unsupported_fields("Bundle", bundle.spec)
     if fields:
         return Halt(Reason.FIELD_NOT_SUPPORTED, "; ".join(field.message for field in fields))
-    if bundle.spec.git is None:
-        return Halt(Reason.FIELD_NOT_SUPPORTED, "only spec.git is a source in this release")
     return None
 
 

@@ -6,17 +6,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import unquote, urlsplit
 
 from botyard_operator.api.bundle import Artifact, Bundle, Revision
 from botyard_operator.api.reasons import Reason
 from botyard_operator.conditions import ConditionState, ready, reconciling, stalled
-from botyard_operator.fetch.errors import FetchError
+from botyard_operator.fetch.errors import SIGNATURE, FetchError
 from botyard_operator.fetch.jobs import Fetched
 from botyard_operator.fetch.request import Ref
 from botyard_operator.reconcile.build_state import Build
 from botyard_operator.reconcile.build_status import build_conditions, progress_of, ready_while_building
 
 _MAX_HISTORY = 50
+_MAX_NAME = 200
+_UNNAMEABLE = re.compile(r"[^A-Za-z0-9._+-]")
 _COMMIT = re.compile(r"(?:^|@)sha(?:1|256):(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})$")
 
 
@@ -32,17 +35,28 @@ class Halt:
 
 def ref_of(bundle: Bundle) -> Ref:
     """Return the ref that the spec follows."""
-    assert bundle.spec.git is not None
+    if bundle.spec.archive is not None:
+        return Ref(kind="archive", name=archive_name(bundle.spec.archive.url))
+    if bundle.spec.git is None:
+        return Ref(kind="inline", name="inline")
     ref = bundle.spec.git.ref
     if ref.commit:
         return Ref(kind="commit", name=ref.commit)
     if ref.tag:
         return Ref(kind="tag", name=ref.tag)
+    if ref.semver:
+        return Ref(kind="semver", name=ref.semver)
     return Ref(kind="branch", name=ref.effective_branch or "main")
 
 
+def archive_name(url: str) -> str:
+    """Return what an archive is called: the last part of its URL's path."""
+    name = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    return _UNNAMEABLE.sub("_", name)[:_MAX_NAME] or "archive"
+
+
 def commit_of(revision: str) -> str | None:
-    """Return the commit of a revision such as `main@sha1:…`, or None."""
+    """Return the commit (or digest, of what is no repository) of a revision such as `main@sha1:…`, or None."""
     match = _COMMIT.search(revision)
     return match["commit"] if match else None
 
@@ -54,7 +68,7 @@ def artifact_url(base_url: str, digest: str) -> str:
 
 def next_artifact(current: Artifact | None, fetched: Fetched, *, ref: Ref, base_url: str, now: datetime) -> Artifact:
     """Return the artifact of a fetch: the current one, untouched, where nothing differs."""
-    revision = ref.revision(fetched.commit)
+    revision = ref.revision(fetched.commit, fetched.name if ref.kind == "semver" else "")
     url = artifact_url(base_url, fetched.digest)
     if current is not None and (current.revision, current.digest, current.url, current.size) == (
         revision,
@@ -118,6 +132,8 @@ def conditions(
     build: Build | None = None,
     layer: Artifact | None = None,
     built_before: Sequence[ConditionState] = (),
+    verify: bool = False,
+    verified_before: ConditionState | None = None,
 ) -> list[ConditionState]:
     """Return the conditions.
 
@@ -130,6 +146,8 @@ def conditions(
         build: how the build of the fetched revision stands; None: nothing was fetched, or nothing is built here.
         layer: the dependencies of the last good artifact, if any.
         built_before: the conditions Built and Inspected that the status has.
+        verify: whether signatures are asked for.
+        verified_before: the Verified condition that the status has, kept likewise.
     """
     served = artifact.revision if artifact is not None and in_storage else ""
     fetched = _fetched(result, artifact, build) or fetched_before
@@ -150,6 +168,9 @@ def conditions(
         states.append(reconciling(Reason.PROGRESSING, "the source is being fetched"))
     if fetched is not None:
         states.append(fetched)
+    verified = (_verified(result) or verified_before) if verify else None
+    if verified is not None:
+        states.append(verified)
     states.extend(build_conditions(build, layer, built_before))
     states.append(_storage(artifact, in_storage=in_storage))
     return states
@@ -181,6 +202,16 @@ def _fetched(
         return ConditionState("Fetched", "True", Reason.SUCCEEDED, f"fetched {build.revision}")
     if result is not None and artifact is not None:
         return ConditionState("Fetched", "True", Reason.SUCCEEDED, f"fetched {artifact.revision}")
+    return None
+
+
+def _verified(result: Fetched | FetchError | None) -> ConditionState | None:
+    if isinstance(result, FetchError):
+        return (
+            ConditionState("Verified", "False", result.reason, result.message) if result.reason in SIGNATURE else None
+        )
+    if result is not None:
+        return ConditionState("Verified", "True", Reason.SUCCEEDED, result.verified)
     return None
 
 

@@ -182,6 +182,7 @@ BUNDLE = [
     field("Bundle", "archive.url", "leave user and password out of the URL", ARCHIVE["url"],
           "https://u:p@files.example.com/bot.whl", **NO_GIT, archive=ARCHIVE),
     field("Bundle", "archive.digest", "write sha256:", ARCHIVE["digest"], "md5:0", **NO_GIT, archive=ARCHIVE),
+    field("Bundle", "archive.secretRef.name", OBJECT_NAME, "files", "Files_1", **NO_GIT, archive=ARCHIVE),
     field("Bundle", "inline.files", "write file names as relative paths", {"tools/weather.py": ""},
           {"../bot.py": ""}, **NO_GIT),
     field("Bundle", "inline.files", "write at most 524288 characters", {"a.py": "#" * 262144, "b.py": "#" * 262144},

@@ -95,8 +95,6 @@ def test_the_definition_says_so_and_sets_no_default(kind: Kind, entry: Entry) ->
 
 
 _WITHOUT_RULES: dict[tuple[Kind, str], Object] = {
-    ("Bundle", "spec.git.url"): {"git": {"url": "git@git.example.com:bots.git", "secretRef": {"name": "git"}}},
-    ("Bundle", "spec.git.submodules"): {"git": {"submodules": True}},
     ("Bot", "spec.quotas"): {"quotas": {"perUser": {"concurrent": 2}}},
     ("Bot", "spec.rollout.scenarios"): {"rollout": {"scenarios": "Skip"}},
     ("Bot", "spec.rollout.onIncompatibleState"): {"rollout": {"onIncompatibleState": "Block"}},

@@ -24,9 +24,9 @@ def test_a_bearer_token_becomes_a_bearer_header() -> None:
 @pytest.mark.parametrize(
     ("data", "names"),
     [
-        ({}, "username and password, or bearerToken, or ca.crt"),
-        ({"passwort": b"x"}, "username and password, or bearerToken, or ca.crt"),
-        ({"bearerToken": b"\n"}, "username and password, or bearerToken, or ca.crt"),
+        ({}, "username and password, or bearerToken, or ca.crt, or proxy"),
+        ({"passwort": b"x"}, "username and password, or bearerToken, or ca.crt, or proxy"),
+        ({"bearerToken": b"\n"}, "username and password, or bearerToken, or ca.crt, or proxy"),
         ({"username": b"x"}, "password beside its username"),
         ({"password": b"x", "username": b""}, "username beside its password"),
     ],
@@ -66,9 +66,35 @@ def test_the_header_goes_to_the_origin_of_the_url_only(tmp_path_factory: pytest.
         home=tmp_path_factory.mktemp("home"),
         protocols=("https",),
         credentials=Credentials(bearer_token="t"),
-        ca_file=None,
     )
     config = {env[f"GIT_CONFIG_KEY_{n}"]: env[f"GIT_CONFIG_VALUE_{n}"] for n in range(int(env["GIT_CONFIG_COUNT"]))}
     assert config["http.https://git.example.com:8443/.extraHeader"] == "Authorization: Bearer t"
     assert config["protocol.allow"] == "never"
     assert config["http.followRedirects"] == "false"
+
+
+KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n"
+
+
+def test_ssh_takes_its_own_entries_and_leaves_those_of_http_alone() -> None:
+    data = {"identity": KEY, "known_hosts": b"host ssh-ed25519 AAAA\r\n", "password": b"pw", "bearerToken": b"t"}
+    credentials = credentials_from_secret(data, secret="shop/git", ssh=True)
+    assert credentials == Credentials(identity=KEY.decode(), known_hosts="host ssh-ed25519 AAAA\n", passphrase="pw")
+    assert "pw" in secrets_of(credentials)
+    assert "hunter2" not in repr(credentials)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"known_hosts": b"host ssh-ed25519 AAAA"}, Reason.SECRET_KEY_MISSING),
+        ({"identity": KEY}, Reason.SECRET_KEY_MISSING),
+        ({"identity": b"ssh-ed25519 hunter2", "known_hosts": b"host ssh-ed25519 AAAA"}, Reason.CREDENTIALS_INVALID),
+        ({"identity": KEY, "known_hosts": b"hunter2"}, Reason.CREDENTIALS_INVALID),
+    ],
+)
+def test_ssh_without_a_key_or_hosts_is_refused(data: dict[str, bytes], reason: Reason) -> None:
+    with pytest.raises(FetchError, match="Secret shop/git") as caught:
+        credentials_from_secret(data, secret="shop/git", ssh=True)
+    assert caught.value.reason == reason
+    assert "hunter2" not in caught.value.message

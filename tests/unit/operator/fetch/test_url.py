@@ -55,3 +55,25 @@ def test_a_password_in_the_url_is_refused_without_being_shown() -> None:
 def test_redaction_covers_userinfo_and_every_form_of_a_secret() -> None:
     assert redact_url("x https://a:b@h/p and http://t@h y") == "x https://***@h/p and http://***@h y"
     assert redact("got p%40ss and p@ss", ["p@ss"]) == "got *** and ***"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest.git",
+        "http://[fd00:ec2::254]/x.git",
+        "ssh://git@169.254.1.1/x.git",
+        "git@169.254.1.1:x",
+    ],
+)
+def test_addresses_of_the_machines_own_services_are_refused(url: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        parse_git_url(url, protocols=ALL)
+    assert caught.value.reason == Reason.URL_INVALID
+
+
+@pytest.mark.parametrize("url", ["ssh://-oProxyCommand=x@host/a.git", "ssh://-oProxyCommand=x/a.git"])
+def test_options_for_ssh_are_no_hosts(url: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        parse_git_url(url, protocols=ALL)
+    assert caught.value.reason == Reason.URL_INVALID
