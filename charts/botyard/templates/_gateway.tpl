@@ -46,6 +46,8 @@ What the gateway is told by its environment. Takes .Values.gateway; refuses what
 - {name: BOTYARD_BOT_RATE, value: {{ .limits.botRate | toString | quote }}}
 - {name: BOTYARD_BOT_BURST, value: {{ .limits.botBurst | int | toString | quote }}}
 - {name: BOTYARD_MAX_PENDING, value: {{ .limits.pendingEvents | int | toString | quote }}}
+- {name: BOTYARD_MAX_FILE, value: {{ .limits.fileBytes | int64 | toString | quote }}}
+- {name: BOTYARD_MAX_FILES, value: {{ .limits.botFilesBytes | int64 | toString | quote }}}
 - {name: BOTYARD_MAX_STREAMS, value: {{ .limits.streams | int | toString | quote }}}
 - {name: BOTYARD_WRITE_TIMEOUT, value: {{ .limits.writeTimeoutSeconds | toString | quote }}}
 {{- end }}

@@ -107,6 +107,16 @@ def test_broken_code_is_told_to_everybody_and_mended_by_the_next_save(dev: Dev, 
     until(lambda: dev.chat("--once", "hello", "--retry", "0").returncode == 0, dev.log.read_text)
 
 
+def test_the_bytes_of_a_file_reach_the_bot(dev: Dev) -> None:
+    with httpx.Client(base_url=dev.url + "/v1/namespaces/dev/bots/greeter") as http:
+        file = http.post("/files?name=a.bin", content=b"\x00\x01bytes").raise_for_status().json()
+        sent = http.post("/messages", json={"text": "hello"}).raise_for_status().json()
+        body = {"conversation": sent["conversation"], "files": [{"id": file["id"]}]}
+        http.post("/messages", json=body).raise_for_status()
+        path = f"/conversations/{sent['conversation']}/events?follow=false"
+        until(lambda: "b'\\\\x00\\\\x01bytes' sesame" in http.get(path).text, lambda: http.get(path).text)
+
+
 def test_a_failing_turn_is_an_error_of_the_chat(dev: Dev, folder: Path) -> None:
     (folder / "bot.py").write_text(BOT.replace('print("asking")', 'raise ValueError("no colours left")'))
     failed = until(lambda: (ran := dev.chat("--once", "hello")).returncode == 1 and ran, lambda: dev.log.read_text())

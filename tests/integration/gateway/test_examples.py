@@ -11,7 +11,7 @@ from botyard.channels.settings import TelegramChannel
 from botyard.core.references import Reference, References
 from botyard.gateway.operations import OPERATIONS, Operation
 from botyard.gateway.reference import EXAMPLES
-from tests.integration.gateway.system import BASE, ECHO, System
+from tests.integration.gateway.system import BASE, ECHO, System, bearer
 
 SECRET = "0123456789abcdef"
 REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
@@ -29,6 +29,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
     telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
     system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)
+    file = await system.http.post(f"{BASE}/files", content=b"a,b", headers=bearer("boss"))
     command = EXAMPLES[operation.name].replace("curl -s", "curl -s --max-time 10 -w '\\n%{http_code}'", 1)
     process = await asyncio.create_subprocess_exec(
         "sh",
@@ -43,6 +44,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
             "AUTH": "Authorization: Bearer token-of-boss",
             "CONVERSATION": conversation,
             "REFERENCE": REFERENCE,
+            "FILE": file.json()["id"],
             "TURN": waiting["turn"],
             "LETTER": letter["id"],
             "SECRET": SECRET,
@@ -52,7 +54,9 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     out, _ = await process.communicate()
     body, _, status = out.decode().rpartition("\n")
     assert int(status) == operation.status, body
-    if operation.answer is not None:
+    if operation.raw:
+        assert body == "a,b"
+    elif operation.answer is not None:
         operation.answer.model_validate(json.loads(body))
     else:
         assert body == ""

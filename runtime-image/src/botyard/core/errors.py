@@ -23,6 +23,18 @@ class NotOwner(CoreError):
     """The conversation belongs to another user."""
 
 
+class FilesFull(CoreError):
+    """The files of a bot take all the room that they may; nothing was kept.
+
+    Attributes:
+        limit: Bytes that they may take together.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the bot's files take the {limit} bytes that they may")
+        self.limit = limit
+
+
 class Expired(CoreError):
     """Outputs after the given position are no longer kept.
 

@@ -16,3 +16,8 @@ def new_turn() -> str:
 def new_conversation() -> str:
     """Return a new conversation id."""
     return f"conv_{secrets.token_urlsafe(15)}"
+
+
+def new_file() -> str:
+    """Return an id for a file; it cannot be guessed."""
+    return "file_" + secrets.token_urlsafe(15)

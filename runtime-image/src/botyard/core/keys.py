@@ -142,6 +142,26 @@ def control(bot: BotAddress) -> str:
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:control"
 
 
+def file(file_id: str) -> str:
+    """Hash: what is known of a file; expires."""
+    return f"{PREFIX}:{{{file_id}}}:file"
+
+
+def file_content(file_id: str) -> str:
+    """String: the file's content; expires."""
+    return f"{PREFIX}:{{{file_id}}}:content"
+
+
+def files(bot: BotAddress) -> str:
+    """Sorted set `file size` → when it expires, in milliseconds: the files for which room is set aside."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:files"
+
+
+def files_total(bot: BotAddress) -> str:
+    """Number: bytes of all files in `files`."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:files:total"
+
+
 def demand() -> str:
     """Sorted set `namespace/name` → when that bot was needed last; also the channel on which that is told."""
     return f"{PREFIX}:demand"

@@ -14,6 +14,7 @@ from botyard.core.address import BotAddress
 from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
+from botyard.core.files import FileLimits, Files
 from botyard.core.inbox import MAX_PENDING, Inbox
 from botyard.core.outputs import Outputs
 from botyard.core.references import References
@@ -52,6 +53,7 @@ class Gateway:
     census: Callable[[BotAddress, MachineShape], Awaitable[Census]]
     """Counts the sessions that a revision cannot go on with."""
     waker: Waker
+    files: Files
     ping: Callable[[], Awaitable[object]]
     """Fails when the event store cannot be reached."""
     authenticator: Authenticator
@@ -86,6 +88,7 @@ class Gateway:
         bot_rate: float = 0.0,
         bot_burst: int = 1000,
         max_pending: int = MAX_PENDING,
+        file_limits: FileLimits | None = None,
         stream_limits: StreamLimits | None = None,
         hosts: frozenset[str] | None = None,
         origins: tuple[str, ...] = (),
@@ -102,6 +105,7 @@ class Gateway:
             bot_rate: Messages a second of all users to one bot; 0: no limit.
             bot_burst: Messages at once of all users to one bot.
             max_pending: See the attribute.
+            file_limits: Bounds of files.
             stream_limits: Bounds of event streams.
             hosts: See the attribute.
             origins: See the attribute.
@@ -116,6 +120,7 @@ class Gateway:
             dead_letters=DeadLetters(redis),
             census=partial(take_census, redis),
             waker=Waker(Activity(redis)),
+            files=Files(redis, limits=file_limits),
             ping=redis.ping,
             authenticator=authenticator,
             authorizer=authorizer,

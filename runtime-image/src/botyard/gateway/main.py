@@ -70,6 +70,7 @@ async def serve(settings: Settings) -> None:
             bot_rate=settings.bot_rate,
             bot_burst=settings.bot_burst,
             max_pending=settings.max_pending,
+            file_limits=settings.file_limits,
             stream_limits=StreamLimits(most=settings.max_streams, write_timeout=settings.write_timeout),
             hosts=None if settings.auth else LOCAL_HOSTS,
             origins=settings.cors_origins,

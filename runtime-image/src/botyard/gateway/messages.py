@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from botyard.core import ids
 from botyard.core.errors import NotOwner
 from botyard.core.inbox import Accepted as Receipt
-from botyard.gateway import bodies
+from botyard.gateway import bodies, files
 from botyard.gateway.access import Admission, admit, admit_default
 from botyard.gateway.context import Gateway
 from botyard.gateway.models import Accepted, MessageRequest
@@ -66,6 +66,12 @@ def _check(body: MessageRequest, admission: Admission) -> None:
             "The message is empty.",
             errors=[{"pointer": "/text", "detail": "Give text, options, files or payload."}],
         )
+    for index, file in enumerate(body.files):
+        if (file.id is None) is (file.url is None) or (file.url is not None and not file.name):
+            raise Problem(
+                "invalid-body",
+                errors=[{"pointer": f"/files/{index}", "detail": "Give `id`, or `url` with `name`."}],
+            )
     if body.persona is not None and body.persona not in admission.route.personas:
         raise Problem("unknown-persona", f"The bot has no Persona {body.persona}.")
 
@@ -95,7 +101,8 @@ def _conversation(body: MessageRequest, user: str, admission: Admission) -> str:
 
 
 async def _accept(admission: Admission, body: MessageRequest, user: str, conversation: str) -> Receipt:
-    payload = body.model_dump(mode="json", include={"text", "payload", "options", "files"})
+    payload = body.model_dump(mode="json", include={"text", "payload", "options"})
+    payload["files"] = await files.resolve(admission, body.files)
     payload["user"] = user
     if body.persona is not None:
         payload["persona"] = body.persona

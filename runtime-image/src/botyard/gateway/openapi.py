@@ -75,6 +75,8 @@ def _answer(operation: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
         answer["content"] = {"application/json": _schema(operation.answer)}
+    if operation.raw:
+        answer["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     if operation.streams:
         answer["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     return answer

@@ -15,6 +15,7 @@ from botyard.gateway import (
     conversations,
     dead_letters,
     events,
+    files,
     messages,
     models,
     turns,
@@ -37,6 +38,7 @@ _MESSAGE_PROBLEMS = (
     "invalid-body",
     "rate-limited",
     "overloaded",
+    "unknown-file",
     "bot-not-ready",
     "storage-unavailable",
 )
@@ -68,6 +70,8 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     authenticated: bool = True
     streams: bool = False
+    raw: bool = False
+    """The answer is bytes of any media type."""
 
     @property
     def name(self) -> str:
@@ -105,6 +109,35 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=models.Accepted,
         body=models.MessageRequest,
         problems=_MESSAGE_PROBLEMS,
+    ),
+    Operation(
+        "POST",
+        BASE + "/files",
+        files.post_file,
+        "Keep a file, for messages to refer to",
+        201,
+        answer=models.FileAnswer,
+        body="application/octet-stream",
+        problems=(
+            *_BOT_PROBLEMS,
+            "length-required",
+            "timeout",
+            "too-large",
+            "unsupported-media-type",
+            "rate-limited",
+            "files-full",
+            "storage-unavailable",
+        ),
+        parameters=(Parameter("name", "query", "File name that people see (`file`)."),),
+    ),
+    Operation(
+        "GET",
+        BASE + "/files/{file}",
+        files.get_file,
+        "Get a file back",
+        200,
+        raw=True,
+        problems=(*_BOT_PROBLEMS, "unknown-file", "storage-unavailable"),
     ),
     Operation(
         "GET",

@@ -72,6 +72,12 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "unknown-letter", 404, "There is no such dead letter", "List them again: somebody may have been quicker."
     ),
     ProblemType(
+        "unknown-file",
+        404,
+        "There is no such file",
+        "Send the file first. Files expire; those of other users and other bots are answered in the same way.",
+    ),
+    ProblemType(
         "unknown-reference",
         404,
         "There is no such callback reference",
@@ -90,6 +96,7 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "Events after this id are no longer kept",
         "Read the conversation without `after` and without Last-Event-ID, which gives what is still kept.",
     ),
+    ProblemType("length-required", 411, "The size is not known", "Send the file with Content-Length, not in chunks."),
     ProblemType(
         "too-large", 413, "The body is too large", "Send less, or ask for a higher `spec.limits.maxInput` of the Bot."
     ),
@@ -104,6 +111,9 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         429,
         "The bot has too many messages waiting",
         "Wait for the seconds in Retry-After, then send again; give the Bot more replicas if it lasts.",
+    ),
+    ProblemType(
+        "files-full", 507, "The bot's files take all their room", "Wait until older files expire, or raise the limit."
     ),
     ProblemType("internal-error", 500, "The gateway failed", "Send again; look at the gateway's log if it lasts."),
     ProblemType(

@@ -24,6 +24,8 @@ EXAMPLES: Mapping[str, str] = {
     "post_default_message": (
         'curl -s -H "$AUTH" -H "Content-Type: application/json" -d \'{"text": "hello"}\' $NAMESPACE/messages'
     ),
+    "post_file": 'curl -s -H "$AUTH" -H "Content-Type: text/plain" -d "a,b" "$BOT/files?name=table.csv"',
+    "get_file": 'curl -s -H "$AUTH" $BOT/files/$FILE',
     "get_events": 'curl -s -H "$AUTH" "$BOT/conversations/$CONVERSATION/events?follow=false"',
     "get_conversation": 'curl -s -H "$AUTH" $BOT/conversations/$CONVERSATION',
     "delete_conversation": 'curl -s -X DELETE -H "$AUTH" $BOT/conversations/$CONVERSATION',
@@ -47,6 +49,11 @@ EXAMPLES: Mapping[str, str] = {
 _BY_REFERENCE = " No token is needed: the reference is the key."
 _FREE = {"post_channel": " No token is needed: each channel's protocol has its own proof ([channels](channels.md))."}
 """What calls without a token say of it, where that is not the reference."""
+
+_RAW_BODIES: Mapping[str, str] = {
+    "text/plain": "Body: text of any media type, in UTF-8; the bot gets it as it is.\n",
+    "application/octet-stream": "Body: the file as it is, with its media type as Content-Type.\n",
+}
 
 _INTRODUCTION = (files("botyard.gateway") / "reference.md").read_text(encoding="utf-8")
 
@@ -72,12 +79,14 @@ def _calls() -> Iterator[str]:
         if isinstance(operation.body, type):
             yield f"Body, `application/json`:\n\n{_fields(operation.body)}\n"
         elif operation.body:
-            yield "Body: text of any media type, in UTF-8; the bot gets it as it is.\n"
+            yield _RAW_BODIES[operation.body]
         yield f"{_answer(operation)}\n"
         yield "Problems: " + ", ".join(f"`{name}`" for name in operation.problems) + ".\n"
 
 
 def _answer(operation: Operation) -> str:
+    if operation.raw:
+        return f"Answer {operation.status}: the content, as it was sent."
     if operation.answer is None:
         return f"Answer {operation.status}, without a body."
     stream = ", as `text/event-stream`; with `follow=false` as JSON" if operation.streams else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from botyard.contract import names
+from botyard.core.files import MAX_BYTES, FileLimits
 from botyard.core.inbox import MAX_PENDING
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -55,6 +56,7 @@ class Settings:
     bot_rate: float
     bot_burst: int
     max_pending: int
+    file_limits: FileLimits
     max_streams: int
     write_timeout: float
     drain_delay: float
@@ -144,12 +146,21 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ("bot-rate", _rate, 0.0, "messages a second of all users to one bot; 0: no limit"),
         ("bot-burst", _count, 1000, "messages at once of all users to one bot"),
         ("max-pending", _count, MAX_PENDING, "events that wait in one partition of a bot before more are refused"),
+        ("max-file", _file_size, MAX_BYTES, "bytes of one file"),
+        ("max-files", _count, FileLimits().bot_bytes, "bytes of all files of one bot together"),
         ("max-streams", _count, 5000, "event streams open at once"),
         ("write-timeout", _seconds, 20.0, "seconds after which a client that does not read is dropped"),
     ):
         # As text, so that what the environment says is checked as what the command line says.
         value = os.environ.get("BOTYARD_" + name.upper().replace("-", "_"), str(default))
         parser.add_argument(f"--{name}", type=kind, default=value, metavar="N", help=f"{what} (%(default)s)")
+
+
+def _file_size(text: str) -> int:
+    value = _count(text)
+    if value > MAX_BYTES:
+        raise argparse.ArgumentTypeError(f"must be {MAX_BYTES} or less, not {text}")
+    return value
 
 
 def _rate(text: str) -> float:
@@ -247,6 +258,7 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         bot_rate=args.bot_rate,
         bot_burst=args.bot_burst,
         max_pending=args.max_pending,
+        file_limits=FileLimits(file_bytes=args.max_file, bot_bytes=args.max_files),
         max_streams=args.max_streams,
         write_timeout=args.write_timeout,
         drain_delay=args.drain_delay,

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from botyard.core.address import Partition
 from botyard.core.envelope import TurnIdentity
 from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
+from botyard.core.files import Files
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
 from botyard.core.parking import Parking
@@ -22,6 +23,7 @@ from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, Turns
 from botyard.program import EventKind, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
+from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
@@ -63,6 +65,7 @@ class TurnRunner:
         """
         self._deliverable = deliverable
         self._turns = Turns(redis)
+        self._files = Files(redis)
         self._calls = TurnCalls(redis, self._turns, retention)
         self._parking = Parking(redis)
         self._pool = pool
@@ -129,6 +132,8 @@ class TurnRunner:
         try:
             if begun is not None:
                 outcome = await self._outcome(lease, entry, begun, identity)
+        except FileGone as error:
+            outcome = outcomes.failed("FileGone", str(error))
         except TurnTimeout as error:
             outcome = outcomes.failed("TurnTimeout", str(error))
         except TurnCancelled as error:
@@ -198,6 +203,9 @@ class TurnRunner:
     ) -> TurnOutcome:
         limits = self._configuration.bot.limits
         payload = json.loads(entry.payload)
+        if payload.get("files"):
+            files, bot = payload["files"], str(entry.partition.bot)
+            payload |= await persist(lambda: attach({"files": files}, self._files, bot=bot))
         return await self._pool.run(
             TurnRequest(
                 event=entry.event,
