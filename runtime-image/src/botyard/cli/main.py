@@ -50,6 +50,7 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("dev", "run a bot from a folder on this machine, with everything it needs", "botyard.cli.dev.command"),
     Command("chat", "talk to a bot in the terminal", "botyard.cli.chat.command"),
+    Command("new", "make the folder of a new bot, which works", "botyard.cli.new.command"),
     Command("inspect", "print what a bundle is: its manifest", "botyard.inspection.command", "main"),
     Command("scenario", "run a bundle's scenarios", "botyard.scenario.command", "main"),
     Command("model-stub", "serve a scripted model over the OpenAI protocol", "botyard.models.stub"),
