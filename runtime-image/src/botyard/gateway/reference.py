@@ -50,10 +50,8 @@ _BY_REFERENCE = " No token is needed: the reference is the key."
 _FREE = {"post_channel": " No token is needed: each channel's protocol has its own proof ([channels](channels.md))."}
 """What calls without a token say of it, where that is not the reference."""
 
-_RAW_BODIES: Mapping[str, str] = {
-    "text/plain": "Body: text of any media type, in UTF-8; the bot gets it as it is.\n",
-    "application/octet-stream": "Body: the file as it is, with its media type as Content-Type.\n",
-}
+_TEXT_BODY = "Body: text of any media type, in UTF-8; the bot gets it as it is.\n"
+_FILE_BODY = "Body: the file as it is, with its media type as Content-Type.\n"
 
 _INTRODUCTION = (files("botyard.gateway") / "reference.md").read_text(encoding="utf-8")
 
@@ -79,7 +77,7 @@ def _calls() -> Iterator[str]:
         if isinstance(operation.body, type):
             yield f"Body, `application/json`:\n\n{_fields(operation.body)}\n"
         elif operation.body:
-            yield _RAW_BODIES[operation.body]
+            yield _FILE_BODY if operation.body == "application/octet-stream" else _TEXT_BODY
         yield f"{_answer(operation)}\n"
         yield "Problems: " + ", ".join(f"`{name}`" for name in operation.problems) + ".\n"
 
