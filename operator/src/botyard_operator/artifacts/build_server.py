@@ -15,7 +15,7 @@ import re
 from aiohttp import hdrs, web
 from pydantic import ValidationError
 
-from botyard.contract.build import MAX_REPORT_BYTES, BuildReport
+from botyard.contract.build import HEADER_DIGEST, MAX_REPORT_BYTES, BuildReport
 from botyard_operator.artifacts.builds import BuildRecord, BuildRecords, LiveBuild, LiveBuilds
 from botyard_operator.artifacts.store import ArtifactStore, StorageError
 from botyard_operator.artifacts.tokens import build_token, equal
@@ -72,7 +72,7 @@ class BuildEndpoints:
         digest = await asyncio.to_thread(self._records.layer, self._running(build).namespace, inputs)
         if digest is None or not await asyncio.to_thread(self._store.verify, digest):
             raise web.HTTPNotFound(text="no layer was made from these inputs yet\n")
-        return web.FileResponse(self._store.path(digest), headers={hdrs.ETAG: f'"{digest}"'})
+        return web.FileResponse(self._store.path(digest), headers={HEADER_DIGEST: digest})
 
     async def _log(self, request: web.Request) -> web.StreamResponse:
         build = self._authorised(request)

@@ -18,7 +18,7 @@ from botyard.bundle_fetch.download import BundleFetchError, RetryPolicy
 from botyard.bundle_fetch.fetch import TERMINATION_LOG, fetch
 from botyard.bundle_fetch.unpack import UnpackLimits, unpack
 from botyard.contract import names
-from botyard.contract.build import BuildFailure, BuildReport, BuildRequest
+from botyard.contract.build import HEADER_DIGEST, BuildFailure, BuildReport, BuildRequest
 
 _SLACK_SECONDS = 120.0
 _POLICY = RetryPolicy()
@@ -137,7 +137,7 @@ class Courier:
                     for block in answer.iter_raw():
                         out.write(block)
             digest = digest_of(archive)
-            if answer.headers.get("ETag") != f'"{digest}"':
+            if answer.headers.get(HEADER_DIGEST) != digest:
                 return ""
             limits = self._request.limits
             unpack(

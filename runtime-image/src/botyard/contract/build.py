@@ -10,6 +10,9 @@ from botyard.contract.bot import Entrypoint
 FORMAT = 1
 """Raised when the same request would give another layer or manifest: part of every build's identity."""
 
+HEADER_DIGEST = "X-Botyard-Digest"
+"""Header of a layer that is served to a build: its digest, `sha256:…`."""
+
 MAX_REPORT_BYTES = 2 * 1024 * 1024
 """Limit on a report as JSON."""
 MAX_LOG_BYTES = 4 * 1024 * 1024
