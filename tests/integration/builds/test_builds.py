@@ -23,3 +23,49 @@ async def test_requirements_are_installed_into_a_layer_that_the_code_can_import(
     assert built.report.packages == ("units==2.1", "weather==1.2")
     assert builds.store.has(built.report.layer_digest)
     assert "s3cret" not in built.log
+
+
+async def test_a_push_of_code_alone_installs_nothing(builds: Builds, index: Index) -> None:
+    index.add(wheel("units", "2.1"))
+    files: dict[str, str | bytes] = {"bot.py": "import units\n" + BOT, "requirements.txt": "units\n"}
+    first = await builds.build(files, "requirements.txt")
+    index.asked.clear()
+    second = await builds.build({**files, "bot.py": "import units\n# changed\n" + BOT}, "requirements.txt")
+    assert second.reason == "", second.message
+    assert second.report.layer_digest == first.report.layer_digest
+    assert index.asked == []
+
+
+async def test_layers_are_not_shared_with_other_namespaces(builds: Builds, index: Index) -> None:
+    index.add(wheel("units", "2.1"))
+    files: dict[str, str | bytes] = {"bot.py": BOT, "requirements.txt": "units\n"}
+    await builds.build(files, "requirements.txt")
+    index.asked.clear()
+    await builds.build(files, "requirements.txt", namespace="elsewhere")
+    assert index.asked
+
+
+async def test_locks_with_hashes_wheels_in_the_source_and_pyproject(builds: Builds, index: Index) -> None:
+    digest = index.add(wheel("units", "2.1"))
+    index.add(wheel("weather", "1.2"))
+    name, content = wheel("own", "0.1")
+    built = await builds.build(
+        {
+            "bot.py": "import own, units, weather\n" + BOT,
+            "requirements.lock": f"units==2.1 --hash=sha256:{digest}\n",
+            "pyproject.toml": '[project]\nname = "bot"\nversion = "0.3"\ndependencies = ["weather"]\n',
+            "own.txt": f"./wheels/{name}\n",
+            f"wheels/{name}": content,
+        },
+        "requirements.lock",
+        "pyproject.toml",
+        "own.txt",
+    )
+    assert built.reason == "", built.message
+    assert built.report.packages == ("own==0.1", "units==2.1", "weather==1.2")
+
+
+async def test_the_platform_itself_is_never_installed(builds: Builds) -> None:
+    built = await builds.build({"bot.py": BOT, "requirements.txt": "jb-manager-bot==1\nbotyard\n"}, "requirements.txt")
+    assert built.reason == "", built.message
+    assert built.report.packages == ()
