@@ -90,6 +90,10 @@ class Caches:
         """Whether any spec refers to `target`."""
         return bool(self._dependents.get(target))
 
+    def _is_read(self, key: Key) -> bool:
+        """Whether a reconciler reads this Secret or ConfigMap."""
+        return self.is_referenced(key) or key.name == names.PRICES_NAME
+
     def version(self, key: Key) -> int | None:
         """Return the resource version of a held object, or None when it is not held."""
         held = self._objects[key.kind].get((key.namespace, key.name))
@@ -113,7 +117,7 @@ class Caches:
         metadata = obj["metadata"]
         key = Key(kind, metadata.get("namespace", ""), metadata["name"])
         version = resource_version(obj)
-        keep_data = kind not in _WITH_DATA or bot_label(obj) is not None or self.is_referenced(key)
+        keep_data = kind not in _WITH_DATA or bot_label(obj) is not None or self._is_read(key)
         held = self.version(key)
         completes = keep_data and key in self._stubs
         if held is not None and (version < held or (version == held and not completes)):

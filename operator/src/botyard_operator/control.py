@@ -28,6 +28,7 @@ from botyard_operator.reconcile.persona_shards import PersonaShardsReconciler, S
 from botyard_operator.reconcile.routes import RoutesReconciler
 from botyard_operator.recorder import EventRecorder
 from botyard_operator.settings import Settings
+from botyard_operator.spending import Spending
 from botyard_operator.watches import Watches, WatchHealth
 
 logger = logging.getLogger(__name__)
@@ -36,12 +37,17 @@ STUCK_AFTER = 300.0
 """A key that waits this many seconds for a worker shows that the queue does not move."""
 
 
-def reconcilers() -> dict[str, Reconciler]:
-    """Return the reconcilers of Bots, Personas and what is aggregated from them."""
+def reconcilers(spending: Spending | None = None) -> dict[str, Reconciler]:
+    """Return the reconcilers of Bots, Personas and what is aggregated from them.
+
+    Args:
+        spending: What was spent; None: statuses do not tell.
+    """
     reader = ShardReader()
+    spending = spending or Spending(None, SystemClock())
     return {
-        "Bot": BotReconciler(),
-        "Persona": PersonaReconciler(reader),
+        "Bot": BotReconciler(spending),
+        "Persona": PersonaReconciler(reader, spending),
         persona_shards.KIND: PersonaShardsReconciler(reader),
         routes.KIND: RoutesReconciler(),
     }
@@ -59,6 +65,7 @@ class ControlLoop:
         metrics: Metrics,
         reconcilers: Mapping[str, Reconciler],
         clock: Clock | None = None,
+        spending: Spending | None = None,
     ) -> None:
         """Wire the loop; nothing runs before `run`.
 
@@ -69,6 +76,7 @@ class ControlLoop:
             metrics: Where everything is counted.
             reconcilers: A reconciler for each kind of key; keys of other kinds are dropped.
             clock: Time.
+            spending: What the reconcilers were given; it is kept up to date while the loop runs.
         """
         self._settings = settings
         self._caches = caches
@@ -77,6 +85,7 @@ class ControlLoop:
         clock = clock or SystemClock()
         self.watch_health = WatchHealth()
         self.watches = Watches(caches=caches, kube=kube, settings=settings, metrics=metrics, health=self.watch_health)
+        self._spending = spending
         self._recorder = EventRecorder(kube, clock, metrics, settings.identity)
         self.context = Context(
             caches=caches,
@@ -102,6 +111,9 @@ class ControlLoop:
             asyncio.create_task(self._queue.run(), name="queue"),
             asyncio.create_task(self.watches.run(self._synced), name="watches"),
         ]
+        if self._spending is not None:
+            looking = self._spending.run(self._caches, self.enqueue, self.watches.synced)
+            tasks.append(asyncio.create_task(looking, name="spending"))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -22,6 +22,7 @@ from botyard_operator.artifacts.package_index import PackageIndex
 from botyard_operator.artifacts.server import ArtifactServer
 from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.caches import Caches
+from botyard_operator.clock import SystemClock
 from botyard_operator.control import ControlLoop, reconcilers
 from botyard_operator.fetch.jobs import FetchJobs
 from botyard_operator.fetch.runner import Fetcher, FetchSettings
@@ -33,6 +34,7 @@ from botyard_operator.reconcile.bundle import BundleReconciler, count_by_ready
 from botyard_operator.reconcile.bundle_builds import BundleBuilds
 from botyard_operator.scaling.autoscaler import Autoscaler
 from botyard_operator.settings import Settings, SettingsError
+from botyard_operator.spending import Spending
 
 logger = logging.getLogger(__name__)
 
@@ -86,12 +88,15 @@ async def run_operator(settings: Settings) -> int:
     records = BuildRecords(store)
     live: LiveBuilds = {}
     builds = BundleBuilds(records, live, concurrency=settings.build_concurrency)
+    ledgers = connect(settings.redis_url, max_connections=4)
+    spending = Spending(ledgers, SystemClock())
     loop = ControlLoop(
         settings=settings,
         kube=kube,
         caches=caches,
         metrics=metrics,
-        reconcilers={**reconcilers(), "Bundle": BundleReconciler(jobs, store, builds=builds)},
+        reconcilers={**reconcilers(spending), "Bundle": BundleReconciler(jobs, store, builds=builds)},
+        spending=spending,
     )
     server = ArtifactServer(
         store,
@@ -142,6 +147,7 @@ async def run_operator(settings: Settings) -> int:
     finally:
         await health.stop()
         await kube.close()
+        await ledgers.aclose()
 
 
 async def _elect(

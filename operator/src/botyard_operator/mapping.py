@@ -56,6 +56,11 @@ def concerned(
                 yield Key("Bot", key.namespace, bot), SETTLE_SECONDS
         if key == Key("ConfigMap", system_namespace, routes.NAME) and not own:
             yield table, routes.DEBOUNCE_SECONDS
+        if key.kind == "ConfigMap" and key.name == names.PRICES_NAME:
+            everywhere = key.namespace == system_namespace
+            for dependent in caches.keys("Bot"):
+                if everywhere or dependent.namespace == key.namespace:
+                    yield dependent, 0.0
         if key.kind in {"Secret", "ConfigMap"}:
             for dependent in caches.dependents(key):
                 # Several references that change together replace the pods once.

@@ -54,6 +54,7 @@ class Reason(_Documented):
     SUCCEEDED = "Succeeded", "All is done."
     PROGRESSING = "Progressing", "Work is under way; the message says which."
     RETRYING = "Retrying", "Something failed that may pass; the next attempt follows after a growing delay."
+    BUDGET_USED_UP = "BudgetUsedUp", "Calls are refused until there is money again.", "Bot", "Persona"
     SUSPENDED = "Suspended", "`spec.suspend` is true: what runs is left alone."
     INVALID_SPEC = "InvalidSpec", "A field of the spec is impossible; the message names it and what to write."
     FIELD_NOT_SUPPORTED = (

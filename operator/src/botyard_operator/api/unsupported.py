@@ -60,8 +60,6 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     "Bundle": (),
     "Bot": (
         Entry("spec.model", _REMOVE),
-        Entry("spec.budget", _REMOVE),
-        Entry("spec.quotas", _REMOVE),
         Entry("spec.events", _REMOVE),
         Entry("spec.rollout.scenarios", _REMOVE),
         Entry("spec.rollout.onIncompatibleState", _REMOVE),
@@ -69,7 +67,6 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     ),
     "Persona": (
         Entry("spec.setupFrom", "write the values into setup"),
-        Entry("spec.budget", _REMOVE),
         Entry("spec.erp", _REMOVE),
         Entry("spec.schedules", _REMOVE),
         Entry("spec.mongo", _REMOVE),
@@ -79,8 +76,8 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
 
 PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
     "Bundle": (),
-    "Bot": (ConditionType.STATE_COMPATIBLE, ConditionType.BUDGET_EXCEEDED),
-    "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED, ConditionType.BUDGET_EXCEEDED),
+    "Bot": (ConditionType.STATE_COMPATIBLE,),
+    "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED),
 }
 """Conditions that are reserved for the fields above and not reported yet."""
 

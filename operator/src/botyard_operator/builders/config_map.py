@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botyard.contract import names
 from botyard.contract.persona import PersonaShard
+from botyard.contract.prices import PRICES_FILE
 from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.labels import child, labels, owner_reference
 from botyard_operator.reconcile.base import JsonObject
@@ -13,6 +14,8 @@ def bot_config_map(inputs: BotInputs) -> JsonObject:
     """Return the ConfigMap that the supervisor reads its configuration from, live."""
     obj = child(inputs, api_version="v1", kind="ConfigMap", name=names.config_map_name(inputs.name))
     obj["data"] = {names.BOT_FILE: inputs.config.to_json()}
+    if inputs.prices:
+        obj["data"][PRICES_FILE] = inputs.prices
     return obj
 
 

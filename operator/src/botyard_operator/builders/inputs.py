@@ -53,6 +53,8 @@ class BotInputs:
     """None where the code has no dependencies of its own."""
     pod_template: JsonObject = field(default_factory=dict)
     """The user's patch of the pod template."""
+    prices: str = ""
+    """The price table as YAML; empty: there is none."""
     progress_deadline_seconds: int = 300
     system_namespace: str = "botyard"
     network_policy: bool = True

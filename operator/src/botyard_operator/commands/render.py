@@ -22,6 +22,7 @@ from botyard_operator.reconcile.bot import BotReconciler
 from botyard_operator.reconcile.persona_shards import KIND as PERSONA_SHARDS
 from botyard_operator.reconcile.persona_shards import PersonaShardsReconciler, ShardReader
 from botyard_operator.settings import Settings, SettingsError
+from botyard_operator.spending import Spending
 
 INVALID, UNREADABLE = 1, 2
 _STAND_IN_KEY = b"stand-in for the installation's key"
@@ -110,7 +111,7 @@ async def _reconcile(cluster: OfflineCluster, settings: Settings) -> list[str]:
         recorder=cluster,
         enqueue=enqueue,
     )
-    bots, shards = BotReconciler(), PersonaShardsReconciler(ShardReader())
+    bots, shards = BotReconciler(Spending(None, SystemClock())), PersonaShardsReconciler(ShardReader())
     failed = []
     for key in sorted(cluster.caches.keys("Bot")):
         before = len(cluster.applied)

@@ -14,15 +14,18 @@ from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.builders.children import children
 from botyard_operator.builders.labels import selector_text
 from botyard_operator.builders.pod_template import PodTemplateRefused
+from botyard_operator.clock import SystemClock
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
 from botyard_operator.reconcile.bot_inputs import Resolved, resolve
+from botyard_operator.reconcile.budgets import exceeded
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted, owned
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.refresh import dated, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
 from botyard_operator.reconcile.status import report
 from botyard_operator.reconcile.taking_back import failure, proven
+from botyard_operator.spending import Spending
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,9 @@ class _Outcome:
 
 class BotReconciler:
     """Reconciles keys of kind `Bot`."""
+
+    def __init__(self, spending: Spending | None = None) -> None:
+        self._spending = spending or Spending(None, SystemClock())
 
     async def reconcile(self, key: Key, ctx: Context) -> Result:
         """Bring the children of a Bot to what its spec says, and its status to what its children are."""
@@ -101,6 +107,10 @@ class BotReconciler:
         history = _history(outcome, rollout, deployment)
         suspended = bool(obj["spec"].get("suspend"))
         states = conditions(rollout, outcome.problem, suspended=suspended, failed=history.failed, sleeps=_sleeps(obj))
+        spent = self._spending.of(key)
+        limit = (obj["spec"].get("budget") or {}).get("daily")
+        if (over := exceeded(f"Bot {key.name}", spent, limit, obj.get("status") or {})) is not None:
+            states.append(over)
         revision = rollout.revision if rollout is not None else ""
         before = obj.get("status") or {}
         total, count = _personas(key, ctx)
@@ -114,7 +124,7 @@ class BotReconciler:
             "failedRevision": _dump(history.failed),
             "url": f"{ctx.settings.gateway_base_url}/v1/namespaces/{key.namespace}/bots/{key.name}",
             "personas": {"total": total, "ready": count},
-            "spentToday": before.get("spentToday"),
+            "spentToday": spent.coins if spent is not None else before.get("spentToday"),
         }
         if await report(obj, states, fields, ctx):
             logger.info(

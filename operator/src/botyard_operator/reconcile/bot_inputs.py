@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.prices import PRICES_FILE
+from botyard.contract.spending import BotBudget, UserQuotas
 from botyard_operator.api.bot import Bot, FailedRevision
 from botyard_operator.api.bundle import Bundle, Revision
 from botyard_operator.api.reasons import Reason
@@ -49,6 +52,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> Resolved:
         artifact=_steady(stored, live),
         layer=_layer(stored),
         config=_config(bot, bundle),
+        prices=await _prices(bot.metadata.namespace, ctx),
         runtime_image=settings.runtime_image,
         image_pull_policy=settings.runtime_image_pull_policy,
         redis_url=settings.redis_url,
@@ -118,6 +122,15 @@ async def _credentials(bot: Bot, ctx: Context) -> Mapping[str, bytes]:
     return values
 
 
+async def _prices(namespace: str, ctx: Context) -> str:
+    """Return the price table of a namespace: its own, else the installation's."""
+    for place in (namespace, ctx.settings.system_namespace):
+        found = await ctx.kube.config_map(place, names.PRICES_NAME)
+        if found is not None and found.get(PRICES_FILE):
+            return found[PRICES_FILE]
+    return ""
+
+
 def _config(bot: Bot, bundle: Bundle) -> BotConfig:
     entrypoint = bundle.spec.entrypoint
     limits = bot.spec.limits
@@ -133,5 +146,16 @@ def _config(bot: Bot, bundle: Bundle) -> BotConfig:
             workers=limits.workers,
         ),
         config=bot.spec.config,
+        budget=BotBudget(daily=bot.spec.budget.daily if bot.spec.budget is not None else None),
+        quotas=_quotas(bot),
         events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
+    )
+
+
+def _quotas(bot: Bot) -> UserQuotas:
+    if bot.spec.quotas is None:
+        return UserQuotas()
+    each = bot.spec.quotas.per_user
+    return UserQuotas(
+        requests_per_day=each.requests_per_day, tokens_per_hour=each.tokens_per_hour, concurrent=each.concurrent
     )

@@ -9,16 +9,19 @@ from botyard_operator.api.reasons import Reason
 from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
-from botyard_operator.reconcile.persona_shards import ShardReader, persona_config, to_json
+from botyard_operator.reconcile.budgets import exceeded, persona_spend
+from botyard_operator.reconcile.persona_shards import ShardReader, budget_problem, persona_config, to_json
 from botyard_operator.reconcile.problems import Problem
 from botyard_operator.reconcile.status import report
+from botyard_operator.spending import Spending
 
 
 class PersonaReconciler:
     """Reconciles keys of kind `Persona`."""
 
-    def __init__(self, reader: ShardReader) -> None:
+    def __init__(self, reader: ShardReader, spending: Spending) -> None:
         self._reader = reader
+        self._spending = spending
 
     async def reconcile(self, key: Key, ctx: Context) -> Result:
         """Tell in a Persona's status whether it is in force."""
@@ -27,8 +30,12 @@ class PersonaReconciler:
             return Result()
         states = conditions(*_observe(key, obj, self._reader, ctx))
         before = obj.get("status") or {}
-        kept = {field: before.get(field) for field in ("spend", "tasks", "replica")}
-        await report(obj, states, kept, ctx)
+        spent = self._spending.of(key)
+        limit = ((obj.get("spec") or {}).get("budget") or {}).get("daily")
+        if (over := exceeded(f"Persona {key.name}", spent, limit, before)) is not None:
+            states.append(over)
+        kept = {field: before.get(field) for field in ("tasks", "replica")}
+        await report(obj, states, {**kept, "spend": persona_spend(spent, limit, before)}, ctx)
         return Result()
 
 
@@ -66,6 +73,8 @@ def _observe(key: Key, obj: JsonObject, reader: ShardReader, ctx: Context) -> tu
     if unsupported:
         message = "; ".join(field.message for field in unsupported)
         return serving, Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True)
+    if wrong := budget_problem(persona):
+        return serving, Problem(Reason.INVALID_SPEC, wrong, stalled=True)
     if held is None:
         message = f"Bot {bot.name} does not exist in namespace {bot.namespace}: create it"
         return False, Problem(Reason.BOT_NOT_FOUND, message)

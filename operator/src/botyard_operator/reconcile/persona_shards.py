@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from botyard.budget.accounts import time_zone
 from botyard.contract import names
 from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.contract.spending import PersonaBudget
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
 from botyard_operator.api.unsupported import unsupported_fields
@@ -153,7 +155,33 @@ def persona_config(persona: Persona) -> PersonaConfig:
         display_name=persona.spec.display_name or persona.metadata.name,
         setup=persona.spec.setup,
         max_in_progress=persona.spec.max_in_progress,
+        budget=_budget(persona),
     )
+
+
+def _budget(persona: Persona) -> PersonaBudget:
+    declared = persona.spec.budget
+    if declared is None:
+        return PersonaBudget()
+    given = {
+        "daily": declared.daily,
+        "per_task": declared.per_task,
+        "per_thread": declared.per_thread,
+        "time_zone": declared.time_zone,
+        "on_exceeded": declared.on_exceeded,
+    }
+    return PersonaBudget.model_validate({name: value for name, value in given.items() if value is not None})
+
+
+def budget_problem(persona: Persona) -> str:
+    """Return what is impossible in a Persona's budget although its schema allows it; empty: nothing."""
+    if persona.spec.budget is None:
+        return ""
+    try:
+        time_zone(persona.spec.budget.time_zone)
+    except ValueError as error:
+        return f"spec.budget.timeZone: {error}"
+    return ""
 
 
 def _exists(bot: Key, number: int, ctx: Context) -> bool:
@@ -227,6 +255,7 @@ class PersonaShardsReconciler:
             try:
                 persona = Persona.parse(obj)
                 usable = not persona.spec.suspend and not unsupported_fields("Persona", persona.spec)
+                usable = usable and not budget_problem(persona)
             except InvalidObject:
                 usable = False
             if usable:

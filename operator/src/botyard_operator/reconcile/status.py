@@ -35,6 +35,7 @@ async def report(obj: JsonObject, states: Iterable[ConditionState], fields: dict
 
 
 def _announce(obj: JsonObject, before: list[dict[str, Any]] | None, after: list[dict[str, Any]], ctx: Context) -> None:
+    _announce_budget(obj, find(before, "BudgetExceeded"), find(after, "BudgetExceeded"), ctx)
     ready, was_ready = find(after, "Ready"), find(before, "Ready")
     stalled, was_stalled = find(after, "Stalled"), find(before, "Stalled")
     if stalled is not None:
@@ -48,6 +49,15 @@ def _announce(obj: JsonObject, before: list[dict[str, Any]] | None, after: list[
         ctx.recorder.event(obj, "Normal", "Ready", ready["message"])
     elif ready["status"] == "False" and ready["reason"] not in _QUIET and changed:
         ctx.recorder.event(obj, "Warning", ready["reason"], ready["message"])
+
+
+def _announce_budget(
+    obj: JsonObject, before: dict[str, Any] | None, after: dict[str, Any] | None, ctx: Context
+) -> None:
+    if after is not None and before is None:
+        ctx.recorder.event(obj, "Warning", "BudgetExceeded", after["message"])
+    elif after is None and before is not None:
+        ctx.recorder.event(obj, "Normal", "BudgetAvailable", "there is money again: calls are made")
 
 
 _QUIET = frozenset({"Progressing", "PodsNotReady", "RollingOut", "Stopped"})

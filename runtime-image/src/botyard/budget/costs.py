@@ -126,7 +126,7 @@ def coins_of(dollars: object) -> int:
         raise InvalidCost(f"a cost must be a number of dollars, not {str(dollars)[:50]!r}") from None
     if not amount.is_finite() or amount < 0:
         raise InvalidCost(f"a cost must be a finite number of dollars from 0 on, not {str(dollars)[:50]}")
-    if amount * COINS_PER_DOLLAR > MAX_COINS:
+    if amount > MAX_COINS // COINS_PER_DOLLAR:
         raise InvalidCost(f"a cost of {str(dollars)[:50]} dollars is absurd")
     return math.ceil(amount * COINS_PER_DOLLAR)
 

@@ -33,6 +33,11 @@ def asks(bot: BotAddress) -> str:
     return f"{prefix(bot)}asks"
 
 
+def terms(bot: BotAddress) -> str:
+    """Hash `bot` or `persona:<name>` → JSON of the budget that the replicas have in force, for reports."""
+    return f"{prefix(bot)}terms"
+
+
 def grants(bot: BotAddress) -> str:
     """Capped stream of what was granted, by whom."""
     return f"{prefix(bot)}grants"

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
@@ -104,6 +104,7 @@ class LedgerMeter:
         self._open: dict[str, Hold] = {}
         self._unsettled: OrderedDict[str, _Ending] = OrderedDict()
         self._changed = False
+        self._told: dict[Any, Any] | None = None
         self._forgetting: set[asyncio.Future[Outcome | None]] = set()
 
     async def reserve(self, call: Call) -> Hold:
@@ -358,15 +359,28 @@ class LedgerMeter:
             log.warning("%s calls of lost workers are charged at their worst case", len(lapsed))
 
     async def publish(self) -> None:
-        """Tell the operator that spending changed, if it did."""
-        if not self._changed:
-            return
-        self._changed = False
+        """Tell which budgets are in force, and that spending changed, where either did; else nothing is written."""
         try:
-            await self._redis.zadd(keys.CHANGES, {str(self._bot): self._ledger.now_ms()})
+            await self._publish_terms()
+            if self._changed:
+                self._changed = False
+                seconds, micros = await self._redis.time()
+                await self._redis.zadd(keys.CHANGES, {str(self._bot): seconds * 1000 + micros // 1000})
         except Unavailable as error:
             self._changed = True
-            log.warning("the operator cannot be told of spending: %s", error)
+            log.warning("spending cannot be told: %s", error)
+
+    async def _publish_terms(self) -> None:
+        terms: dict[Any, Any] = {"bot": self._terms.bot.budget.to_json()}
+        terms |= {f"persona:{name}": persona.budget.to_json() for name, persona in self._terms.personas.items()}
+        if terms == self._told:
+            return
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(keys.terms(self._bot))
+            pipe.hset(keys.terms(self._bot), mapping=terms)
+            await pipe.execute()
+        self._told = terms
+        self._changed = True
 
 
 def _tokens_held(hold: Hold) -> int:

@@ -25,6 +25,9 @@ PERSONA_SHARDS = 8
 PERSONA_SHARD_BYTES = 900_000
 """Content of one shard, in bytes of JSON, kept below the API server's limit of 1 MiB per object."""
 
+PRICES_NAME = "botyard-prices"
+"""The ConfigMap with the price table: of a namespace, or of the operator's own for all others."""
+
 # Paths inside a runtime pod.
 CONFIG_DIR = "/etc/botyard/bot"
 """Holds BOT_FILE; mounted in the supervisor only."""
