@@ -26,6 +26,8 @@ class TurnRequest(Document):
     """What the last committed turn of this key returned; None at first and after its end."""
     reset_incompatible: bool = False
     """A state that this revision cannot go on with is dropped, and the session begins anew."""
+    made_by: dict[str, str] = Field(default_factory=dict)
+    """What wrote `state`: {revision (of the bundle), schema (`TurnOutcome.state_schema`)}."""
     attempt: int = 1
     persona: PersonaConfig | None = None
 
@@ -69,6 +71,8 @@ class TurnOutcome(Document):
     """What a turn wants committed."""
 
     state: dict[str, Any] | None = None
+    state_schema: str = ""
+    """Version of `state`'s shape, kept beside it together with the bundle's revision."""
     outputs: tuple[Output, ...] = ()
     events: tuple[NextEvent, ...] = ()
     records: dict[str, Any] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
 from botyard.core.deliveries import Deliveries
 from botyard.core.errors import AlreadyCommitted, Expired, NotOwner, Overloaded, StaleOwner
+from botyard.core.forks import Forks
 from botyard.core.leases import Leases
 from botyard.core.retention import Retention
 from botyard.core.turns import Commit, NextEvent
@@ -235,3 +236,21 @@ async def test_an_event_for_another_partition_arrives_once_however_often_it_is_b
     assert await Deliveries(world.redis).send(lease) == [there]
     assert await Deliveries(world.redis).send(lease) == []
     assert [found.event for found in await world.waiting(there)] == ["e2"]
+
+
+async def test_the_revision_and_the_schema_that_wrote_a_state_are_kept_beside_it(world: World) -> None:
+    await world.say("hello")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    assert (await world.turns.begin(lease, entry)).made_by == {}
+    made_by = {"revision": "main@sha1:abc", "schema": "3"}
+    await world.turns.commit(lease, entry, Commit(record="{}", change="set", state={"n": 1}, made_by=made_by))
+    await world.say("again")
+    (entry,) = await world.waiting()
+    assert (await world.turns.begin(lease, entry)).made_by == made_by
+    described = await Conversations(world.redis).describe(BOT, "c1")
+    assert described is not None
+    assert described.revision == "main@sha1:abc"
+    fork = await Forks(world.redis).fork(BOT, "c1", user="ada")
+    await world.say("on", fork)
+    forked, (entry, *_) = await world.lease(key=fork), await world.waiting(fork)
+    assert (await world.turns.begin(forked, entry)).made_by == made_by

@@ -118,7 +118,11 @@ class System:
                 for kind, data in outputs
             ]
             record = json.dumps({"turn": entry.turn, "event": entry.event, "state": "completed", "accepted": 1})
-            await turns.commit(lease, entry, Commit(record=record, outputs=said, ends=begun.ends, now_ms=1))
+            await turns.commit(
+                lease,
+                entry,
+                Commit(record=record, outputs=said, change="set", state={"n": 1}, ends=begun.ends, now_ms=1),
+            )
 
     async def give_up(self) -> None:
         """Give up every event that waits, as the runtime does with one that kills its workers."""

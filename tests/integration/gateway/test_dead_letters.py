@@ -34,6 +34,10 @@ async def test_the_oldest_letters_of_all_partitions_come_first(system: System) -
     answer = (await system.http.get(f"{LETTERS}?limit=4", headers=bearer("keeper"))).json()
     assert [letter["conversation"] for letter in answer["letters"]] == sent[:4]
     assert answer["more"] is True
+    after = answer["letters"][-1]["id"]
+    answer = (await system.http.get(f"{LETTERS}?after={after}", headers=bearer("keeper"))).json()
+    assert [letter["conversation"] for letter in answer["letters"]] == sent[4:]
+    assert answer["more"] is False
 
 
 async def test_a_requeued_event_waits_for_the_bot_again_as_the_same_turn(system: System) -> None:
@@ -50,6 +54,8 @@ async def test_a_requeued_event_waits_for_the_bot_again_as_the_same_turn(system:
         "boom",
     )
     assert await system.letters() == []
+    described = await system.http.get(f"{BASE}/conversations/{sent['conversation']}", headers=bearer("ann"))
+    assert [turn["state"] for turn in described.json()["turns"] if turn["turn"] == sent["turn"]] == ["dead", "open"]
     problem(
         await system.http.post(f"{LETTERS}/{letter['id']}/requeue", headers=bearer("keeper")), 404, "unknown-letter"
     )
@@ -88,6 +94,7 @@ async def test_without_the_verb_operate_nothing_is_told_or_done(system: System, 
 
 
 async def test_the_limit_is_bounded(system: System) -> None:
+    problem(await system.http.get(f"{LETTERS}?after=x", headers=bearer("keeper")), 400, "bad-parameter")
     for limit in ("0", "201", "x"):
         answer = await system.http.get(f"{LETTERS}?limit={limit}", headers=bearer("keeper"))
         problem(answer, 400, "bad-parameter")

@@ -63,3 +63,15 @@ async def test_a_turn_of_another_conversation_is_unknown(system: System) -> None
     first, other = await system.post(), await system.post()
     mixed = {**first, "turn": other["turn"]}
     problem(await cancel(system, mixed), 404, "unknown-turn")
+
+
+async def test_an_interrupt_ends_everything_that_is_open(system: System) -> None:
+    first = await system.post()
+    second = await system.post(conversation=first["conversation"])
+    path = f"{BASE}/conversations/{first['conversation']}/interrupt"
+    problem(await system.http.post(path, headers=bearer("ben")), 404, "unknown-conversation")
+    answer = await system.http.post(path, headers=bearer("ann"))
+    assert answer.status_code == 202
+    assert set(answer.json()["turns"]) == {first["turn"], second["turn"]}
+    for turn in (first, second):
+        assert await noted(system, turn)

@@ -28,7 +28,8 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _list(client: Client, bot: Bot, options: argparse.Namespace) -> int:
-    found = client.call("GET", f"{bot.path}/dead-letters?limit={options.limit}")
+    after = f"&after={quote(options.after, safe='')}" if options.after else ""
+    found = client.call("GET", f"{bot.path}/dead-letters?limit={options.limit}{after}")
     if options.output == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
@@ -37,7 +38,7 @@ def _list(client: Client, bot: Bot, options: argparse.Namespace) -> int:
         return 0
     print(remote.table(("ID", "GIVEN UP", "CONVERSATION", "TURN", "WHY"), [_row(each) for each in found["letters"]]))
     if found["more"]:
-        print("there are more: --limit shows up to 200", file=sys.stderr)
+        print(f"there are more: --after {found['letters'][-1]['id']}", file=sys.stderr)
     return 0
 
 
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = actions.add_parser("list", parents=parents, help="list them, oldest first")
     shown.add_argument("bot", metavar="BOT", help="NAME or NAMESPACE/NAME")
     shown.add_argument("--limit", type=int, default=50, metavar="N", help="most letters, 1 to 200 (%(default)s)")
+    shown.add_argument("--after", metavar="ID", help="only those behind this letter")
     shown.add_argument("-o", "--output", choices=["table", "json"], default="table", help="(%(default)s)")
     for action, what in (("requeue", "run events again"), ("drop", "forget events for good")):
         settle = actions.add_parser(action, parents=parents, help=what)

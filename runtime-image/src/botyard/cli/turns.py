@@ -16,7 +16,12 @@ def run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     with remote.client_of(options, "turns") as client:
         bot = remote.bot_of(client, options)
-        conversation, turn = quote(options.conversation, safe=""), quote(options.turn, safe="")
+        conversation = quote(options.conversation, safe="")
+        if options.action == "interrupt":
+            turns = client.call("POST", f"{bot.path}/conversations/{conversation}/interrupt")["turns"]
+            print(f"asked for {len(turns)} turns to be cancelled")
+            return 0
+        turn = quote(options.turn, safe="")
         client.call("POST", f"{bot.path}/conversations/{conversation}/turns/{turn}/cancel")
     print(f"asked for {options.turn} to be cancelled")
     return 0
@@ -35,4 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     cancel.add_argument("bot", metavar="BOT", help="NAME or NAMESPACE/NAME")
     cancel.add_argument("conversation", metavar="CONVERSATION")
     cancel.add_argument("turn", metavar="TURN")
+    interrupt = actions.add_parser(
+        "interrupt",
+        parents=[remote.options()],
+        help="cancel all turns of a conversation that wait, run or are parked",
+        description="Cancel all turns of a conversation that wait, run or are parked. What is sent from now on is run.",
+    )
+    interrupt.add_argument("bot", metavar="BOT", help="NAME or NAMESPACE/NAME")
+    interrupt.add_argument("conversation", metavar="CONVERSATION")
     return parser

@@ -22,6 +22,8 @@ class Conversation:
     ended: bool
     outputs: int
     """Number of the last output."""
+    revision: str
+    """Of the bundle that wrote the state; empty where there is none or it is unknown."""
     turns: tuple[dict[str, Any], ...]
     """Finished turns in order, then the open ones: {turn, event, state, accepted, finished?, attempt?, error?}.
 
@@ -64,6 +66,7 @@ class Conversations:
             created_ms=int(meta.get(b"created", 0)),
             ended=b"ended" in meta,
             outputs=int(meta.get(b"outputs", 0)),
+            revision=meta.get(b"revision", b"").decode(),
             turns=(*done, *open_turns),
         )
 

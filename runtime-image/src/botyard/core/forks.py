@@ -34,6 +34,8 @@ class _Version:
     turn: str
     outputs: int
     commit: int
+    revision: str
+    schema: str
     state: bytes
 
 
@@ -81,7 +83,15 @@ class Forks:
                 keys.state(partition, target),
                 keys.outputs(partition, target),
             ],
-            args=[user, f"{conversation} {version.turn}", version.state, self._retention.conversation, *said],
+            args=[
+                user,
+                f"{conversation} {version.turn}",
+                version.state,
+                self._retention.conversation,
+                version.revision,
+                version.schema,
+                *said,
+            ],
         )
         return target
 
@@ -108,7 +118,14 @@ class Forks:
     async def _versions(self, bot: BotAddress, conversation: str) -> list[_Version]:
         entries: Any = await self._redis.xrange(keys.versions(bot.partition(conversation), conversation))
         return [
-            _Version(text(fields[b"turn"]), int(fields[b"outputs"]), int(fields[b"commit"]), fields[b"state"])
+            _Version(
+                text(fields[b"turn"]),
+                int(fields[b"outputs"]),
+                int(fields[b"commit"]),
+                text(fields[b"revision"]),
+                text(fields[b"schema"]),
+                fields[b"state"],
+            )
             for _, fields in entries
         ]
 

@@ -62,7 +62,8 @@ def conversation(partition: Partition, key: str) -> str:
     """Hash of a conversation.
 
     user, created, ended, ends (how often), outputs and commits (numbers of the last ones), rewritten (number of the
-    last commit that changed or removed a record), and `cancel:<turn>` for turns to be cancelled.
+    last commit that changed or removed a record), revision and schema (what wrote the state), and `cancel:<turn>` for
+    turns to be cancelled.
     """
     return f"{_tag(partition)}:conv:{key}"
 

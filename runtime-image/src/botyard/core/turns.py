@@ -34,6 +34,8 @@ class Begun:
     """Records of the steps that earlier runs took, by ordinal: `0`, `1`, and below a step `1.0`."""
     parks: int
     """Runs that were put aside."""
+    made_by: Mapping[str, str]
+    """What wrote the state: {revision (of the bundle), schema (the version that its program told)}; may be empty."""
     cancelled: bool
     """Somebody asked for the turn to be cancelled."""
 
@@ -63,6 +65,8 @@ class Commit:
     """Envelopes as JSON text, in order."""
     change: StateChange = "keep"
     state: Mapping[str, Any] | None = None
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """What wrote the state: {revision, schema}, kept beside it; see `Begun.made_by`."""
     records: Mapping[str, Any | None] = field(default_factory=dict)
     """Lasting records of the key to write; None removes one."""
     drop_records: bool = False
@@ -116,6 +120,9 @@ class Turns:
             ends=text(answer[4]),
             journal={text(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
             parks=int(answer[7]),
+            made_by={
+                name: text(each) for name, each in zip(("revision", "schema"), answer[8:10], strict=False) if each
+            },
             cancelled=bool(answer[6]),
         )
 
@@ -143,6 +150,8 @@ class Turns:
             "history_cap": commit.retention.history,
             "outputs": [envelope.encode() for envelope in commit.outputs],
             "record": commit.record,
+            "revision": commit.made_by.get("revision", ""),
+            "schema": commit.made_by.get("schema", ""),
             "events": [
                 {"here": partition.bot.partition(event.key) == partition, **asdict(event)} for event in commit.events
             ],

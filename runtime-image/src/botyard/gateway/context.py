@@ -15,6 +15,7 @@ from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
 from botyard.core.files import FileLimits, Files
+from botyard.core.forks import Forks
 from botyard.core.inbox import MAX_PENDING, Inbox
 from botyard.core.outputs import Outputs
 from botyard.core.references import References
@@ -52,6 +53,7 @@ class Gateway:
     dead_letters: DeadLetters
     census: Callable[[BotAddress, MachineShape], Awaitable[Census]]
     """Counts the sessions that a revision cannot go on with."""
+    forks: Forks
     waker: Waker
     files: Files
     ping: Callable[[], Awaitable[object]]
@@ -119,6 +121,7 @@ class Gateway:
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),
             census=partial(take_census, redis),
+            forks=Forks(redis),
             waker=Waker(Activity(redis)),
             files=Files(redis, limits=file_limits),
             ping=redis.ping,

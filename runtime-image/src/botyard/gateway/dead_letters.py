@@ -18,10 +18,12 @@ _LETTER = re.compile(r"(\d{1,3}):(\d{1,15})-\d{1,15}", re.ASCII)
 async def list_dead_letters(gateway: Gateway, request: Request) -> Response:
     """List the oldest dead letters of a bot."""
     admission = await _admit_operator(gateway, request)
-    parameters.only(request, "limit")
+    parameters.only(request, "limit", "after")
     limit = parameters.number(request, "limit", default=50, least=1, most=200)
-    # A bot's letters lie in its partitions, each in order: the oldest of all are among the oldest of each.
-    found = sorted(await gateway.dead_letters.list(admission.bot, count=limit + 1), key=_given_up)
+    after = request.query_params.get("after", "")
+    if after and not _LETTER.fullmatch(after):
+        raise Problem("bad-parameter", "`after` must be the id of a dead letter.")
+    found = await gateway.dead_letters.list(admission.bot, after=after, count=limit + 1)
     letters = tuple(_answer(letter) for letter in found[:limit])
     return JSONResponse(DeadLetterList(letters=letters, more=len(found) > limit).model_dump())
 
@@ -61,11 +63,6 @@ def _letter(admission: Admission, request: Request) -> str:
     return letter
 
 
-def _given_up(letter: Stored) -> tuple[int, int]:
-    milliseconds, _, number = letter.id.partition(":")[2].partition("-")
-    return int(milliseconds), int(number)
-
-
 def _answer(letter: Stored) -> DeadLetter:
     record = letter.record
     return DeadLetter(
@@ -76,7 +73,7 @@ def _answer(letter: Stored) -> DeadLetter:
         kind=record["kind"],
         user=record["user"],
         accepted=int(record["at"]),
-        given_up=_given_up(letter)[0],
+        given_up=letter.position[0],
         payload=record["payload"],
         error=TurnFailure.model_validate(record["error"]),
     )

@@ -102,12 +102,28 @@ class Turn(Answer):
 
     turn: str
     event: str
-    state: str = Field(description="`open` while it waits or runs, then how it finished.")
+    state: str = Field(
+        description="`open` while it waits or runs, `parked` while it is put aside, then how it finished."
+    )
     accepted: int | None = Field(default=None, description="Milliseconds since 1970.")
     started: int | None = Field(default=None, description="Milliseconds since 1970.")
     finished: int | None = Field(default=None, description="Milliseconds since 1970.")
     attempt: int | None = Field(default=None, description="Which run of it was committed, from 1.")
     error: TurnFailure | None = None
+    reason: str | None = Field(default=None, description="Why it is parked.")
+    until: int | None = Field(default=None, description="When it goes on by itself, in milliseconds since 1970.")
+
+
+class Interrupted(Answer):
+    """The turns that were asked to end."""
+
+    turns: tuple[str, ...] = ()
+
+
+class Forked(Answer):
+    """A conversation that begins where another one was."""
+
+    conversation: str
 
 
 class ConversationAnswer(Answer):
@@ -156,7 +172,7 @@ class DeadLetterList(Answer):
     """The oldest events that were given up."""
 
     letters: tuple[DeadLetter, ...]
-    more: bool = Field(default=False, description="There are more than were asked for.")
+    more: bool = Field(default=False, description="There are more: ask again with `after`, the last id.")
 
 
 class MachineBody(BaseModel):

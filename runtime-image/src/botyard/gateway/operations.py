@@ -16,6 +16,7 @@ from botyard.gateway import (
     dead_letters,
     events,
     files,
+    forks,
     messages,
     models,
     turns,
@@ -189,6 +190,27 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(*_BOT_PROBLEMS, "unknown-conversation", "unknown-turn", "turn-finished", "storage-unavailable"),
     ),
     Operation(
+        "POST",
+        BASE + "/conversations/{conversation}/interrupt",
+        turns.interrupt,
+        "Cancel all turns of a conversation that wait, run or are parked",
+        202,
+        answer=models.Interrupted,
+        problems=(*_BOT_PROBLEMS, "unknown-conversation", "storage-unavailable"),
+    ),
+    Operation(
+        "POST",
+        BASE + "/conversations/{conversation}/fork",
+        forks.fork_conversation,
+        "Begin a new conversation of your own where this one was",
+        201,
+        answer=models.Forked,
+        problems=(*_BOT_PROBLEMS, "unknown-conversation", "not-forkable", "storage-unavailable"),
+        parameters=(
+            Parameter("after", "query", "The turn after which to begin; else the newest that changed the state."),
+        ),
+    ),
+    Operation(
         "GET",
         BASE + "/dead-letters",
         dead_letters.list_dead_letters,
@@ -196,7 +218,10 @@ OPERATIONS: tuple[Operation, ...] = (
         200,
         answer=models.DeadLetterList,
         problems=(*_BOT_PROBLEMS, "storage-unavailable"),
-        parameters=(Parameter("limit", "query", "Most letters, 1 to 200.", "integer"),),
+        parameters=(
+            Parameter("limit", "query", "Most letters, 1 to 200.", "integer"),
+            Parameter("after", "query", "Only those behind this letter."),
+        ),
     ),
     Operation(
         "POST",

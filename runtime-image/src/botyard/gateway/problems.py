@@ -89,6 +89,13 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
     ProblemType(
         "reference-used", 409, "The callback reference has been used", "Nothing: the first callback was accepted."
     ),
+    ProblemType(
+        "not-forkable",
+        409,
+        "The state after that turn is not kept",
+        "Name a turn that the problem lists, or none for the newest. Only the newest states are kept, and none "
+        "from before a lasting record was changed.",
+    ),
     ProblemType("turn-finished", 409, "The turn has ended", "Nothing: what it has committed stays."),
     ProblemType(
         "history-expired",

@@ -30,6 +30,8 @@ EXAMPLES: Mapping[str, str] = {
     "get_conversation": 'curl -s -H "$AUTH" $BOT/conversations/$CONVERSATION',
     "delete_conversation": 'curl -s -X DELETE -H "$AUTH" $BOT/conversations/$CONVERSATION',
     "cancel_turn": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/turns/$TURN/cancel',
+    "interrupt": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/interrupt',
+    "fork_conversation": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/fork',
     "list_dead_letters": 'curl -s -H "$AUTH" "$BOT/dead-letters?limit=20"',
     "requeue_dead_letter": 'curl -s -X POST -H "$AUTH" $BOT/dead-letters/$LETTER/requeue',
     "drop_dead_letter": 'curl -s -X DELETE -H "$AUTH" $BOT/dead-letters/$LETTER',

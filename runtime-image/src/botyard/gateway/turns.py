@@ -1,13 +1,14 @@
-"""POST …/conversations/{c}/turns/{turn}/cancel: a turn that is no longer wanted."""
+"""POST …/turns/{turn}/cancel and …/interrupt: turns that are no longer wanted."""
 
 import re
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from botyard.gateway import parameters
 from botyard.gateway.access import admit, conversation_of
 from botyard.gateway.context import Gateway
+from botyard.gateway.models import Interrupted
 from botyard.gateway.problems import Problem
 
 _TURN = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -30,3 +31,12 @@ async def cancel_turn(gateway: Gateway, request: Request) -> Response:
         if record["turn"] == turn:
             raise Problem("turn-finished", f"The turn has ended already: {record['state']}.")
     raise Problem("unknown-turn")
+
+
+async def interrupt(gateway: Gateway, request: Request) -> Response:
+    """Ask for everything that is open in a conversation to be cancelled; what is sent from now on is run."""
+    admission = await admit(gateway, request)
+    parameters.only(request)
+    conversation = await conversation_of(admission, request, or_verb="operate")
+    turns = await gateway.cancellations.interrupt(admission.bot, conversation)
+    return JSONResponse(Interrupted(turns=turns).model_dump(), status_code=202)

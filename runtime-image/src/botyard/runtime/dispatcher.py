@@ -73,6 +73,7 @@ class Dispatcher:
                     finally:
                         del self._running[key]
                         self._count(-1)
+                        self._told.discard(key)
         finally:
             self._queues.pop(key, None)
             self._tasks.pop(key, None)

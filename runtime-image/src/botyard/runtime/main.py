@@ -40,6 +40,7 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
         health_port=options.health_port,
         health_port_file=options.port_file,
         lease_ms=options.lease_ms,
+        revision=os.environ.get(names.ENV_REVISION, ""),
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -67,7 +67,13 @@ def within_limits(outcome: TurnOutcome) -> TurnOutcome:
 
 
 def commit_of(
-    entry: Entry, begun: Begun | None, turn: TurnIdentity, outcome: TurnOutcome, started: float, retention: Retention
+    entry: Entry,
+    begun: Begun | None,
+    turn: TurnIdentity,
+    outcome: TurnOutcome,
+    started: float,
+    retention: Retention,
+    revision: str = "",
 ) -> Commit:
     """Return what an outcome writes.
 
@@ -78,6 +84,7 @@ def commit_of(
         outcome: Within the limits.
         started: Seconds since the epoch.
         retention: What is kept.
+        revision: Of the bundle that runs here.
     """
     now = time.time()
     outputs = [wrap(turn, output) for output in outcome.outputs]
@@ -116,6 +123,7 @@ def commit_of(
         outputs=outputs,
         change=change,
         state=outcome.state,
+        made_by={"revision": revision, "schema": outcome.state_schema[:200]},
         records={} if outcome.error or outcome.ended else outcome.records,
         drop_records=outcome.ended and not outcome.error,
         ends=begun.ends if begun else "0",

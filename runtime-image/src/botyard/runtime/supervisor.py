@@ -49,6 +49,7 @@ class Supervisor:
         health_port_file: Path | None = None,
         lease_ms: int = LEASE_MS,
         retention: Retention | None = None,
+        revision: str = "",
     ) -> None:
         """Prepare a replica; `run` starts it.
 
@@ -63,6 +64,7 @@ class Supervisor:
             health_port_file: Where to tell which port it is.
             lease_ms: Milliseconds that leases live without renewal.
             retention: What is kept in Redis.
+            revision: Of the bundle; kept beside each state.
         """
         bot = configuration.bot
         self.address = BotAddress(bot.namespace, bot.name, bot.partitions)
@@ -73,7 +75,7 @@ class Supervisor:
         self._courier = Courier(redis, retention)
         self._redis = redis
         self._runner = TurnRunner(
-            redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look
+            redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look, revision=revision
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)

@@ -52,6 +52,7 @@ class TurnRunner:
         retention: Retention,
         *,
         deliverable: Callable[[Partition], None],
+        revision: str = "",
     ) -> None:
         """Prepare.
 
@@ -61,9 +62,11 @@ class TurnRunner:
             configuration: Limits and Personas.
             metrics: Counts turns.
             retention: What is kept of conversations.
+            revision: Of the bundle; kept beside each state.
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
         """
         self._deliverable = deliverable
+        self._revision = revision
         self._turns = Turns(redis)
         self._files = Files(redis)
         self._calls = TurnCalls(redis, self._turns, retention)
@@ -143,12 +146,16 @@ class TurnRunner:
         outcome = outcomes.within_limits(outcome)
         try:
             await self._commit(
-                lease, entry, outcomes.commit_of(entry, begun, identity, outcome, started, self._retention)
+                lease,
+                entry,
+                outcomes.commit_of(entry, begun, identity, outcome, started, self._retention, self._revision),
             )
         except RecordsFull as error:
             outcome = outcomes.failed("RecordsFull", str(error))
             await self._commit(
-                lease, entry, outcomes.commit_of(entry, begun, identity, outcome, started, self._retention)
+                lease,
+                entry,
+                outcomes.commit_of(entry, begun, identity, outcome, started, self._retention, self._revision),
             )
         self._metrics.turn(outcome, seconds=time.time() - started, waited=started - entry.accepted_ms / 1000)
         return True
@@ -215,6 +222,7 @@ class TurnRunner:
                 payload=payload,
                 state=begun.state,
                 reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
+                made_by=dict(begun.made_by),
                 attempt=begun.attempt,
                 persona=self._configuration.personas.get(payload.get("persona") or ""),
             ),

@@ -2,12 +2,12 @@
 -- KEYS: lease, inbox, attempts, state, conversation, journal, parked
 -- ARGV: owner, epoch, entry, turn, key
 -- Answers {"ok", attempt, crashes, state, ends of the conversation, journal (flat ordinal, record, …),
--- to be cancelled (1/0), runs that were put aside} | {"parked", ms left or -1} | {"stale"} | {"gone"}
+-- to be cancelled (1/0), runs that were put aside, revision and schema of the state} | {"parked", ms left or -1} | {"stale"} | {"gone"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 local entry = ARGV[3]
 if #redis.call("XRANGE", KEYS[2], entry, entry) == 0 then return {"gone"} end
-local about = redis.call("HMGET", KEYS[5], "ends", "cancel:" .. ARGV[4])
+local about = redis.call("HMGET", KEYS[5], "ends", "cancel:" .. ARGV[4], "revision", "schema")
 local parked = redis.call("HGET", KEYS[7], ARGV[5])
 if parked then
   local aside = cjson.decode(parked)
@@ -27,4 +27,5 @@ if attempt > 1 then
   crashes, parks = tonumber(counts[1] or 0), tonumber(counts[2] or 0)
   journal = redis.call("HGETALL", KEYS[6])
 end
-return {"ok", attempt, crashes, redis.call("GET", KEYS[4]) or "", about[1] or "0", journal, about[2] and 1 or 0, parks}
+return {"ok", attempt, crashes, redis.call("GET", KEYS[4]) or "", about[1] or "0", journal, about[2] and 1 or 0, parks,
+  about[3] or "", about[4] or ""}

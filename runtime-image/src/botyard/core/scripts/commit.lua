@@ -42,6 +42,7 @@ end
 if rewritten then redis.call("HSET", KEYS[5], "rewritten", number) end
 if commit.state == "set" then
   redis.call("SET", KEYS[4], commit.blob, "EX", commit.keep)
+  redis.call("HSET", KEYS[5], "revision", commit.revision, "schema", commit.schema)
 elseif commit.state == "drop" then
   redis.call("DEL", KEYS[4])
 else
@@ -56,6 +57,7 @@ for _, envelope in ipairs(commit.outputs) do
 end
 if commit.state == "set" then
   redis.call("XADD", KEYS[13], "MAXLEN", "=", commit.versions, "*", "turn", turn, "outputs", last, "commit", number,
+    "revision", commit.revision, "schema", commit.schema,
     "state", commit.blob)
   redis.call("EXPIRE", KEYS[13], commit.keep)
 end
