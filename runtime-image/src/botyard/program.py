@@ -131,6 +131,24 @@ class TurnIO(Protocol):
             TypeError: JSON cannot express the request or the result.
         """
 
+    async def model(
+        self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
+    ) -> dict[str, Any]:
+        """Ask the Bot's model (bundles use `botyard.model`).
+
+        Args:
+            kind: `chat` or `embeddings`.
+            body: The request, as the OpenAI protocol writes it.
+            role: A role of the Bot's model, or empty.
+            on_event: Gets the events of a streamed answer; None: it is not streamed.
+
+        Returns:
+            The whole answer.
+
+        Raises:
+            botyard.model.ModelCallError: The call was refused or failed.
+        """
+
 
 class Program(Protocol):
     """A loaded bundle of one programming model."""

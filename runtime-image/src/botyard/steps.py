@@ -80,7 +80,7 @@ async def step(name: str, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> 
         TypeError: JSON cannot express the arguments or the result.
         JournalMismatch: An earlier run of this turn asked for something else at this place.
     """
-    turn = _current()
+    turn = current()
 
     async def call(key: str) -> Any:
         _key.set(key)
@@ -116,7 +116,7 @@ def blocking_step(name: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwar
         TypeError: As for `step`, or `fn` is a coroutine function.
         JournalMismatch: As for `step`.
     """
-    turn = _current()
+    turn = current()
     if inspect.iscoroutinefunction(fn):
         raise TypeError(f"step {name!r}: a coroutine function needs `await botyard.step(…)`")
     if asyncio._get_running_loop() is turn.loop:
@@ -150,8 +150,13 @@ def blocking_step(name: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwar
     return result
 
 
-def _current() -> _Turn:
+def current() -> _Turn:
+    """Return the turn whose code runs here.
+
+    Raises:
+        RuntimeError: No turn runs here.
+    """
     turn = _turn.get()
     if turn is None:
-        raise RuntimeError("steps can be taken while a turn runs, by its own code")
+        raise RuntimeError("steps and model calls are for a turn that runs, by its own code")
     return turn

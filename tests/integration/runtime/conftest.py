@@ -1,12 +1,13 @@
 """Bots with real replicas."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from tests.integration.models.double import Provider, running
 from tests.integration.redis.server import RedisServer
 from tests.integration.runtime.replica import Bot
 
@@ -26,3 +27,10 @@ def make_bot(redis_client: Redis, redis_server: RedisServer, tmp_path: Path) -> 
     yield make
     for bot in made:
         bot.stop()
+
+
+@pytest.fixture
+async def double() -> AsyncIterator[Provider]:
+    """A provider of models that answers as the test says."""
+    async with running() as provider:
+        yield provider

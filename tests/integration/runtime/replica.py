@@ -21,7 +21,9 @@ import pytest
 from redis.asyncio import Redis
 
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.model import ModelConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.contract.spending import BotBudget
 from botyard.core.address import BotAddress
 from botyard.core.conversations import Conversation, Conversations
 from botyard.core.inbox import Accepted, Inbox
@@ -86,6 +88,10 @@ class Bot:
     limits: Limits = field(default_factory=Limits)
     credentials: dict[str, str] = field(default_factory=dict)
     personas: tuple[PersonaConfig, ...] = ()
+    model: ModelConfig | None = None
+    budget: BotBudget = field(default_factory=BotBudget)
+    files: dict[str, str] = field(default_factory=dict)
+    """What else is mounted, by path: model scripts, prices, keys."""
     address: BotAddress = field(default_factory=lambda: BotAddress("shop", "echo", 8))
     lease_ms: int = 2000
     replicas: "list[Replica]" = field(default_factory=list)
@@ -103,11 +109,15 @@ class Bot:
             partitions=self.address.partitions,
             entrypoint=Entrypoint(model="fsm"),
             limits=self.limits,
+            model=self.model,
+            budget=self.budget,
         )
         self._put("config/bot.json", config.to_json())
         self._put("personas/0/personas.json", PersonaShard(personas=self.personas).to_json())
         self._put("platform/redis-url", self.redis_url)
         self._put("bundle/bot.py", self.code)
+        for path, content in self.files.items():
+            self._put(path, content)
         (self.folder / "credentials").mkdir(exist_ok=True)
         for name, value in self.credentials.items():
             self._put(f"credentials/{name}", value)
@@ -180,7 +190,8 @@ class Replica:
         self._spawn(
             "botyard.runtime.main:run_supervisor",
             f"--config={mounts}/config", f"--personas={mounts}/personas", f"--credentials={mounts}/credentials",
-            f"--platform={mounts}/platform", f"--bundle={mounts}/bundle", f"--socket={self.folder}/worker.sock",
+            f"--model-keys={mounts}/model", f"--platform={mounts}/platform",
+            f"--bundle={mounts}/bundle", f"--socket={self.folder}/worker.sock",
             "--health-port=0", f"--port-file={port_file}", f"--lease-ms={self.bot.lease_ms}",
         )  # fmt: skip
         self._spawn("botyard.runtime.worker_host:run", f"--socket={self.folder}/worker.sock")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from botyard.contract.base import Document
+from botyard.contract.model import ModelConfig
 from botyard.contract.spending import BotBudget, UserQuotas
 
 ProgrammingModel = Literal["auto", "loop", "fsm", "workflow"]
@@ -56,5 +57,7 @@ class BotConfig(Document):
     """Limits for each user."""
     on_incompatible_state: OnIncompatibleState = "Block"
     """Reset: a session that cannot be restored begins anew; otherwise its turn fails and says so."""
+    model: ModelConfig | None = None
+    """What model calls use; None: the Bot has no model."""
     events_allow: tuple[str, ...] = ()
     """Event types that unprivileged clients receive beyond the default."""

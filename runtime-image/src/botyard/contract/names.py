@@ -41,6 +41,8 @@ PLATFORM_DIR = "/etc/botyard/platform"
 """Platform secrets (REDIS_URL_FILE, ARTIFACT_TOKEN_FILE); never mounted into the worker's container."""
 REDIS_URL_FILE = "redis-url"
 ARTIFACT_TOKEN_FILE = "artifact-token"  # noqa: S105 - a file's name, not a secret
+MODEL_KEYS_DIR = "/etc/botyard/model"
+"""API keys of model providers, one file each; mounted in the supervisor only."""
 BUNDLE_DIR = "/bundle"
 """The verified, unpacked bundle: written by the init container, read-only for the worker."""
 LAYER_DIR = "/layer"
@@ -92,6 +94,11 @@ def persona_shard_name(bot: str, shard: int) -> str:
 def credentials_name(bot: str) -> str:
     """Name of the Secret with the bundle's own credentials."""
     return f"{bot}-credentials"
+
+
+def model_keys_name(bot: str) -> str:
+    """Name of the Secret with the API keys of a Bot's model providers."""
+    return f"{bot}-model"
 
 
 def platform_name(bot: str) -> str:

@@ -8,6 +8,7 @@ imported on the first call, so that a bot without a model needs none of it.
 
 import importlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ DEFAULT_MODEL = "gpt-4o-mini"
 """Used where neither the call nor the credential FAST_MODEL names a model."""
 DEFAULT_EMBEDDING_MODEL = "text-embedding-3-small"
 TIMEOUT_SECONDS = 60.0
+METERED_TIMEOUT_SECONDS = 960.0
+"""Longer than the supervisor tries, so that it is the one who says what went wrong."""
 MAX_RETRIES = 2
 _MAX_CLIENTS = 64
 _TEMPERATURE = 1e-6
@@ -233,9 +236,15 @@ def _new_client(
     made_by: Any, azure: bool, endpoint: str | None, key: str | None, version: str | None, scope: str | None
 ) -> Any:
     limits = {"timeout": TIMEOUT_SECONDS, "max_retries": MAX_RETRIES}
+    if not (key or endpoint or scope) and os.environ.get("OPENAI_BASE_URL") and os.environ.get("OPENAI_API_KEY"):
+        # The Bot's own model (spec.model), through the supervisor, which meters it and does the retries.
+        package: Any = made_by if not azure else _import("openai", "call a model").OpenAI
+        return package(timeout=METERED_TIMEOUT_SECONDS, max_retries=0)
     if not azure:
         if not key:
-            raise LLMError("There is no key for the model: give the bot the credential OPENAI_API_KEY.")
+            raise LLMError(
+                "There is no key for the model: declare the Bot's spec.model, or give it the credential OPENAI_API_KEY."
+            )
         return made_by(api_key=key, **({"base_url": endpoint} if endpoint else {}), **limits)
     if not endpoint:
         raise LLMError("Azure needs an address: give the bot the credential AZURE_OPENAI_API_ENDPOINT.")

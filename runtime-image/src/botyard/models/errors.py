@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from botyard.budget.errors import BudgetError
+
 
 class ModelError(Exception):
     """A model call that gave no answer.
@@ -35,6 +37,13 @@ class NoModel(ModelError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="no_model", status=404)
+
+
+class Unauthorized(ModelError):
+    """The caller is unknown."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="unauthorized", status=401)
 
 
 class NotAttributed(ModelError):
@@ -84,6 +93,24 @@ class ModelBusy(ModelError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="model_busy", status=429)
+
+
+class BudgetRefused(ModelError):
+    """The call was refused before it was made, because of what it could cost.
+
+    Attributes:
+        reason: Why.
+    """
+
+    def __init__(self, reason: BudgetError) -> None:
+        # 402, since clients try again after the 429 that other platforms answer.
+        status = 503 if reason.kind == "LedgerUnavailable" else 402
+        super().__init__(str(reason), code=_snake(reason.kind), status=status)
+        self.reason = reason
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 class NoRuleMatches(ModelError):

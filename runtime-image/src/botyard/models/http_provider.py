@@ -78,7 +78,7 @@ class HttpProvider:
         """Return what a request can use at most."""
         if kind == "embeddings":
             return Bound(requests.input_bound(request), 0)
-        return Bound(requests.input_bound(request), requests.output_limit(request) or requests.DEFAULT_MAX_OUTPUT)
+        return Bound(requests.input_bound(request), requests.output_limit(request))
 
     async def ask(self, kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the whole answer; tries again where that is safe."""

@@ -10,8 +10,9 @@ from botyard.models.usage import Bound
 class Provider(Protocol):
     """Answers checked requests. Every failure is a `ModelError`."""
 
-    limit_name: str
-    """Member that limits the output where a request has none: `max_tokens` or `max_completion_tokens`."""
+    @property
+    def limit_name(self) -> str:
+        """Member that limits the output where a request has none: `max_tokens` or `max_completion_tokens`."""
 
     def bound(self, kind: Kind, request: Mapping[str, Any]) -> Bound:
         """Return what a request can use at most."""

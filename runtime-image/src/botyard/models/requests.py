@@ -14,8 +14,6 @@ Kind = Literal["chat", "embeddings"]
 
 MAX_REQUEST = 20 * 1024 * 1024
 """Bytes of a request as JSON; images travel inside of it."""
-DEFAULT_MAX_OUTPUT = 4096
-"""Output tokens reserved, and allowed, where a request names no limit."""
 MAX_OUTPUT = 1_000_000
 IMAGE_TOKENS = 50_000
 """Bound of the tokens of one image: the dearest counting in use bills a detailed image of a small model at 48,169."""

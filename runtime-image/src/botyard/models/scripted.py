@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
+from botyard.budget.calls import Usage
 from botyard.models import completions, requests, script
 from botyard.models.requests import Kind
 from botyard.models.script import Said, Script
-from botyard.models.usage import Bound, Usage, to_json
+from botyard.models.usage import Bound, to_json
 
 DIMENSIONS = 256
 """Of an embedding where the request names none."""
@@ -76,7 +77,12 @@ class ScriptedProvider:
                 for n, (name, arguments) in enumerate(said.tool_calls)
             ]
         reason = "length" if said.cut else "tool_calls" if said.tool_calls else "stop"
-        usage = Usage(said.input_tokens, said.output_tokens, said.cached_tokens, said.reasoning_tokens)
+        usage = Usage(
+            input_tokens=said.input_tokens,
+            output_tokens=said.output_tokens,
+            cached_input_tokens=said.cached_tokens,
+            reasoning_tokens=said.reasoning_tokens,
+        )
         return {
             "id": f"chatcmpl-{identity}",
             "object": "chat.completion",

@@ -9,48 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from botyard.models import requests, script
-from botyard.models.errors import ModelError
 from botyard.models.requests import Kind
+from botyard.models.script_file import ScriptFile
 from botyard.models.scripted import ScriptedProvider
 from botyard.models.server import OpenAIServer
 
 log = logging.getLogger("botyard.models")
 
 EXIT_USAGE = 2
-
-
-class ScriptFile:
-    """A script in a file, read again when the file changes."""
-
-    def __init__(self, path: Path) -> None:
-        """Read it.
-
-        Raises:
-            ScriptError: It holds no script.
-            OSError: It cannot be read.
-        """
-        self._path = path
-        self._stamp = self._look()
-        self._script = script.load(path.read_bytes())
-
-    def _look(self) -> tuple[int, int, int]:
-        found = self._path.stat()
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
-    def __call__(self) -> script.Script:
-        """Return the script as it is now.
-
-        Raises:
-            ModelError: The file was changed to something that is no script.
-        """
-        try:
-            stamp = self._look()
-            if stamp != self._stamp:
-                self._script = script.load(self._path.read_bytes())
-                self._stamp = stamp
-        except (OSError, script.ScriptError) as error:
-            raise ModelError(str(error), code="bad_script", status=500) from error
-        return self._script
 
 
 class StubBackend:
@@ -106,7 +72,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--name", default="scripted", help="what answers say the model is (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        provider = ScriptedProvider(ScriptFile(options.script), name=options.name)
+        source = ScriptFile(options.script)
+        source.load()
+        provider = ScriptedProvider(source.current, name=options.name)
         asyncio.run(_serve(provider, options))
     except (OSError, OverflowError, script.ScriptError) as error:
         parser.exit(EXIT_USAGE, f"botyard: model-stub: {error}\n")

@@ -4,20 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call; cached ones are part of the input, reasoning ones of the output."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_input_tokens: int = 0
-    reasoning_tokens: int = 0
-
-    @property
-    def total(self) -> int:
-        """All tokens."""
-        return self.input_tokens + self.output_tokens
+from botyard.budget.calls import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +12,8 @@ class Bound:
     """What a call can use at most."""
 
     input_tokens: int
-    output_tokens: int
+    output_tokens: int | None
+    """None: as much as the price table allows."""
 
 
 def reported(answer: Mapping[str, Any], bound: Bound) -> Usage | None:
@@ -49,10 +37,11 @@ def reported(answer: Mapping[str, Any], bound: Bound) -> Usage | None:
     )
     believable = (
         0 <= found.input_tokens <= bound.input_tokens
-        and 0 <= found.output_tokens <= bound.output_tokens
+        and found.output_tokens >= 0
+        and (bound.output_tokens is None or found.output_tokens <= bound.output_tokens)
         and 0 <= found.cached_input_tokens <= found.input_tokens
         and 0 <= found.reasoning_tokens <= found.output_tokens
-        and found.total > 0
+        and found.input_tokens + found.output_tokens > 0
     )
     return found if believable else None
 
@@ -71,7 +60,7 @@ def to_json(usage: Usage) -> dict[str, Any]:
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }

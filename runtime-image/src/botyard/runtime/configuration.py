@@ -29,6 +29,8 @@ class Configuration:
             personas: Folder of shard folders, each with `personas.json`.
             credentials: Folder with one file for each credential of the bundle.
         """
+        self.folder = config
+        """Holds `bot.json` and what lies beside it."""
         self._bot_file = config / names.BOT_FILE
         self._prices_file = config / PRICES_FILE
         self._personas_dir = personas

@@ -7,6 +7,7 @@ Every message is a map with the field `t` (its type). Messages of a worker:
     load_failed  {kind, message, where}
     output       {turn, output}                   leaves before the commit
     call         {turn, id, method, args}         asks the supervisor; `answer` comes back
+    drop         {turn, id}                       nobody waits for that answer any more
     done         {turn, outcome}
 
 of the host:
@@ -16,9 +17,10 @@ of the host:
 
 and of the supervisor:
 
-    load         {bundle, entrypoint, credentials, config, concurrency}
+    load         {bundle, entrypoint, credentials, config, concurrency, model}
     run          {turn, request, journal}
-    answer       {turn, id, result | error}
+    piece        {turn, id, events}                a part of an answer, before it
+    answer       {turn, id, result | error, code}
     cancel       {turn}
     spawn, kill  {worker}                         to the host
 """

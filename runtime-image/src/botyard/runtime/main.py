@@ -37,6 +37,7 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
         replica=os.environ.get(names.ENV_REPLICA) or socket.gethostname(),
         socket_path=options.socket,
         bundle=options.bundle,
+        model_keys=options.model_keys,
         health_port=options.health_port,
         health_port_file=options.port_file,
         lease_ms=options.lease_ms,
@@ -76,6 +77,7 @@ def run_supervisor(argv: Sequence[str]) -> int:
     parser.add_argument("--personas", type=Path, default=Path(names.PERSONAS_DIR))
     parser.add_argument("--credentials", type=Path, default=Path(names.CREDENTIALS_DIR))
     parser.add_argument("--platform", type=Path, default=Path(names.PLATFORM_DIR))
+    parser.add_argument("--model-keys", type=Path, default=Path(names.MODEL_KEYS_DIR))
     parser.add_argument("--bundle", type=Path, default=Path(names.BUNDLE_DIR))
     parser.add_argument("--socket", type=Path, default=Path(names.SOCKET_DIR) / names.WORKER_SOCKET)
     parser.add_argument("--health-port", type=int, default=names.SUPERVISOR_PORT)

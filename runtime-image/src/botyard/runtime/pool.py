@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from botyard.contract.bot import BotConfig
+from botyard.models.errors import NotAttributed, Unauthorized
 from botyard.program import Output, TurnOutcome, TurnRequest
 from botyard.runtime import frames
 from botyard.runtime.parking import ParkTurn
+from botyard.runtime.turn_models import TurnModels
 
 log = logging.getLogger("botyard.pool")
 
@@ -26,8 +29,10 @@ LOAD_TIMEOUT = 120.0
 RESPAWN_CAP = 10.0
 """Seconds between starts of workers that keep failing, at most."""
 
-Handler = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
-"""Answers a turn's call: (method, args) → result. An exception becomes the turn's error."""
+Tell = Callable[[Any], Awaitable[None]]
+"""Sends a part of an answer ahead."""
+Handler = Callable[[str, Mapping[str, Any], Tell], Awaitable[Any]]
+"""Answers a turn's call: (method, args, parts) → result. An exception is raised in the turn, with its `code`."""
 
 
 class WorkerDied(Exception):
@@ -71,6 +76,9 @@ class _Turn:
     """Ends the turn when set."""
     parked: ParkTurn | None = None
     """Why it is put aside."""
+    models: TurnModels | None = None
+    answers: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    """What it waits for, by the calls' numbers."""
 
 
 @dataclass(slots=True)
@@ -79,6 +87,8 @@ class _Worker:
     started: asyncio.Future[None]
     """Done when the bundle is imported; its exception tells why it could not be."""
     channel: frames.Channel | None = None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    """What its bundle's own clients call the metered endpoint with."""
     turns: dict[str, _Turn] = field(default_factory=dict)
     exclusive: bool = False
     """Runs one suspect turn alone; gets no other."""
@@ -119,7 +129,8 @@ class WorkerPool:
         self._keeper: asyncio.Task[None] | None = None
         self._failures = 0
         self._closing = False
-        self._answers: set[asyncio.Task[None]] = set()
+        self.model_url = ""
+        """Base URL of the metered endpoint, told to workers that start from now on; empty: there is none."""
         self.load_error: LoadFailed | None = None
         """Why the newest worker could not import the bundle; None once one could."""
         self.restarts = 0
@@ -162,6 +173,7 @@ class WorkerPool:
         cancelled: asyncio.Event,
         emit: Callable[[Output], Awaitable[None]],
         handle: Handler,
+        models: TurnModels | None = None,
     ) -> TurnOutcome:
         """Run one turn and return its outcome.
 
@@ -173,6 +185,7 @@ class WorkerPool:
             cancelled: Ends the turn when set.
             emit: Gets outputs that leave before the commit.
             handle: Answers what the turn asks of the supervisor.
+            models: Answers what the bundle's own clients ask of models.
 
         Raises:
             ParkTurn: `handle` raised it; the turn's code is ended as if it were cancelled.
@@ -182,7 +195,7 @@ class WorkerPool:
         """
         async with self._exclusive if exclusive else contextlib.nullcontext():
             worker = await self._pick(exclusive)
-            turn = _Turn(asyncio.get_running_loop().create_future(), emit, handle, cancelled)
+            turn = _Turn(asyncio.get_running_loop().create_future(), emit, handle, cancelled, models=models)
             worker.turns[request.turn] = turn
             try:
                 assert worker.channel is not None
@@ -205,6 +218,8 @@ class WorkerPool:
             finally:
                 worker.turns.pop(request.turn, None)
                 worker.exclusive = False
+                for answer in turn.answers.values():
+                    answer.cancel()
                 if not turn.outcome.done():
                     turn.outcome.cancel()
                 async with self._changed:
@@ -242,6 +257,33 @@ class WorkerPool:
                 worker.channel.close()
         if self._host is not None:
             self._host.close()
+
+    def models_of(self, token: str, turn: str) -> TurnModels:
+        """Return who answers what a worker's bundle asks of models.
+
+        Args:
+            token: The worker's.
+            turn: Id of the turn that asks; empty where the client does not tell.
+
+        Raises:
+            Unauthorized: There is no such worker.
+            NotAttributed: It is not clear which turn asks, or that turn is over.
+        """
+        worker = next((w for w in self._workers.values() if secrets.compare_digest(w.token, token)), None)
+        if worker is None:
+            raise Unauthorized("this endpoint takes the key that the worker was given (OPENAI_API_KEY)")
+        if turn:
+            found = worker.turns.get(turn)
+        elif len(worker.turns) == 1:
+            found = next(iter(worker.turns.values()))
+        else:
+            raise NotAttributed(
+                f"{len(worker.turns)} turns run, and the request does not say which one asks: call the model in the "
+                "turn's own task or thread, by botyard.model or a client on httpx, aiohttp or requests"
+            )
+        if found is None or found.models is None:
+            raise NotAttributed("the turn that asks is over, or may not ask models")
+        return found.models
 
     # Keeping workers.
 
@@ -353,6 +395,7 @@ class WorkerPool:
                 "credentials": dict(self._credentials()),
                 "config": dict(self._config.config),
                 "concurrency": self._config.limits.concurrency,
+                "model": {"url": self.model_url, "token": worker.token},
             }
         )
         try:
@@ -390,22 +433,31 @@ class WorkerPool:
                     turn.outcome.set_exception(error)
         elif kind == "call":
             # Apart from reading, since the answer may take as long as a model does.
-            task = asyncio.create_task(self._answer(channel, turn, message))
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
+            number = int(message["id"])
+            task = turn.answers[number] = asyncio.create_task(self._answer(channel, turn, message))
+            task.add_done_callback(lambda _: turn.answers.pop(number, None))
+        elif kind == "drop":
+            if (waiting := turn.answers.get(int(message["id"]))) is not None:
+                waiting.cancel()
         elif kind == "done" and not turn.outcome.done():
             turn.outcome.set_result(TurnOutcome.model_validate(message["outcome"]))
 
     async def _answer(self, channel: frames.Channel, turn: _Turn, message: frames.Message) -> None:
         reply: frames.Message = {"t": "answer", "turn": message["turn"], "id": message["id"]}
+
+        async def tell(events: Any) -> None:
+            await channel.send({"t": "piece", "turn": message["turn"], "id": message["id"], "events": events})
+
         try:
-            reply["result"] = await turn.handle(str(message["method"]), message["args"])
+            reply["result"] = await turn.handle(str(message["method"]), message["args"], tell)
         except ParkTurn as error:
             turn.parked = error
             turn.stop.set()
             reply["error"] = f"TurnParked: {error}"
         except Exception as error:
-            reply["error"] = f"{type(error).__name__}: {error}"
+            code = getattr(error, "code", None)
+            reply["error"] = str(error) if code else f"{type(error).__name__}: {error}"
+            reply |= {"code": code} if code else {}
         with contextlib.suppress(ConnectionError):
             await channel.send(reply)
 

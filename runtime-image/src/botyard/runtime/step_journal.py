@@ -129,6 +129,10 @@ class JournalBounds:
         """
         if not _ORDINAL.fullmatch(ordinal):
             raise ValueError(f"no ordinal of a step: {ordinal[:100]!r}")
+        self.count(record)
+
+    def count(self, record: bytes) -> None:
+        """Count a record whose place is the supervisor's own; raises as `check`."""
         if len(record) > MAX_RECORD:
             raise JournalFull(f"the result of a step has {len(record)} bytes as JSON; {MAX_RECORD} are allowed")
         if self._count >= MAX_STEPS or self._size + len(record) > MAX_JOURNAL:

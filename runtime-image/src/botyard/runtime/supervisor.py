@@ -5,15 +5,21 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
+from botyard.budget.meter import LedgerMeter
+from botyard.budget.metrics import BudgetMetrics
+from botyard.contract import names
 from botyard.core.address import BotAddress, Partition
 from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
+from botyard.models.access import ModelAccess
+from botyard.models.server import OpenAIServer
+from botyard.runtime import attribution
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
@@ -23,6 +29,7 @@ from botyard.runtime.metrics import Metrics
 from botyard.runtime.ownership import Ownership
 from botyard.runtime.pool import LoadFailed, WorkerPool
 from botyard.runtime.reader import InboxReader
+from botyard.runtime.turn_models import TurnModels
 from botyard.runtime.turn_runner import TurnRunner
 
 log = logging.getLogger("botyard.supervisor")
@@ -47,6 +54,7 @@ class Supervisor:
         health_host: str = "0.0.0.0",  # noqa: S104 - the kubelet comes from outside the pod
         health_port: int = 0,
         health_port_file: Path | None = None,
+        model_keys: Path = Path(names.MODEL_KEYS_DIR),
         lease_ms: int = LEASE_MS,
         retention: Retention | None = None,
         revision: str = "",
@@ -62,6 +70,7 @@ class Supervisor:
             health_host: Address of the probes.
             health_port: Port of the probes; 0 takes a free one.
             health_port_file: Where to tell which port it is.
+            model_keys: Folder of the API keys of model providers.
             lease_ms: Milliseconds that leases live without renewal.
             retention: What is kept in Redis.
             revision: Of the bundle; kept beside each state.
@@ -74,8 +83,24 @@ class Supervisor:
         retention = retention or Retention()
         self._courier = Courier(redis, retention)
         self._redis = redis
+        self._meter = LedgerMeter(redis, self.address, configuration, BudgetMetrics(self.metrics.registry))
+        self._models = ModelAccess(
+            self._meter,
+            config=lambda: configuration.bot.model,
+            scripts=configuration.folder,
+            keys=model_keys,
+            registry=self.metrics.registry,
+        )
+        self._endpoint = OpenAIServer(self._caller)
         self._runner = TurnRunner(
-            redis, self.pool, configuration, self.metrics, retention, deliverable=self._courier.look, revision=revision
+            redis,
+            self.pool,
+            configuration,
+            self.metrics,
+            retention,
+            deliverable=self._courier.look,
+            models=self._models,
+            revision=revision,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)
@@ -106,6 +131,9 @@ class Supervisor:
         await self._health.start(*self._health_address)
         if self._health_port_file is not None:
             self._health_port_file.write_text(str(self._health.port))
+        if self._configuration.bot.model is not None:
+            await self._endpoint.start("127.0.0.1", 0)
+            self.pool.model_url = f"http://127.0.0.1:{self._endpoint.port}/v1"
         await self.pool.start(self._configuration.bot)
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -116,6 +144,7 @@ class Supervisor:
                 _start(self._configuration.watch(self._reconfigure)),
                 _start(self._reader.run()),
                 _start(self._courier.run()),
+                _start(self._meter.run()),
                 _start(
                     listen(
                         self._redis,
@@ -139,11 +168,18 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._endpoint.close()
             await self.pool.close()
+            await self._models.close()
             await self._health.close()
 
     def _resume(self, key: str) -> None:
         self._reader.resume(key)
+
+    def _caller(self, headers: Mapping[str, str]) -> TurnModels:
+        """Return who answers a request to the metered endpoint."""
+        token = headers.get("authorization", "").removeprefix("Bearer ").strip()
+        return self.pool.models_of(token, headers.get(attribution.HEADER, ""))
 
     def _acquired(self, lease: Lease) -> None:
         self._reader.add(lease)

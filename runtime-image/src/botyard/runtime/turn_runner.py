@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 
 from redis.asyncio import Redis
 
+from botyard.budget.calls import Spender
 from botyard.core.address import Partition
 from botyard.core.envelope import TurnIdentity
 from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
@@ -21,6 +22,7 @@ from botyard.core.parking import Parking
 from botyard.core.records import RecordsFull
 from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, Turns
+from botyard.models.access import ModelAccess
 from botyard.program import EventKind, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
 from botyard.runtime.attachments import FileGone, attach
@@ -28,9 +30,10 @@ from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
 from botyard.runtime.persistence import RETRY_CAP, persist
-from botyard.runtime.pool import Handler, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
+from botyard.runtime.pool import Handler, Tell, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.turn_calls import TurnCalls
+from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, with_refusal
 
 log = logging.getLogger("botyard.turns")
 
@@ -53,6 +56,7 @@ class TurnRunner:
         *,
         deliverable: Callable[[Partition], None],
         revision: str = "",
+        models: ModelAccess | None = None,
     ) -> None:
         """Prepare.
 
@@ -64,7 +68,9 @@ class TurnRunner:
             retention: What is kept of conversations.
             revision: Of the bundle; kept beside each state.
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
+            models: Makes model calls; None: turns cannot make any.
         """
+        self._models = models
         self._deliverable = deliverable
         self._revision = revision
         self._turns = Turns(redis)
@@ -187,17 +193,24 @@ class TurnRunner:
 
         bounds = JournalBounds(begun.journal)
 
-        async def handle(method: str, args: Mapping[str, Any]) -> Any:
+        models = self._models_of(lease, entry, begun, bounds)
+
+        async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
+            if method == "model":
+                return await ask_model(models, args, tell)
             return await self._calls.answer(lease, entry, bounds, method, args)
 
         cancelled = self._cancelled[entry.turn] = asyncio.Event()
         try:
-            return await self._run_in_worker(entry, begun, cancelled, emit, handle)
+            outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
+            return with_refusal(outcome, models)
         except ParkTurn as parked:
             told = {"reason": parked.reason, "until": parked.until_ms or None}
             await emit(Output(type="turn.parked", status="skipped", data=told))
             raise
         finally:
+            if models is not None:
+                models.close()
             del self._cancelled[entry.turn]
 
     async def _run_in_worker(
@@ -207,6 +220,7 @@ class TurnRunner:
         cancelled: asyncio.Event,
         emit: Callable[[Output], Awaitable[None]],
         handle: Handler,
+        models: TurnModels | None,
     ) -> TurnOutcome:
         limits = self._configuration.bot.limits
         payload = json.loads(entry.payload)
@@ -227,11 +241,32 @@ class TurnRunner:
                 persona=self._configuration.personas.get(payload.get("persona") or ""),
             ),
             timeout=limits.turn_timeout_seconds,
-            journal=begun.journal,
+            journal={place: record for place, record in begun.journal.items() if not place.startswith(PLACE)},
             exclusive=begun.crashes > 0,
             cancelled=cancelled,
             emit=emit,
             handle=handle,
+            models=models,
+        )
+
+    def _models_of(self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds) -> TurnModels | None:
+        """Return the model access of one run, charged to the Persona, the conversation and the user of its event."""
+        if self._models is None:
+            return None
+
+        async def put(place: str, record: bytes) -> bytes:
+            bounds.count(record)
+            keep = self._retention.of(entry.key)
+            return await persist(lambda: self._turns.journal(lease, entry, place, record, keep=keep))
+
+        return TurnModels(
+            self._models,
+            run=f"{entry.event}/{begun.attempt}",
+            spender=Spender(
+                persona=str(json.loads(entry.payload).get("persona") or ""), thread=entry.key, user=entry.user
+            ),
+            journal=begun.journal,
+            put=put,
         )
 
     async def _survive(self, lease: Lease, entry: Entry, error: WorkerDied) -> bool:

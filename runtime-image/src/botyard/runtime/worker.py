@@ -17,13 +17,22 @@ from typing import Any
 
 from botyard import steps
 from botyard.contract.bot import Entrypoint
+from botyard.model import ModelCallError
 from botyard.program import Output, Program, TurnError, TurnOutcome, TurnRequest
-from botyard.runtime import frames, logs, programs
+from botyard.runtime import attribution, frames, logs, programs
 from botyard.runtime.step_journal import Steps
 
 
 class SupervisorError(Exception):
-    """The supervisor refused what a turn asked of it."""
+    """The supervisor refused what a turn asked of it.
+
+    Attributes:
+        code: Of a refused model call; empty for anything else.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class WorkerIO:
@@ -61,6 +70,17 @@ class WorkerIO:
         """Return the journaled result of this step, or run and journal it."""
         return await self.steps.take(name, request, run)
 
+    async def model(
+        self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
+    ) -> dict[str, Any]:
+        """Ask the Bot's model."""
+        args = {"kind": kind, "body": body, "role": role, "stream": on_event is not None}
+        try:
+            answer: dict[str, Any] = await self._worker.call(self._turn, "model", args, on_event)
+        except SupervisorError as error:
+            raise ModelCallError(str(error), error.code or "error") from error
+        return answer
+
     async def _keep(self, ordinal: str, record: bytes) -> bytes:
         return bytes(await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record}))
 
@@ -74,14 +94,21 @@ class Worker:
         self._program: Program | None = None
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._listeners: dict[int, Callable[[dict[str, Any]], None]] = {}
         self._call_ids = itertools.count(1)
 
     async def send(self, message: frames.Message) -> None:
         """Send one frame to the supervisor."""
         await self._channel.send(message)
 
-    async def call(self, turn: str, method: str, args: dict[str, Any]) -> Any:
-        """Ask the supervisor and return its answer.
+    async def call(
+        self,
+        turn: str,
+        method: str,
+        args: dict[str, Any],
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Any:
+        """Ask the supervisor and return its answer; parts that come before it go to `on_event`.
 
         Raises:
             SupervisorError: It refused.
@@ -89,11 +116,18 @@ class Worker:
         number = next(self._call_ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls[number] = answer
+        if on_event is not None:
+            self._listeners[number] = on_event
         try:
             await self.send({"t": "call", "turn": turn, "id": number, "method": method, "args": args})
             return await answer
+        except asyncio.CancelledError:
+            with contextlib.suppress(ConnectionError):
+                await self.send({"t": "drop", "turn": turn, "id": number})
+            raise
         finally:
             del self._calls[number]
+            self._listeners.pop(number, None)
 
     async def run(self) -> None:
         """Serve until the supervisor closes the connection."""
@@ -106,6 +140,8 @@ class Worker:
                 self._start(message)
             elif kind == "answer":
                 self._answer(message)
+            elif kind == "piece":
+                self._piece(message)
             elif kind == "cancel" and (task := self._turns.get(message["turn"])):
                 task.cancel()
 
@@ -114,6 +150,8 @@ class Worker:
         # One thread for each turn that may run at once, so that blocking code holds up nobody else's turn.
         loop.set_default_executor(ThreadPoolExecutor(message["concurrency"], thread_name_prefix="turn"))
         bundle = Path(message["bundle"])
+        if (access := message["model"])["url"]:
+            _lead_clients(access["url"], access["token"])
         sys.path.insert(0, str(bundle))
         os.chdir(bundle)
         try:
@@ -145,6 +183,7 @@ class Worker:
         assert self._program is not None
         io = WorkerIO(self, turn, request.event, message["journal"])
         steps.bind(io)
+        attribution.turn_id.set(turn)
         try:
             outcome = await self._program.run_turn(request, io)
             if outcome.error is None and (deviation := io.steps.deviation()):
@@ -164,9 +203,28 @@ class Worker:
         if future is None or future.done():
             return
         if "error" in message:
-            future.set_exception(SupervisorError(message["error"]))
+            future.set_exception(SupervisorError(message["error"], message.get("code") or ""))
         else:
             future.set_result(message["result"])
+
+    def _piece(self, message: frames.Message) -> None:
+        listener, future = self._listeners.get(message["id"]), self._calls.get(message["id"])
+        if listener is None or future is None or future.done():
+            return
+        try:
+            for event in message["events"]:
+                listener(event)
+        except Exception as error:
+            # The bundle's own mistake, told where it waits.
+            future.set_exception(error)
+
+
+def _lead_clients(url: str, token: str) -> None:
+    """Have clients of the OpenAI protocol that get no address and key from the bundle ask the metered endpoint."""
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        os.environ[name] = url
+    os.environ["OPENAI_API_KEY"] = token
+    attribution.install(url)
 
 
 def describe(error: BaseException, bundle: Path) -> TurnError:

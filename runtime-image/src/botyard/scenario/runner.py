@@ -15,6 +15,7 @@ from typing import Any
 from botyard import steps
 from botyard.contract.bot import Entrypoint
 from botyard.core.records import Selection
+from botyard.model import ModelCallError
 from botyard.program import NextEvent, Output, Program, TurnOutcome, TurnRequest
 from botyard.runtime.programs import load
 from botyard.scenario import matching
@@ -74,6 +75,11 @@ class _IO:
     async def read_records(self, names: Sequence[str] = (), *, key: str = "", **args: Any) -> dict[str, Any]:
         del key  # A scenario has one conversation.
         return Selection.of({"names": names, **args}).of_all(self.records)
+
+    async def model(
+        self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
+    ) -> dict[str, Any]:
+        raise ModelCallError("a scenario has no model", "no_model")
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         # As a pod returns it: what JSON makes of it.
