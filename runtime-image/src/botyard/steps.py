@@ -158,5 +158,5 @@ def current() -> _Turn:
     """
     turn = _turn.get()
     if turn is None:
-        raise RuntimeError("steps and model calls are for a turn that runs, by its own code")
+        raise RuntimeError("steps can be taken, and models asked, while a turn runs, by its own code")
     return turn

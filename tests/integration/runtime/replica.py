@@ -125,6 +125,9 @@ class Bot:
     def _put(self, path: str, text: str) -> None:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and target.read_text() == text:
+            # What is the same is not touched, so that one edit is one reload.
+            return
         fresh = target.with_suffix(".new")
         fresh.write_text(text)
         fresh.replace(target)
