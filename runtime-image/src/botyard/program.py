@@ -1,14 +1,14 @@
 """What a programming model implements: one turn of a bundle, from request to outcome."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
 from botyard.contract.base import Document
 from botyard.contract.persona import PersonaConfig
 
-EventKind = Literal["message", "callback", "timer"]
+EventKind = Literal["message", "callback", "timer", "action"]
 
 
 class TurnRequest(Document):
@@ -21,7 +21,8 @@ class TurnRequest(Document):
     """Key of ordering: the conversation, session or persona."""
     kind: EventKind = "message"
     payload: dict[str, Any] = Field(default_factory=dict)
-    """message: {text, user, payload, options, files}; callback: {reference, body}; timer: what was scheduled."""
+    """message: {text, user, payload, options, files}; callback: {reference, body}; timer: what was scheduled; action:
+    {action, …}, something that happened on the platform or was asked of it."""
     state: dict[str, Any] | None = None
     """What the last committed turn of this key returned; None at first and after its end."""
     reset_incompatible: bool = False
@@ -155,3 +156,33 @@ class Program(Protocol):
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event to its outcome. Exceptions of the bundle come back as `TurnOutcome.error`."""
+
+
+class ResidentIO(Protocol):
+    """What a resident may ask of the platform between events."""
+
+    async def tell(self, health: Mapping[str, Any]) -> None:
+        """Say how the resident fares: {state, failures, message}."""
+
+    async def post(self, key: str, payload: Mapping[str, Any], *, event_id: str = "") -> None:
+        """Have an event of kind `action` accepted.
+
+        Args:
+            key: The Persona's own key or one of its affinity.
+            payload: {action, …}.
+            event_id: A second event of this id is the same event; empty: each is one of its own.
+        """
+
+
+@runtime_checkable
+class ResidentialProgram(Program, Protocol):
+    """A program whose Personas have code that runs between events: each lives in one worker at a time."""
+
+    async def start_resident(self, persona: PersonaConfig, io: ResidentIO) -> None:
+        """Begin to run a Persona's loop; returns when it has begun."""
+
+    async def update_resident(self, persona: PersonaConfig) -> None:
+        """Use a changed configuration."""
+
+    async def stop_resident(self, name: str) -> None:
+        """End a Persona's loop; returns when nothing of it runs any more."""

@@ -27,6 +27,8 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     (letter,) = await system.letters()
     waiting = await system.post(conversation=conversation)
     await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
+    begun = {"action": "thread.start", "messages": [{"role": "user", "content": "hello"}]}
+    await system.gateway.inbox.accept(ECHO, key="nora~t1", kind="action", payload=begun, user="boss")
     telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
     system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)
     file = await system.http.post(f"{BASE}/files", content=b"a,b", headers=bearer("boss"))
@@ -46,6 +48,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
             "REFERENCE": REFERENCE,
             "FILE": file.json()["id"],
             "TURN": waiting["turn"],
+            "THREAD": "t1",
             "LETTER": letter["id"],
             "SECRET": SECRET,
         },

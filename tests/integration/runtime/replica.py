@@ -94,6 +94,7 @@ class Bot:
     """What else is mounted, by path: model scripts, prices, keys."""
     address: BotAddress = field(default_factory=lambda: BotAddress("shop", "echo", 8))
     lease_ms: int = 2000
+    model: str = "fsm"
     replicas: "list[Replica]" = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -107,7 +108,7 @@ class Bot:
             namespace=self.address.namespace,
             name=self.address.name,
             partitions=self.address.partitions,
-            entrypoint=Entrypoint(model="fsm"),
+            entrypoint=Entrypoint(model=self.model),
             limits=self.limits,
             model=self.model,
             budget=self.budget,

@@ -18,6 +18,7 @@ from botyard.core.files import FileLimits, Files
 from botyard.core.forks import Forks
 from botyard.core.inbox import MAX_PENDING, Inbox
 from botyard.core.outputs import Outputs
+from botyard.core.records import Records
 from botyard.core.references import References
 from botyard.gateway.authentication import Authenticator
 from botyard.gateway.authorization import Authorizer
@@ -49,6 +50,7 @@ class Gateway:
     outputs: Outputs
     conversations: Conversations
     references: References
+    records: Records
     cancellations: Cancellations
     dead_letters: DeadLetters
     census: Callable[[BotAddress, MachineShape], Awaitable[Census]]
@@ -118,6 +120,7 @@ class Gateway:
             outputs=Outputs(redis),
             conversations=Conversations(redis),
             references=References(redis),
+            records=Records(redis),
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),
             census=partial(take_census, redis),

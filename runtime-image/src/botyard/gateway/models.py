@@ -261,3 +261,124 @@ class Health(Answer):
 
     status: Literal["ok", "failing"]
     checks: dict[str, str] = Field(default_factory=dict)
+
+
+class AcceptedEvent(Answer):
+    """The event is stored and will be worked on; what comes of it is told in the conversation's events."""
+
+    conversation: str = Field(description="Whose events tell what came of it.")
+    turn: str
+    event: str
+    duplicate: bool = False
+    task: str | None = None
+    thread: str | None = None
+
+
+TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+TaskColumn = Literal["inbox", "todo", "inprogress", "done"]
+
+
+class TaskRequest(Body):
+    """A new task for a Persona."""
+
+    title: str = Field(min_length=1, max_length=200)
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="What the bot needs to know; `description` is shown."
+    )
+    column: TaskColumn = "inbox"
+    budget: int = Field(default=0, ge=0, description="Coins that it may cost; 0: the Persona's default.")
+    expert: str = Field(default="", max_length=100, description="Who works on it; empty: the default expert.")
+    id: TaskId | None = Field(default=None, description="The client's own; the same task again does nothing.")
+
+
+class TaskMove(Body):
+    """Where a task goes."""
+
+    column: TaskColumn
+    summary: str = Field(default="", max_length=4000, description="What came of it, for a task that is done.")
+
+
+class TaskAnswer(Answer):
+    """One task. Times are seconds since 1970."""
+
+    id: str
+    title: str
+    column: TaskColumn
+    details: dict[str, Any]
+    thread: str | None = Field(default=None, description="The thread that works on it.")
+    budget: int = 0
+    created: float
+    done: float | None = None
+    summary: str = ""
+
+
+class TaskList(Answer):
+    """Tasks in the order of their identifiers."""
+
+    tasks: tuple[TaskAnswer, ...]
+    last: str = Field(description="Give it as `after` to read on; empty: there are no more.")
+
+
+class ThreadRequest(Body):
+    """What a user says to a Persona."""
+
+    text: str = Field(min_length=1)
+    title: str = Field(default="", max_length=120, description="Of a new thread; left out: its first line.")
+    expert: str = Field(default="", max_length=100, description="Of a new thread; empty: the default expert.")
+
+
+class ThreadSummary(Answer):
+    """A thread. Times are seconds since 1970."""
+
+    id: str
+    conversation: str = Field(description="Read its events as those of a conversation.")
+    title: str
+    expert: str
+    waits_for: Literal["user", "assistant", "tools"]
+    error: str | None = None
+    task: str | None = None
+    created: float
+    updated: float
+    archived: bool
+
+
+class ThreadMessage(Answer):
+    """One message of a thread."""
+
+    num: int
+    role: str
+    content: Any = None
+    tool_calls: list[dict[str, Any]] | None = None
+    call: str | None = Field(default=None, description="Of a tool's result: the call that it answers.")
+    created: float
+
+
+class ThreadList(Answer):
+    """Threads in the order of their identifiers."""
+
+    threads: tuple[ThreadSummary, ...]
+    last: str = Field(description="Give it as `after` to read on; empty: there are no more.")
+
+
+class ThreadAnswer(ThreadSummary):
+    """A thread with its newest messages."""
+
+    messages: tuple[ThreadMessage, ...] = ()
+
+
+class Decision(Body):
+    """What a person decides on one call of a tool."""
+
+    call: str = Field(max_length=200)
+    allow: bool
+    reason: str = Field(default="", max_length=2000)
+
+
+class ConfirmRequest(Body):
+    """What a person decides on a call of a tool."""
+
+    allow: bool
+    reason: str = Field(default="", max_length=2000, description="Told to the model.")
+    others: tuple[Decision, ...] = Field(
+        default=(), max_length=64, description="Other calls that wait, decided with it."
+    )

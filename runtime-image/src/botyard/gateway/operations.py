@@ -19,6 +19,7 @@ from botyard.gateway import (
     forks,
     messages,
     models,
+    personas,
     turns,
 )
 from botyard.gateway.context import Gateway
@@ -79,6 +80,106 @@ class Operation:
         """The operation's identifier."""
         return self.call.__name__
 
+
+PERSONA = BASE + "/personas/{persona}"
+_PERSONA_PROBLEMS = (*_BOT_PROBLEMS, "unknown-persona", "rate-limited", "storage-unavailable")
+_CHANGE_PROBLEMS = (
+    *_PERSONA_PROBLEMS,
+    "malformed-json",
+    "timeout",
+    "too-large",
+    "unsupported-media-type",
+    "invalid-body",
+    "overloaded",
+    "bot-not-ready",
+)
+_PAGE = (
+    Parameter("after", "query", "Go on after this one: `last` of the page before."),
+    Parameter("limit", "query", "Most of a page, 1 to 1000.", "integer"),
+)
+
+PERSONA_OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET",
+        PERSONA + "/tasks",
+        personas.list_tasks,
+        "List the tasks of a Persona's board",
+        200,
+        answer=models.TaskList,
+        problems=_PERSONA_PROBLEMS,
+        parameters=(*_PAGE, Parameter("column", "query", "Only the tasks of this column.")),
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/tasks",
+        personas.post_task,
+        "Put a task on a Persona's board",
+        202,
+        answer=models.AcceptedEvent,
+        body=models.TaskRequest,
+        problems=_CHANGE_PROBLEMS,
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/tasks/{task}/move",
+        personas.move_task,
+        "Move a task to another column",
+        202,
+        answer=models.AcceptedEvent,
+        body=models.TaskMove,
+        problems=_CHANGE_PROBLEMS,
+    ),
+    Operation(
+        "GET",
+        PERSONA + "/threads",
+        personas.list_threads,
+        "List the threads of a Persona",
+        200,
+        answer=models.ThreadList,
+        problems=_PERSONA_PROBLEMS,
+        parameters=_PAGE,
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/threads",
+        personas.post_thread,
+        "Begin a thread with a Persona",
+        202,
+        answer=models.AcceptedEvent,
+        body=models.ThreadRequest,
+        problems=_CHANGE_PROBLEMS,
+    ),
+    Operation(
+        "GET",
+        PERSONA + "/threads/{thread}",
+        personas.get_thread,
+        "Read a thread with its newest messages",
+        200,
+        answer=models.ThreadAnswer,
+        problems=(*_PERSONA_PROBLEMS, "unknown-conversation"),
+        parameters=(Parameter("limit", "query", "Most messages, 1 to 1000.", "integer"),),
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/threads/{thread}/messages",
+        personas.post_thread_message,
+        "Say something in a thread",
+        202,
+        answer=models.AcceptedEvent,
+        body=models.ThreadRequest,
+        problems=(*_CHANGE_PROBLEMS, "conversation-of-another-user"),
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/calls/{call}/confirm",
+        personas.confirm_call,
+        "Allow or reject a call of a tool that waits for a person",
+        202,
+        answer=models.AcceptedEvent,
+        body=models.ConfirmRequest,
+        problems=(*_CHANGE_PROBLEMS, "conversation-of-another-user"),
+    ),
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -316,4 +417,5 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         authenticated=False,
     ),
+    *PERSONA_OPERATIONS,
 )

@@ -44,6 +44,29 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "Content-Type: application/json" -H "X-Telegram-Bot-Api-Secret-Token: $SECRET" \\\n'
         '  -d \'{"update_id": 1, "message": {"chat": {"id": 7}, "text": "hello"}}\' $GATEWAY/v1/channels/chat'
     ),
+    "list_tasks": 'curl -s -H "$AUTH" "$BOT/personas/nora/tasks?column=todo"',
+    "post_task": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"title": "Call Oslo", "column": "todo", "details": {"phone": "1"}}\' $BOT/personas/nora/tasks'
+    ),
+    "move_task": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"column": "done", "summary": "called"}\' $BOT/personas/nora/tasks/task_1/move'
+    ),
+    "list_threads": 'curl -s -H "$AUTH" "$BOT/personas/nora/threads?limit=20"',
+    "post_thread": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"text": "Who called today?"}\' $BOT/personas/nora/threads'
+    ),
+    "get_thread": 'curl -s -H "$AUTH" $BOT/personas/nora/threads/$THREAD',
+    "post_thread_message": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"text": "And yesterday?"}\' $BOT/personas/nora/threads/$THREAD/messages'
+    ),
+    "confirm_call": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        "  -d '{\"allow\": true}' $BOT/personas/nora/calls/$THREAD.2.0/confirm"
+    ),
     "post_webhook": 'curl -s -H "Content-Type: text/plain" -d "paid, see $REFERENCE" $GATEWAY/v1/webhook',
 }
 """One example for each call, by the operation's name."""

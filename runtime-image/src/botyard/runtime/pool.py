@@ -14,10 +14,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from botyard.contract.bot import BotConfig
+from botyard.contract.persona import PersonaConfig
 from botyard.models.errors import NotAttributed, Unauthorized
 from botyard.program import Output, TurnOutcome, TurnRequest
 from botyard.runtime import frames
 from botyard.runtime.parking import ParkTurn
+from botyard.runtime.residents import Host, Residents
 from botyard.runtime.turn_models import TurnModels
 
 log = logging.getLogger("botyard.pool")
@@ -33,6 +35,10 @@ Tell = Callable[[Any], Awaitable[None]]
 """Sends a part of an answer ahead."""
 Handler = Callable[[str, Mapping[str, Any], Tell], Awaitable[Any]]
 """Answers a turn's call: (method, args, parts) → result. An exception is raised in the turn, with its `code`."""
+
+
+Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""Accepts an event that a resident asks for: (its name, {key, payload, id})."""
 
 
 class WorkerDied(Exception):
@@ -81,7 +87,7 @@ class _Turn:
     """What it waits for, by the calls' numbers."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     name: str
     started: asyncio.Future[None]
@@ -99,6 +105,11 @@ class _Worker:
     @property
     def ready(self) -> bool:
         return not self.ended and self.started.done() and self.started.exception() is None
+
+    async def tell(self, message: Mapping[str, Any]) -> None:
+        if self.channel is not None:
+            with contextlib.suppress(ConnectionError):
+                await self.channel.send(dict(message))
 
 
 class WorkerPool:
@@ -131,6 +142,11 @@ class WorkerPool:
         self._closing = False
         self.model_url = ""
         """Base URL of the metered endpoint, told to workers that start from now on; empty: there is none."""
+        self._answers: set[asyncio.Task[None]] = set()
+        self._post: Post | None = None
+        self._residential = False
+        self.residents: Residents | None = None
+        """Of a bundle whose Personas live in workers."""
         self.load_error: LoadFailed | None = None
         """Why the newest worker could not import the bundle; None once one could."""
         self.restarts = 0
@@ -142,6 +158,35 @@ class WorkerPool:
         self._socket_path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._accept, path=str(self._socket_path), limit=1 << 20)
         self._keeper = asyncio.create_task(self._keep(), name="pool-keeper")
+
+    def house(
+        self,
+        *,
+        wanted: Callable[[], Mapping[str, PersonaConfig]],
+        changed: Callable[[str, Mapping[str, Any]], None],
+        post: Post,
+    ) -> Residents | None:
+        """Keep residents from now on, if the bundle has any; the caller runs what is returned. Call once it is loaded.
+
+        Args:
+            wanted: Personas that should live here now, by name.
+            changed: Told how a resident fares.
+            post: Answers what a resident asks: (its name, {key, payload, id}).
+        """
+        if not self._residential:
+            return None
+        self._post = post
+        self.residents = Residents(wanted=wanted, hosts=self._regulars, kill=self._kill_host, changed=changed)
+        return self.residents
+
+    def _regulars(self) -> list[_Worker]:
+        """Return the ready workers without the spare."""
+        assert self._config is not None
+        return [worker for worker in self._workers.values() if worker.ready][: self._config.limits.workers]
+
+    async def _kill_host(self, host: Host) -> None:
+        if (worker := self._workers.get(host.name)) is not None:
+            await self._kill(worker)
 
     def configure(self, config: BotConfig) -> None:
         """Use another configuration for workers that start from now on."""
@@ -174,6 +219,7 @@ class WorkerPool:
         emit: Callable[[Output], Awaitable[None]],
         handle: Handler,
         models: TurnModels | None = None,
+        resident: str = "",
     ) -> TurnOutcome:
         """Run one turn and return its outcome.
 
@@ -186,6 +232,7 @@ class WorkerPool:
             emit: Gets outputs that leave before the commit.
             handle: Answers what the turn asks of the supervisor.
             models: Answers what the bundle's own clients ask of models.
+            resident: Run it in the worker where this resident lives.
 
         Raises:
             ParkTurn: `handle` raised it; the turn's code is ended as if it were cancelled.
@@ -193,8 +240,9 @@ class WorkerPool:
             TurnTimeout: The deadline passed.
             WorkerDied: The worker ended first.
         """
-        async with self._exclusive if exclusive else contextlib.nullcontext():
-            worker = await self._pick(exclusive)
+        alone = exclusive and not resident
+        async with self._exclusive if alone else contextlib.nullcontext():
+            worker = await (self._home_of(resident, timeout) if resident else self._pick(alone))
             turn = _Turn(asyncio.get_running_loop().create_future(), emit, handle, cancelled, models=models)
             worker.turns[request.turn] = turn
             try:
@@ -313,6 +361,8 @@ class WorkerPool:
                 await asyncio.shield(worker.started)
             self._failures = 0
             self.load_error = None
+            if self.residents is not None:
+                self.residents.wake()
         except LoadFailed as error:
             self._failures += 1
             self.load_error = error
@@ -332,6 +382,20 @@ class WorkerPool:
         if self._host is not None:
             with contextlib.suppress(ConnectionError):
                 await self._host.send({"t": "kill", "worker": worker.name})
+
+    async def _home_of(self, resident: str, timeout: float) -> _Worker:
+        """Return the worker in which `resident` lives.
+
+        Raises:
+            TurnTimeout: It did not begin to run anywhere within `timeout` seconds.
+        """
+        assert self.residents is not None
+        try:
+            async with asyncio.timeout(timeout):
+                host = await self.residents.host_of(resident)
+        except TimeoutError:
+            raise TurnTimeout(f"the loop of {resident} did not begin within {timeout:g} s") from None
+        return self._workers[host.name]
 
     async def _pick(self, exclusive: bool) -> _Worker:
         """Return the ready worker with the fewest turns; for an exclusive turn an idle one, kept for it alone."""
@@ -394,6 +458,7 @@ class WorkerPool:
                 "entrypoint": self._config.entrypoint.model_dump(by_alias=True),
                 "credentials": dict(self._credentials()),
                 "config": dict(self._config.config),
+                "namespace": self._config.namespace,
                 "concurrency": self._config.limits.concurrency,
                 "model": {"url": self.model_url, "token": worker.token},
             }
@@ -408,6 +473,7 @@ class WorkerPool:
     async def _on_message(self, worker: _Worker, channel: frames.Channel, message: frames.Message) -> None:
         kind = message["t"]
         if kind == "loaded":
+            self._residential = message.get("residential") is True
             if not worker.started.done():
                 worker.started.set_result(None)
                 log.info("%s has imported the bundle (%s)", worker.name, message.get("model"))
@@ -417,7 +483,16 @@ class WorkerPool:
                 texts = (str(message.get(name, ""))[:4000] for name in ("kind", "message", "where"))
                 worker.started.set_exception(LoadFailed(*texts))
             return
-        turn = worker.turns.get(str(message.get("turn")))
+        if kind == "resident" and self.residents is not None:
+            await self.residents.hears(worker, message)
+            return
+        name = str(message.get("turn"))
+        if kind == "call" and name.startswith("@") and self._post is not None:
+            posting = asyncio.create_task(self._answer_resident(channel, name[1:], message))
+            self._answers.add(posting)
+            posting.add_done_callback(self._answers.discard)
+            return
+        turn = worker.turns.get(name)
         if turn is None:
             if kind == "call":
                 # Code of a turn that is over may go on in a thread; it must not wait for ever.
@@ -461,11 +536,23 @@ class WorkerPool:
         with contextlib.suppress(ConnectionError):
             await channel.send(reply)
 
+    async def _answer_resident(self, channel: frames.Channel, name: str, message: frames.Message) -> None:
+        reply: frames.Message = {"t": "answer", "turn": message["turn"], "id": message["id"]}
+        try:
+            assert self._post is not None
+            reply["result"] = await self._post(name, message["args"])
+        except Exception as error:
+            reply["error"] = f"{type(error).__name__}: {error}"
+        with contextlib.suppress(ConnectionError):
+            await channel.send(reply)
+
     async def _ended(self, name: str, how: str) -> None:
         worker = self._workers.pop(name, None)
         if worker is None:
             return
         worker.ended = True
+        if self.residents is not None:
+            self.residents.wake()
         if worker.channel is not None:
             worker.channel.close()
         if not worker.started.done():

@@ -1,6 +1,7 @@
 """The programming models that a worker can run, and how the one of a bundle is told."""
 
 import ast
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,12 @@ def _imported(tree: ast.AST) -> set[str]:
 
 
 def load(
-    bundle: Path, entrypoint: Entrypoint, *, credentials: Mapping[str, str], config: Mapping[str, Any]
+    bundle: Path,
+    entrypoint: Entrypoint,
+    *,
+    credentials: Mapping[str, str],
+    config: Mapping[str, Any],
+    namespace: str = "",
 ) -> tuple[ProgrammingModel, Program]:
     """Import a bundle and return its model and program.
 
@@ -70,6 +76,7 @@ def load(
         entrypoint: Where the bot is found; empty parts are found by inspection.
         credentials: The bundle's own credentials by name.
         config: Free-form properties of the Bot.
+        namespace: The Bot's; loop bots know it as their workspace.
 
     Raises:
         LoadError: The bundle holds no bot that can be run; the message says what to change.
@@ -80,4 +87,10 @@ def load(
         from botyard.fsm.program import FsmProgram
 
         return model, FsmProgram.load(bundle, entrypoint.module, entrypoint.symbol, credentials, config)
-    raise LoadError(f"this release cannot run bundles of the {model} model yet; only fsm bundles run")
+    if model == "loop":
+        from botyard.loop.program import LoopProgram
+
+        # Bots of this model read their keys from the environment.
+        os.environ.update(credentials)
+        return model, LoopProgram.load(bundle, entrypoint.module, entrypoint.symbol, namespace=namespace)
+    raise LoadError(f"this release cannot run bundles of the {model} model yet; only fsm and loop bundles run")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 import time
@@ -14,7 +15,9 @@ from redis.asyncio import Redis
 from botyard.budget.meter import LedgerMeter
 from botyard.budget.metrics import BudgetMetrics
 from botyard.contract import names
+from botyard.contract.persona import PersonaConfig
 from botyard.core.address import BotAddress, Partition
+from botyard.core.inbox import Inbox
 from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
 from botyard.models.access import ModelAccess
@@ -27,6 +30,7 @@ from botyard.runtime.dispatcher import Dispatcher
 from botyard.runtime.health import HealthServer
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.ownership import Ownership
+from botyard.runtime.persistence import persist
 from botyard.runtime.pool import LoadFailed, WorkerPool
 from botyard.runtime.reader import InboxReader
 from botyard.runtime.turn_models import TurnModels
@@ -110,7 +114,7 @@ class Supervisor:
             name=f"{replica}-{secrets.token_hex(3)}",
             acquired=self._acquired,
             lost=self._lost,
-            drain=self._dispatcher.drain,
+            drain=self._drain,
             lease_ms=lease_ms,
         )
         self._health = HealthServer(
@@ -118,6 +122,8 @@ class Supervisor:
         )
         self._health_address = (health_host, health_port)
         self._health_port_file = health_port_file
+        self._inbox = Inbox(redis, retention=retention)
+        self._vacating: set[Partition] = set()
         self._beat = 0.0
         self._draining = False
         self._settled = False
@@ -140,6 +146,9 @@ class Supervisor:
             tasks.append(_start(self._watch_loop()))
             if not await self._loaded(stop):
                 return
+            residents = self.pool.house(wanted=self._residents, changed=self._resident_changed, post=self._post)
+            if residents is not None:
+                tasks.append(_start(residents.run()))
             tasks += [
                 _start(self._configuration.watch(self._reconfigure)),
                 _start(self._reader.run()),
@@ -184,10 +193,61 @@ class Supervisor:
     def _acquired(self, lease: Lease) -> None:
         self._reader.add(lease)
         self._courier.add(lease)
+        self._wake_residents()
 
     def _lost(self, partition: Partition) -> None:
         self._reader.remove(partition)
         self._courier.remove(partition)
+        self._wake_residents()
+
+    async def _drain(self, partition: Partition, timeout: float) -> bool:
+        """Wait until nothing of a partition runs here, its residents included."""
+        drained = await self._dispatcher.drain(partition, timeout)
+        if self.pool.residents is not None:
+            self._vacating.add(partition)
+            leaving = [name for name in self.pool.residents.here if self.address.partition(name) == partition]
+            try:
+                async with asyncio.timeout(timeout):
+                    await self.pool.residents.gone(leaving)
+            except TimeoutError:
+                drained = False
+            finally:
+                # From here on the partition is no longer owned, or it was acquired anew.
+                asyncio.get_running_loop().call_soon(self._vacating.discard, partition)
+        return drained
+
+    def _residents(self) -> Mapping[str, PersonaConfig]:
+        """Return the Personas whose loops belong here: those of owned partitions."""
+        owned = self._ownership.owned.keys() - self._vacating
+        personas = self._configuration.personas
+        return {name: config for name, config in personas.items() if self.address.partition(name) in owned}
+
+    def _wake_residents(self) -> None:
+        if self.pool.residents is not None:
+            self.pool.residents.wake()
+
+    def _resident_changed(self, name: str, health: Mapping[str, Any]) -> None:
+        log.info("persona %s: %s %s", name, health.get("state"), health.get("message", ""))
+
+    async def _post(self, resident: str, args: Mapping[str, Any]) -> None:
+        """Accept an event that a resident asks for between events.
+
+        Raises:
+            ValueError: It is for somebody else.
+            CoreError: The inbox refuses it.
+        """
+        key, payload = str(args["key"]), dict(args["payload"])
+        if BotAddress.affinity(key) != resident:
+            raise ValueError(f"{resident} may not cause events of {key!r}")
+        size = len(json.dumps(payload))
+        if size > (limit := self._configuration.bot.limits.max_input_bytes):
+            raise ValueError(f"the event has {size} bytes as JSON; {limit} are allowed")
+        event = f"{resident}.{args['id']}"[:200] if args.get("id") else None
+        await persist(
+            lambda: self._inbox.accept(
+                self.address, key=key, kind="action", payload=payload, may_act_for_others=True, event_id=event
+            )
+        )
 
     async def _loaded(self, stop: asyncio.Event) -> bool:
         """Return whether a worker imported the bundle before `stop` was set."""
@@ -210,6 +270,7 @@ class Supervisor:
 
     async def _reconfigure(self) -> None:
         self.pool.configure(self._configuration.bot)
+        self._wake_residents()
 
     async def _watch_loop(self) -> None:
         while True:

@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 from redis.asyncio import Redis
 
 from botyard.budget.calls import Spender
-from botyard.core.address import Partition
+from botyard.core.address import BotAddress, Partition
 from botyard.core.envelope import TurnIdentity
 from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
 from botyard.core.files import Files
@@ -227,6 +227,9 @@ class TurnRunner:
         if payload.get("files"):
             files, bot = payload["files"], str(entry.partition.bot)
             payload |= await persist(lambda: attach({"files": files}, self._files, bot=bot))
+        persona = self._persona_of(entry)
+        if self._pool.residents is not None and persona not in self._configuration.personas:
+            return outcomes.failed("UnknownPersona", f"there is no Persona {persona!r} of this Bot")
         return await self._pool.run(
             TurnRequest(
                 event=entry.event,
@@ -238,7 +241,7 @@ class TurnRunner:
                 reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
                 made_by=dict(begun.made_by),
                 attempt=begun.attempt,
-                persona=self._configuration.personas.get(payload.get("persona") or ""),
+                persona=self._configuration.personas.get(persona),
             ),
             timeout=limits.turn_timeout_seconds,
             journal={place: record for place, record in begun.journal.items() if not place.startswith(PLACE)},
@@ -247,7 +250,14 @@ class TurnRunner:
             emit=emit,
             handle=handle,
             models=models,
+            resident=persona if self._pool.residents is not None else "",
         )
+
+    def _persona_of(self, entry: Entry) -> str:
+        """Return the Persona that an event is for: the one in whose name its key is, or the one that it names."""
+        if self._pool.residents is not None:
+            return BotAddress.affinity(entry.key)
+        return str(json.loads(entry.payload).get("persona") or "")
 
     def _models_of(self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds) -> TurnModels | None:
         """Return the model access of one run, charged to the Persona, the conversation and the user of its event."""
@@ -262,9 +272,7 @@ class TurnRunner:
         return TurnModels(
             self._models,
             run=f"{entry.event}/{begun.attempt}",
-            spender=Spender(
-                persona=str(json.loads(entry.payload).get("persona") or ""), thread=entry.key, user=entry.user
-            ),
+            spender=Spender(persona=self._persona_of(entry), thread=entry.key, user=entry.user),
             journal=begun.journal,
             put=put,
         )

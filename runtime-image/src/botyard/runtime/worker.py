@@ -18,9 +18,10 @@ from typing import Any
 from botyard import steps
 from botyard.contract.bot import Entrypoint
 from botyard.model import ModelCallError
-from botyard.program import Output, Program, TurnError, TurnOutcome, TurnRequest
+from botyard.program import Output, Program, ResidentialProgram, TurnError, TurnOutcome, TurnRequest
 from botyard.runtime import attribution, frames, logs, programs
 from botyard.runtime.step_journal import Steps
+from botyard.runtime.worker_residents import WorkerResidents
 
 
 class SupervisorError(Exception):
@@ -92,6 +93,7 @@ class Worker:
         self._channel = channel
         self._name = name
         self._program: Program | None = None
+        self._residents: WorkerResidents | None = None
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._listeners: dict[int, Callable[[dict[str, Any]], None]] = {}
@@ -142,6 +144,8 @@ class Worker:
                 self._answer(message)
             elif kind == "piece":
                 self._piece(message)
+            elif kind == "resident" and self._residents is not None:
+                self._residents.take(message)
             elif kind == "cancel" and (task := self._turns.get(message["turn"])):
                 task.cancel()
 
@@ -162,6 +166,7 @@ class Worker:
                 Entrypoint.model_validate(message["entrypoint"]),
                 credentials=message["credentials"],
                 config=message["config"],
+                namespace=message["namespace"],
             )
         except (Exception, SystemExit) as error:
             failure = describe(error, bundle)
@@ -169,7 +174,9 @@ class Worker:
             return
         gc.collect()
         gc.freeze()
-        await self.send({"t": "loaded", "model": model})
+        if isinstance(self._program, ResidentialProgram):
+            self._residents = WorkerResidents(self._program, self.send, self.call)
+        await self.send({"t": "loaded", "model": model, "residential": self._residents is not None})
 
     def _start(self, message: frames.Message) -> None:
         turn = message["turn"]

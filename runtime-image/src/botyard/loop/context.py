@@ -1,0 +1,258 @@
+"""The context that a bot's main loop gets: its Persona, its handlers, and the pass over what has parked.
+
+Source: `RobotContext` of the loop model's document and the facts about its kit: the order of a pass, one handler for
+each key (the last one wins), exceptions of handlers logged and not raised.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+from typing import Any, Literal
+
+from botyard.loop import effects
+from botyard.loop import shutdown as shutdowns
+from botyard.loop.calls import CallOutcome, run_call
+from botyard.loop.parking import LoopEnded, Parked, Parking
+from botyard.loop.personas import FPersonaOutput
+from botyard.loop.shutdown import Shutdown
+from botyard.loop.tasks import FPersonaKanbanTaskOutput
+from botyard.loop.threads import FThreadWithMessages
+
+log = logging.getLogger("botyard.loop")
+
+Handler = Callable[..., Awaitable[Any]]
+Dialect = Literal["document", "code"]
+"""`document`: handlers of rows get (action, new, old); `code`: (action, old, new)."""
+
+
+class RestartRequested(BaseException):
+    """The loop is to be entered anew, with a fresh context. Not an `Exception`: bots catch those."""
+
+
+class RobotContext:
+    """What one Persona's main loop works with."""
+
+    def __init__(
+        self,
+        *,
+        fclient: Any,
+        persona: FPersonaOutput,
+        workdir: Path,
+        shutdown: Shutdown,
+        parking: Parking,
+        dialect: Dialect = "document",
+        erp_tables: Collection[str] | None = None,
+    ) -> None:
+        """Prepare a context.
+
+        Args:
+            fclient: What the bot made to speak with the platform.
+            persona: Whom the loop works for.
+            workdir: Folder of the Persona's own.
+            shutdown: Its end.
+            parking: Where its events wait.
+            dialect: Order of the rows that handlers of changes get.
+            erp_tables: Names of all tables there are; None allows any.
+        """
+        self.fclient = fclient
+        self.persona = persona
+        self.latest_threads: dict[str, FThreadWithMessages] = {}
+        self.latest_tasks: dict[str, FPersonaKanbanTaskOutput] = {}
+        self.workdir = str(workdir)
+        self.external_auth: dict[str, Any] = {}
+        self.messengers: list[Any] = []
+        self.personal_mongo: Any = None
+        self.running_test_scenario = False
+        self.running_happy_yaml = ""
+        self.fake_connected_providers: list[str] = []
+        self.bg_call_tasks: set[asyncio.Task[None]] = set()
+        self.created_ts = time.time()
+        self._shutdown = shutdown
+        self._parking = parking
+        self._dialect = dialect
+        self._erp_tables = erp_tables
+        self._on_message: Handler | None = None
+        self._on_thread: Handler | None = None
+        self._on_task: Handler | None = None
+        self._on_call: dict[str, Handler] = {}
+        self._handler_per_erp_table_change: dict[str, Handler] = {}
+        self._on_emessage: dict[str, Handler] = {}
+        self._restart = False
+        self.takes_events = asyncio.Event()
+        """Set by the first pass: handlers are registered by then."""
+
+    # What a bot registers.
+
+    def on_updated_message(self, handler: Handler) -> Handler:
+        """Register the handler of new and changed messages: `(message)`."""
+        self._on_message = _asynchronous(handler)
+        return handler
+
+    def on_updated_thread(self, handler: Handler) -> Handler:
+        """Register the handler of changed threads: `(thread)`."""
+        self._on_thread = _asynchronous(handler)
+        return handler
+
+    def on_updated_task(self, handler: Handler) -> Handler:
+        """Register the handler of changed tasks: `(task)`, or `(action, old, new)`."""
+        self._on_task = _asynchronous(handler)
+        return handler
+
+    def on_tool_call(self, name: str) -> Callable[[Handler], Handler]:
+        """Register the handler of a tool: `(toolcall, args)`."""
+
+        def register(handler: Handler) -> Handler:
+            self._on_call[name] = _asynchronous(handler)
+            return handler
+
+        return register
+
+    def on_erp_change(self, table: str) -> Callable[[Handler], Handler]:
+        """Register the handler of a table's changed rows.
+
+        Raises:
+            ValueError: There is no such table.
+        """
+        if self._erp_tables is not None and table not in self._erp_tables:
+            raise ValueError(f"there is no ERP table {table!r}; tables are {', '.join(sorted(self._erp_tables))}")
+
+        def register(handler: Handler) -> Handler:
+            self._handler_per_erp_table_change[table] = _asynchronous(handler)
+            return handler
+
+        return register
+
+    def on_emessage(self, messenger: str) -> Callable[[Handler], Handler]:
+        """Register the handler of messages from outside, such as those of TELEGRAM."""
+
+        def register(handler: Handler) -> Handler:
+            self._on_emessage[messenger.upper()] = _asynchronous(handler)
+            return handler
+
+        return register
+
+    def handles(self, event: Parked) -> bool:
+        """Tell whether a handler waits for such an event."""
+        return self._handler(event) is not None
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """Names of the tools that have a handler."""
+        return frozenset(self._on_call)
+
+    # What a bot calls.
+
+    async def unpark_collected_events(
+        self, sleep_if_no_work: float, turn_tool_calls_into_bg_tasks: Collection[str] = frozenset()
+    ) -> None:
+        """Hand everything that has parked to its handlers, one after another; sleep if there was nothing.
+
+        Args:
+            sleep_if_no_work: Seconds to sleep at most when nothing had parked; an event or the end wakes it.
+            turn_tool_calls_into_bg_tasks: Tools whose calls run beside the loop instead.
+
+        Raises:
+            RestartRequested: The Persona's setup changed and nothing is being worked on.
+        """
+        self.takes_events.set()
+        parked = self._parking.take()
+        for event in parked:
+            if event.kind == "call" and event.name in turn_tool_calls_into_bg_tasks:
+                task = asyncio.create_task(self._handle(event))
+                self.bg_call_tasks.add(task)
+                task.add_done_callback(self.bg_call_tasks.discard)
+            else:
+                await self._handle(event)
+        if parked:
+            # The loop's other tasks and its end get their turn also while events keep coming.
+            await asyncio.sleep(0)
+            return
+        if self._restart and not self.bg_call_tasks:
+            raise RestartRequested
+        if not self._shutdown.is_set():
+            await self._parking.arrived(sleep_if_no_work)
+
+    async def wait_for_bg_tasks(self, timeout: float) -> None:
+        """Return when no call runs beside the loop, or after `timeout` seconds."""
+        if self.bg_call_tasks:
+            await asyncio.wait(self.bg_call_tasks, timeout=timeout)
+
+    # What the platform calls, inside of the loop.
+
+    def request_restart(self) -> None:
+        """Have the next idle pass end this loop, for a fresh context to take over."""
+        self._restart = True
+        self._parking.wake()
+
+    async def _handle(self, event: Parked) -> None:
+        """Hand one event to its handler; never raises but for cancelling."""
+        caused = effects.Effects(event.key)
+        event.context.run(effects.handling, caused)
+        event.context.run(shutdowns.enter, self._shutdown)
+        try:
+            # A task of its own, because only a task can run in another context; it is awaited here, one at a time.
+            outcome = await asyncio.create_task(self._outcome(event), context=event.context)
+        except asyncio.CancelledError:
+            event.done.set_exception(LoopEnded("the loop ended while the event was handled"))
+            raise
+        if outcome is None:
+            event.done.set_result(caused.actions)
+        else:
+            outcome.actions = caused.actions
+            event.done.set_result(outcome)
+
+    async def _outcome(self, event: Parked) -> CallOutcome | None:
+        handler = self._handler(event)
+        if event.kind == "call":
+            return await run_call(handler, *event.args)
+        await self._run(handler, event)
+        return None
+
+    async def _run(self, handler: Handler | None, event: Parked) -> None:
+        if handler is None:
+            return
+        try:
+            await handler(*self._arguments(handler, event))
+        except (Exception, SystemExit, KeyboardInterrupt):
+            log.exception("the handler of a %s failed; the bot goes on", event.kind)
+
+    def _arguments(self, handler: Handler, event: Parked) -> tuple[Any, ...]:
+        if event.kind == "task":
+            _, _, new = event.args
+            return event.args if _positional(handler) >= 3 else (new,)
+        if event.kind == "erp" and self._dialect == "document":
+            action, old, new = event.args
+            return action, new, old
+        return event.args
+
+    def _handler(self, event: Parked) -> Handler | None:
+        if event.kind == "call":
+            return self._on_call.get(event.name)
+        if event.kind == "erp":
+            return self._handler_per_erp_table_change.get(event.name)
+        if event.kind == "emessage":
+            return self._on_emessage.get(event.name.upper())
+        return {"message": self._on_message, "thread": self._on_thread, "task": self._on_task}[event.kind]
+
+
+def _asynchronous(handler: Callable[..., Any]) -> Handler:
+    """Return `handler` if it is asynchronous.
+
+    Raises:
+        TypeError: It is not; its result could not be awaited, and it would block the loop.
+    """
+    called = getattr(handler, "__call__", handler)  # noqa: B004 - an object with an asynchronous __call__
+    if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)):
+        raise TypeError(f"{getattr(handler, '__name__', handler)!r} is not asynchronous; handlers are `async def`")
+    return handler
+
+
+def _positional(handler: Handler) -> int:
+    """Return how many positional arguments a handler takes."""
+    kinds = [parameter.kind for parameter in inspect.signature(handler).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return 3
+    return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)

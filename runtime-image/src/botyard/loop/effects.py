@@ -1,0 +1,60 @@
+"""What a bot's code causes on the platform: tasks, threads, messages for threads.
+
+Code that handles an event causes things as part of that event's turn: they are committed with it, once, or not at
+all. Code between events (a loop that looks at something every minute) has no turn; what it causes is accepted as an
+event of its own.
+"""
+
+import contextvars
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+MAX_EFFECTS = 200
+"""Of one handled event."""
+
+
+@dataclass
+class Effects:
+    """What the handling of one event causes.
+
+    Attributes:
+        key: The same on every run of the event, and of no other: ids of what is caused follow from it.
+        actions: `{key, payload}` of events to come, in order.
+    """
+
+    key: str
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    ids: int = 0
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id that a re-run of the same code gets again."""
+        self.ids += 1
+        return prefix + blake2b(f"{self.key}/{self.ids}".encode(), digest_size=9).hexdigest()
+
+    def add(self, key: str, payload: dict[str, Any]) -> None:
+        """Cause the event `payload` for `key`.
+
+        Raises:
+            RuntimeError: One event causes more than `MAX_EFFECTS`.
+        """
+        if len(self.actions) >= MAX_EFFECTS:
+            raise RuntimeError(f"one event may cause {MAX_EFFECTS} others, not more")
+        self.actions.append({"key": key, "payload": payload})
+
+
+Post = Callable[[str, dict[str, Any]], Awaitable[None]]
+"""Accepts an event at once: (key, payload)."""
+
+_effects: contextvars.ContextVar[Effects | None] = contextvars.ContextVar("botyard_loop_effects", default=None)
+
+
+def current() -> Effects | None:
+    """Return what the event that is being handled causes; None between events."""
+    return _effects.get()
+
+
+def handling(effects: Effects) -> None:
+    """From now on this context's code handles an event."""
+    _effects.set(effects)

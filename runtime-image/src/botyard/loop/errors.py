@@ -1,0 +1,44 @@
+"""What the handler of a tool raises instead of returning a result.
+
+Source: the document of the loop model and the facts about its existing kit (names, keyword arguments).
+"""
+
+from collections.abc import Sequence
+
+
+class WaitForSubchats(Exception):
+    """The result of this call is what the given subchats bring; the thread waits for them.
+
+    Attributes:
+        subchats: Ids of the threads to wait for, as `bot_subchat_create_multiple` returned them.
+    """
+
+    def __init__(self, subchats: Sequence[str]) -> None:
+        super().__init__(f"waits for {len(subchats)} subchats")
+        self.subchats = tuple(subchats)
+
+
+class NeedsConfirmation(Exception):
+    """A person must allow this call first; it is then made again with `confirmed_by_human`.
+
+    Attributes:
+        confirm_setup_key: Key of the setup with which the Persona's owner allows such calls for good; may be empty.
+        confirm_command: What would be done, in the form of a command.
+        confirm_explanation: Why, for the person who decides.
+    """
+
+    def __init__(
+        self, *, confirm_setup_key: str = "", confirm_command: str = "", confirm_explanation: str = ""
+    ) -> None:
+        super().__init__(confirm_explanation or confirm_command or "needs a confirmation")
+        self.confirm_setup_key = confirm_setup_key
+        self.confirm_command = confirm_command
+        self.confirm_explanation = confirm_explanation
+
+
+class AlreadyFakedResult(Exception):
+    """A scenario has answered this call already; the handler has nothing to add."""
+
+
+class TransportError(Exception):
+    """A service that a handler used refused; the message goes to the model as it is, for it can act on it."""

@@ -1,0 +1,42 @@
+"""Keys of a Persona's events: its own, or one of its threads'. They share a partition (`BotAddress.affinity`)."""
+
+
+def persona_key(persona: str) -> str:
+    """Return the key of a Persona's own events: tasks, rows, schedules."""
+    return f":{persona}"
+
+
+def thread_key(persona: str, thread: str) -> str:
+    """Return the key of one of its threads; it is what clients know as the conversation."""
+    return f"{persona}~{thread}"
+
+
+def parse(key: str) -> tuple[str, str]:
+    """Return the Persona and the thread of a key; the thread is empty for the Persona's own.
+
+    Raises:
+        ValueError: It is the key of no Persona.
+    """
+    if key.startswith(":"):
+        return key[1:], ""
+    persona, separator, thread = key.partition("~")
+    if not separator or not persona or not thread:
+        raise ValueError(f"{key!r} belongs to no Persona")
+    return persona, thread
+
+
+def call_id(thread: str, message: int, number: int) -> str:
+    """Return the id of the `number`-th call of a thread's message; the thread is found in it again."""
+    return f"{thread}.{message}.{number}"
+
+
+def thread_of_call(call: str) -> str:
+    """Return the thread of a call's id.
+
+    Raises:
+        ValueError: It is none.
+    """
+    parts = call.rsplit(".", 2)
+    if len(parts) != 3 or not parts[0] or not (parts[1].isdigit() and parts[2].isdigit()):
+        raise ValueError(f"{call!r} is no id of a call")
+    return parts[0]

@@ -1,0 +1,254 @@
+"""One Persona's loop: a thread with an event loop of its own, in which the bundle's main loop runs.
+
+A thread for each Persona, so that a bot that blocks, raises or exits harms its own Persona only. A main loop that
+ends is entered again after a pause that grows up to a cap; how it fares is told whenever it changes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from botyard.loop import shutdown as shutdowns
+from botyard.loop.context import RestartRequested, RobotContext
+from botyard.loop.declaration import BotDeclaration
+from botyard.loop.parking import Parked, Parking
+from botyard.loop.personas import FPersonaOutput
+from botyard.loop.shutdown import Shutdown
+
+log = logging.getLogger("botyard.loop")
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds before a main loop that ended is entered again: doubled each time, up to the longest."""
+STEADY_AFTER = 120.0
+"""Seconds after which a loop that then ends begins with the first pause again."""
+RESTART_GRACE = 30.0
+"""Seconds that a loop gets to notice that its setup changed; then it is cancelled."""
+
+TAKES_EVENTS_WITHIN = 30.0
+"""Seconds that a main loop gets to register its handlers before events are held against what it has."""
+
+LoopState = Literal["running", "failing", "ended"]
+
+
+class BotExited(Exception):
+    """The bundle's code asked the whole process to end."""
+
+
+@dataclass(frozen=True)
+class LoopHealth:
+    """How a Persona's loop fares.
+
+    Attributes:
+        state: `failing` while it pauses after an end that nobody asked for.
+        failures: Such ends in a row.
+        message: The last one's exception, or empty.
+    """
+
+    state: LoopState = "running"
+    failures: int = 0
+    message: str = ""
+
+
+class PersonaLoop:
+    """The main loop of one Persona."""
+
+    def __init__(
+        self,
+        bot: BotDeclaration,
+        persona: FPersonaOutput,
+        *,
+        workdir: Path,
+        told: Callable[[LoopHealth], None],
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            bot: What the bundle declares.
+            persona: Whom it works for.
+            workdir: Folder of the Persona's own; made if it is not there.
+            told: Hears how the loop fares, from its thread.
+            first_pause: Seconds before the first new try.
+        """
+        self._bot = bot
+        self._persona = persona
+        self._workdir = workdir
+        self._told = told
+        self._first_pause = first_pause
+        self._parking = Parking()
+        self._shutdown = Shutdown()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._context: RobotContext | None = None
+        self._entered = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"persona {persona.persona_id}", daemon=True)
+
+    @property
+    def context(self) -> RobotContext | None:
+        """The context in use; None before the loop was entered."""
+        return self._context
+
+    @property
+    def persona(self) -> FPersonaOutput:
+        """Whom it works for."""
+        return self._persona
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        self._thread.start()
+
+    async def deliver(self, event: Parked) -> Any:
+        """Park `event` and return what handling it brought. To be called from another thread's event loop.
+
+        An event that no handler waits for brings None at once: bots that never look at events exist.
+
+        Raises:
+            LoopEnded: The loop ended before it took the event.
+        """
+        context = await self._taking()
+        if context is not None and event.kind != "call" and not context.handles(event):
+            return None
+        self._parking.park(event)
+        return await asyncio.wrap_future(event.done)
+
+    async def in_loop(self, change: Callable[[RobotContext], None]) -> None:
+        """Run `change` inside of the loop, between two pieces of its code. Nothing happens if there is no loop now."""
+        loop, context = self._loop, self._context
+        if loop is None or context is None or loop.is_closed():
+            return
+        done = asyncio.get_running_loop().create_future()
+        here = asyncio.get_running_loop()
+
+        def run() -> None:
+            change(context)
+            here.call_soon_threadsafe(_resolve, done)
+
+        loop.call_soon_threadsafe(run)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RESTART_GRACE):
+                await done
+
+    async def update(self, persona: FPersonaOutput) -> None:
+        """Use a changed Persona: a changed setup gives the main loop a fresh context, as soon as it is idle."""
+        changed = persona.persona_setup != self._persona.persona_setup
+        self._persona = persona
+        loop, task, context = self._loop, self._task, self._context
+        if loop is None or context is None or loop.is_closed():
+            return
+        if not changed:
+            loop.call_soon_threadsafe(setattr, context, "persona", persona)
+            return
+        loop.call_soon_threadsafe(context.request_restart)
+        loop.call_soon_threadsafe(loop.call_later, RESTART_GRACE, self._force_restart, task, context)
+
+    def _force_restart(self, task: asyncio.Task[None] | None, context: RobotContext) -> None:
+        if task is not None and not task.done() and self._context is context:
+            log.warning("the bot did not notice its changed setup within %g s; its loop is cancelled", RESTART_GRACE)
+            task.cancel()
+
+    def stop(self) -> None:
+        """Ask the loop to end; `join` waits for it."""
+        self._shutdown.set()
+        self._parking.wake()
+
+    def join(self, timeout: float) -> bool:
+        """Return whether the loop ended after `stop`; one that did not within `timeout` seconds is cancelled."""
+        self._thread.join(timeout)
+        loop, task = self._loop, self._task
+        if self._thread.is_alive() and loop is not None and task is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+            self._thread.join(min(timeout, 3.0))
+        self._parking.close("the Persona's loop has ended")
+        return not self._thread.is_alive()
+
+    async def _taking(self) -> RobotContext | None:
+        """Return the context once the bot takes events; what it does first must not make a call look unhandled."""
+        if not self._entered.is_set():
+            await asyncio.to_thread(self._entered.wait, TAKES_EVENTS_WITHIN)
+        return self._context
+
+    def _run(self) -> None:
+        shutdowns.enter(self._shutdown)
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:  # SystemExit in a bot ends its Persona's loop, not the process
+            log.error("the Persona's loop ended", exc_info=error)
+        finally:
+            self._parking.close("the Persona's loop has ended")
+            self._told(LoopHealth("ended"))
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._parking.attach(self._loop)
+        failures, pause, fresh = 0, self._first_pause, True
+        while not self._shutdown.is_set():
+            if fresh:
+                self._context = self._new_context()
+            assert self._context is not None
+            context, began = self._context, self._loop.time()
+            watching = asyncio.create_task(self._announce(context))
+            self._task = asyncio.create_task(self._enter(context))
+            try:
+                await self._task
+                reason = "the main loop returned"
+            except RestartRequested:
+                fresh = True
+                continue
+            except asyncio.CancelledError:
+                if self._shutdown.is_set():
+                    return
+                # A loop that did not notice its changed setup.
+                fresh = True
+                continue
+            except Exception as error:
+                reason = str(error) if isinstance(error, BotExited) else f"{type(error).__name__}: {error}"
+                log.error("the Persona's main loop failed", exc_info=error)
+            finally:
+                watching.cancel()
+            if self._shutdown.is_set():
+                return
+            if self._loop.time() - began >= STEADY_AFTER:
+                failures, pause = 0, self._first_pause
+            failures, fresh = failures + 1, False
+            self._told(LoopHealth("failing", failures, reason[:1000]))
+            if await self._shutdown.wait(pause * random.uniform(0.7, 1.0)):  # noqa: S311
+                return
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _enter(self, context: RobotContext) -> None:
+        try:
+            await self._bot.main_loop(self._bot.client, context)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # These would end the event loop itself, with everything that is to be told at the end.
+            raise BotExited(f"{type(error).__name__}: {error}") from error
+
+    async def _announce(self, context: RobotContext) -> None:
+        """Tell that the loop runs once it takes events, or plainly never does: bots of their own rhythm exist."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TAKES_EVENTS_WITHIN):
+                await context.takes_events.wait()
+        self._entered.set()
+        self._told(LoopHealth("running"))
+
+    def _new_context(self) -> RobotContext:
+        return RobotContext(
+            fclient=self._bot.client,
+            persona=self._persona,
+            workdir=self._workdir,
+            shutdown=self._shutdown,
+            parking=self._parking,
+            dialect=self._bot.dialect,
+        )
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,128 @@
+"""The loop model: one turn of a Persona or of one of its threads, beside the Persona's own loop."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botyard.contract.persona import PersonaConfig
+from botyard.loop import keys
+from botyard.loop.declaration import BotDeclaration, version_number
+from botyard.loop.install import Installation, installation_of
+from botyard.loop.loading import load_bot
+from botyard.loop.parking import LoopEnded
+from botyard.loop.persona_loop import LoopHealth, PersonaLoop
+from botyard.loop.persona_turns import PersonaTurns, failed
+from botyard.loop.personas import FPersonaOutput, persona_of
+from botyard.loop.thread_model import ask
+from botyard.loop.thread_turns import ThreadTurns
+from botyard.program import ResidentIO, TurnIO, TurnOutcome, TurnRequest
+
+END_TIMEOUT = 20.0
+"""Seconds that a loop gets to end when its Persona leaves the worker."""
+
+
+class LoopProgram:
+    """A loaded bundle of the loop model; see `botyard.program.ResidentialProgram`."""
+
+    def __init__(self, bot: BotDeclaration, installation: Installation, *, namespace: str, workdirs: Path) -> None:
+        self.bot = bot
+        self._namespace = namespace
+        self.installation = installation
+        self._workdirs = workdirs
+        self._loops: dict[str, PersonaLoop] = {}
+        self._persona_turns = PersonaTurns(installation)
+        self._thread_turns = ThreadTurns(installation, bot.tools, ask)
+
+    @classmethod
+    def load(
+        cls, bundle: Path, module: str, symbol: str, *, namespace: str = "", workdirs: Path | None = None
+    ) -> "LoopProgram":
+        """Import a bundle.
+
+        Args:
+            bundle: The unpacked bundle's folder.
+            module: Dotted module that starts the bot; empty to look for it.
+            symbol: Function in it; empty for `main`.
+            namespace: The Bot's.
+            workdirs: Where Personas get their folders.
+
+        Raises:
+            BotNotFoundError: The bundle starts no bot, or several.
+            Exception: Whatever the bundle's code raises.
+        """
+        bot = load_bot(bundle, module, symbol)
+        folder = workdirs or Path(tempfile.gettempdir()) / "bot_workspace"
+        return cls(bot, installation_of(bot), namespace=namespace, workdirs=folder)
+
+    async def start_resident(self, persona: PersonaConfig, io: ResidentIO) -> None:
+        """Begin a Persona's loop; its handlers see the open tasks again."""
+        here = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[None]] = set()
+
+        def tell(health: LoopHealth) -> None:
+            def send() -> None:
+                data = {"state": health.state, "failures": health.failures, "message": health.message}
+                task = here.create_task(io.tell(data))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+            if not here.is_closed():
+                here.call_soon_threadsafe(send)
+
+        loop = PersonaLoop(self.bot, self._persona(persona), workdir=self._workdirs / persona.name, told=tell)
+        self._loops[persona.name] = loop
+        loop.start()
+        await io.post(keys.persona_key(persona.name), {"action": "persona.started"})
+
+    async def update_resident(self, persona: PersonaConfig) -> None:
+        """Use a changed Persona."""
+        if (loop := self._loops.get(persona.name)) is not None:
+            await loop.update(self._persona(persona))
+
+    async def stop_resident(self, name: str) -> None:
+        """End a Persona's loop.
+
+        Raises:
+            TimeoutError: Its code does not end; the worker is to be killed.
+        """
+        if (loop := self._loops.pop(name, None)) is None:
+            return
+        loop.stop()
+        if not await asyncio.to_thread(loop.join, END_TIMEOUT):
+            raise TimeoutError(f"the loop of {name} does not end")
+
+    async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
+        """Run one event; see `botyard.program.Program`."""
+        try:
+            persona, thread = keys.parse(request.key)
+        except ValueError as error:
+            return failed("PersonaRequired", f"{error}; say which Persona is meant")
+        loop = self._loops.get(persona)
+        if loop is None:
+            return failed("UnknownPersona", f"there is no Persona {persona!r} of this Bot")
+        try:
+            turns = self._thread_turns if thread else self._persona_turns
+            return await turns.run(request, io, loop)
+        except LoopEnded as error:
+            return failed("PersonaLeft", f"{persona}: {error}")
+
+    def _persona(self, config: PersonaConfig) -> FPersonaOutput:
+        version = version_number(self.bot.version) if self.bot.version else 0
+        return persona_of(config, namespace=self._namespace, bot=self.bot.name, version=version)
+
+
+def describe(program: LoopProgram) -> Mapping[str, Any]:
+    """Return what a manifest says of a loop bot."""
+    bot, installation = program.bot, program.installation
+    return {
+        "name": bot.name,
+        "version": bot.version,
+        "tools": [tool.openai_style_tool()["function"] for tool in bot.tools],
+        "erpTables": list(bot.erp_tables),
+        "experts": list(installation.experts),
+        "schedules": installation.schedules,
+        "setup": installation.setup_schema,
+        "problem": installation.problem,
+    }

@@ -1,0 +1,47 @@
+"""Asks the Bot's model for the next message of a thread, and shows it as it is written."""
+
+import asyncio
+from typing import Any
+
+from botyard.loop.thread_turns import ModelFailed
+from botyard.model import ModelCallError
+from botyard.program import Output, TurnIO
+
+
+async def ask(io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a completion; its text is emitted piece by piece as `thread.delta`.
+
+    Raises:
+        ModelFailed: The call was refused or failed.
+    """
+    pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def take(event: dict[str, Any]) -> None:
+        for choice in event.get("choices") or ():
+            if piece := (choice.get("delta") or {}).get("content"):
+                pieces.put_nowait(piece)
+
+    showing = asyncio.create_task(_show(io, pieces))
+    try:
+        return await io.model("chat", body, "", take)
+    except ModelCallError as error:
+        raise ModelFailed(str(error), error.code) from error
+    finally:
+        pieces.put_nowait(None)
+        await showing
+
+
+async def _show(io: TurnIO, pieces: "asyncio.Queue[str | None]") -> None:
+    """Emit what has come, as much at a time as came meanwhile."""
+    while (piece := await pieces.get()) is not None:
+        text = [piece]
+        ended = False
+        while not pieces.empty():
+            following = pieces.get_nowait()
+            if following is None:
+                ended = True
+                break
+            text.append(following)
+        await io.emit(Output(type="thread.delta", data={"text": "".join(text)}))
+        if ended:
+            return

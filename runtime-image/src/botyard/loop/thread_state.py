@@ -1,0 +1,207 @@
+"""What a thread keeps between its turns: its fields, the newest messages, and the calls that are not answered.
+
+Messages are records `m/<number>`; the state itself stays small however long the thread grows.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from botyard.loop.calls import CallOutcome
+from botyard.loop.install import DEFAULT
+from botyard.loop.threads import NEEDED, NOT_NEEDED, FThreadMessageOutput, FThreadOutput
+from botyard.loop.tools import FCloudtoolCall
+from botyard.program import TurnIO
+
+MESSAGE = "m/"
+WINDOW = 200
+"""Messages that the model is sent at most; older ones stay readable."""
+MAX_CONTENT = 1_000_000
+"""Characters of one message."""
+
+
+class ThreadState:
+    """The state of one thread, changed by a turn."""
+
+    def __init__(self, document: Mapping[str, Any] | None, *, thread: str, persona: str) -> None:
+        kept = document or {}
+        self.began = document is not None
+        self.thread = FThreadOutput.from_record(
+            kept.get("thread") or {"ft_id": thread, "ft_persona_id": persona, "ft_created_ts": time.time()}
+        )
+        self.next = int(kept.get("next", 1))
+        """Number of the next message."""
+        self.waiting: dict[str, dict[str, Any]] = dict(kept.get("waiting") or {})
+        """Calls that need something from outside, by id."""
+        self._open: dict[str, dict[str, Any]] = dict(kept.get("open") or {})
+        """Calls that can be made, by id: of a turn that failed, or of a confirmation that was given."""
+        self._since = int(kept.get("since", 1))
+        """Number of the first message that the model is sent."""
+        self.window: list[FThreadMessageOutput] = []
+        self._added: list[FThreadMessageOutput] = []
+
+    @classmethod
+    async def read(cls, document: Mapping[str, Any] | None, io: TurnIO, *, thread: str, persona: str) -> "ThreadState":
+        """Return the state with the messages that the model is sent."""
+        state = cls(document, thread=thread, persona=persona)
+        if state.next > 1:
+            found = await io.read_records(prefix=MESSAGE, limit=WINDOW, newest_first=True)
+            messages = [FThreadMessageOutput.from_record(record) for record in found.values()]
+            state.window = sorted(messages, key=lambda message: message.ftm_num)
+            state._trim()
+        return state
+
+    def _trim(self) -> None:
+        """Let the window begin where a model understands it: not in the midst of calls and their results."""
+        del self.window[:-WINDOW]
+        while self.window and (self.window[0].ftm_role == "tool" or self.window[0].ftm_num < self._since):
+            del self.window[0]
+
+    def begin(self, payload: Mapping[str, Any]) -> None:
+        """Set what a thread is begun with."""
+        thread = self.thread
+        thread.ft_title = str(payload.get("title") or "")
+        thread.ft_fexp_name = str(payload.get("expert") or DEFAULT)
+        thread.ft_task_id = str(payload.get("task") or "")
+        thread.ft_budget = int(payload.get("budget") or 0)
+        thread.owner_fuser_id = str(payload.get("user") or "")
+        if isinstance(parent := payload.get("parent"), Mapping):
+            thread.ft_subchat_dest_ft_id = str(parent["thread"])
+            thread.ft_subchat_dest_fcall_id = str(parent["call"])
+
+    def append(self, message: FThreadMessageOutput) -> None:
+        """Add the next message."""
+        if isinstance(message.ftm_content, str) and len(message.ftm_content) > MAX_CONTENT:
+            message.ftm_content = message.ftm_content[:MAX_CONTENT] + "\n… cut"
+        self.next = message.ftm_num + 1
+        self.window.append(message)
+        self._added.append(message)
+        self._trim()
+
+    def wants_model(self) -> bool:
+        """Tell whether it is the model's turn."""
+        return bool(self.window) and self.window[-1].ftm_role != "assistant"
+
+    # Calls.
+
+    def open_calls(self, calls: list[dict[str, Any]]) -> None:
+        """Note the calls of an answer."""
+        for call in calls:
+            self._open[call["id"]] = {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
+
+    def ready_calls(self) -> list[FCloudtoolCall]:
+        """Return the calls that can be made now, in their order."""
+        return [
+            FCloudtoolCall(
+                fcall_id=call_id,
+                fcall_ft_id=self.thread.ft_id,
+                fcall_name=call["name"],
+                fcall_arguments=call["arguments"],
+                connected_persona_id=self.thread.ft_persona_id,
+                confirmed_by_human=bool(call.get("confirmed")),
+                fcall_called_ftm_num=self.next - 1,
+                fcall_created_ts=time.time(),
+            )
+            for call_id, call in self._open.items()
+        ]
+
+    def close_call(self, call_id: str) -> None:
+        """The call has its result."""
+        self._open.pop(call_id, None)
+
+    def rejection(self, call_id: str) -> str | None:
+        """Return what the model is told of a call that a person rejected; None for any other call."""
+        reason = self._open.get(call_id, {}).get("rejected")
+        if reason is None:
+            return None
+        return "A person rejected this call." + (f" Reason: {reason}" if reason else "")
+
+    def wait(self, call: FCloudtoolCall, outcome: CallOutcome) -> None:
+        """The call's result comes from outside."""
+        kept = self._open.pop(call.fcall_id)
+        if outcome.kind == "subchats":
+            self.waiting[call.fcall_id] = kept | {"subchats": dict.fromkeys(outcome.subchats)}
+        else:
+            self.waiting[call.fcall_id] = kept | {"confirmation": outcome.confirmation}
+
+    def answer_confirmation(self, payload: Mapping[str, Any]) -> str | None:
+        """Take a person's decision on calls; return why it changes nothing, if so."""
+        decided = payload.get("calls") or [payload]
+        known = [answer for answer in decided if "confirmation" in self.waiting.get(str(answer.get("call")), {})]
+        if not known:
+            names = ", ".join(str(answer.get("call")) for answer in decided)
+            return f"no call waits for this confirmation any more: {names}"
+        for answer in known:
+            kept = self.waiting.pop(str(answer["call"]))
+            del kept["confirmation"]
+            allowed = answer.get("allow") is True
+            decision = {"confirmed": True} if allowed else {"rejected": str(answer.get("reason") or "")}
+            self._open[str(answer["call"])] = kept | decision
+        return None
+
+    def take_subchat(self, payload: Mapping[str, Any]) -> str | None:
+        """Take the result of a subchat; return why it changes nothing, if so."""
+        call_id, subchat = str(payload.get("call")), str(payload.get("subchat"))
+        results = self.waiting.get(call_id, {}).get("subchats")
+        if results is None or results.get(subchat, "") is not None:
+            return f"no call waits for the result of {subchat}"
+        results[subchat] = str(payload.get("content") or "")
+        if all(result is not None for result in results.values()):
+            kept = self.waiting.pop(call_id)
+            text = (
+                next(iter(results.values()))
+                if len(results) == 1
+                else "\n\n".join(f"[{name}]\n{result}" for name, result in results.items())
+            )
+            self.append(
+                FThreadMessageOutput(
+                    ftm_ft_id=self.thread.ft_id,
+                    ftm_num=self.next,
+                    ftm_role="tool",
+                    ftm_content=text,
+                    ftm_call_id=call_id,
+                    ftm_provenance={"tool": kept["name"], "subchats": list(results)},
+                    ftm_created_ts=time.time(),
+                )
+            )
+        return None
+
+    # What is committed.
+
+    def settle(self) -> None:
+        """Say what the thread waits for."""
+        thread = self.thread
+        failed = thread.ft_error is not None
+        thread.ft_need_tool_calls = NEEDED if self.waiting else NOT_NEEDED
+        thread.ft_need_assistant = NEEDED if failed and self.wants_model() else NOT_NEEDED
+        thread.ft_need_user = NOT_NEEDED if self.waiting or failed else NEEDED
+
+    def subchat_result(self) -> dict[str, Any] | None:
+        """Return the event that brings this subchat's result to the thread that waits for it; None if there is none."""
+        thread = self.thread
+        if not thread.ft_subchat_dest_ft_id or self.waiting or not self._added:
+            return None
+        if thread.ft_error is not None:
+            content = f"The subchat failed: {thread.ft_error['message']}"
+        else:
+            content = str(self.window[-1].ftm_content or "")
+        return {
+            "action": "subchat.result",
+            "call": thread.ft_subchat_dest_fcall_id,
+            "subchat": thread.ft_id,
+            "content": content,
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return the state to keep."""
+        return {
+            "thread": self.thread.as_record(),
+            "next": self.next,
+            "waiting": self.waiting,
+            "open": self._open,
+            "since": self._since,
+        }
+
+    def records(self) -> dict[str, Any]:
+        """Return the messages that this turn added, as records."""
+        return {f"{MESSAGE}{message.ftm_num:08d}": message.as_record() for message in self._added}

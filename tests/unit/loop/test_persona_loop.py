@@ -1,0 +1,197 @@
+"""A Persona's loop: entered, entered again after failures, given a fresh context for a changed setup, ended."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botyard.loop import shutdown
+from botyard.loop.context import RobotContext
+from botyard.loop.declaration import BotDeclaration
+from botyard.loop.parking import LoopEnded, Parked
+from botyard.loop.persona_loop import LoopHealth, PersonaLoop
+from botyard.loop.personas import FPersonaOutput
+
+Main = Callable[[Any, RobotContext], Awaitable[None]]
+NORA = FPersonaOutput("nora", persona_setup={"limit": 1})
+
+
+class Stage:
+    """Starts loops and ends them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.health: list[LoopHealth] = []
+        self.loops: list[PersonaLoop] = []
+
+    def start(self, main: Main, persona: FPersonaOutput = NORA) -> PersonaLoop:
+        bot = BotDeclaration("bot", "", main, (), None, (), "document", None)
+        loop = PersonaLoop(bot, persona, workdir=self.folder, told=self.health.append, first_pause=0.01)
+        self.loops.append(loop)
+        loop.start()
+        return loop
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not holds():
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    stage = Stage(tmp_path / "work/nora")
+    yield stage
+    for loop in stage.loops:
+        loop.stop()
+    for loop in stage.loops:
+        await asyncio.to_thread(loop.join, 60)
+
+
+async def serve(rcx: RobotContext) -> None:
+    while not shutdown.shutdown_event.is_set():
+        await rcx.unpark_collected_events(sleep_if_no_work=3600)
+
+
+async def test_events_reach_the_handlers_in_the_persona_s_own_thread(stage: Stage) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        @rcx.on_updated_task
+        async def on_task(task: str) -> None:
+            seen.append((task, threading.current_thread().name))
+
+        await serve(rcx)
+
+    loop = stage.start(main)
+    await loop.deliver(Parked("task", ("INSERT", None, "a"), "e1"))
+    assert seen == [("a", "persona nora")]
+    assert Path(loop.context.workdir if loop.context else "").is_dir()
+
+
+async def test_a_loop_that_fails_is_entered_again_with_the_same_context_and_tells(stage: Stage) -> None:
+    contexts: list[RobotContext] = []
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        contexts.append(rcx)
+        if len(contexts) < 3:
+            raise KeyError("of the bot")
+        await serve(rcx)
+
+    stage.start(main)
+    await stage.until(lambda: LoopHealth("running") in stage.health)
+    assert [health.failures for health in stage.health] == [1, 2, 0]
+    assert stage.health[0].message == "KeyError: 'of the bot'"
+    assert contexts[0] is contexts[1] is contexts[2]
+
+
+async def test_a_main_loop_that_returns_is_entered_again(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        return
+
+    stage.start(main)
+    await stage.until(lambda: len(stage.health) >= 2)
+    assert stage.health[0] == LoopHealth("failing", 1, "the main loop returned")
+
+
+async def test_a_bot_that_exits_ends_neither_the_process_nor_others(stage: Stage) -> None:
+    async def exits(client: Any, rcx: RobotContext) -> None:
+        raise SystemExit(3)
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        await serve(rcx)
+
+    stage.start(exits)
+    other = stage.start(main, FPersonaOutput("oslo"))
+    await stage.until(lambda: any(health.state == "failing" for health in stage.health))
+    await other.deliver(Parked("task", ("INSERT", None, "a"), "e1"))
+
+
+async def test_a_bot_that_blocks_holds_up_only_its_own_persona(stage: Stage) -> None:
+    release = threading.Event()
+
+    async def blocks(client: Any, rcx: RobotContext) -> None:
+        release.wait(60)
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        @rcx.on_updated_task
+        async def on_task(task: str) -> None:
+            release.set()
+
+        await serve(rcx)
+
+    stage.start(blocks)
+    other = stage.start(main, FPersonaOutput("oslo"))
+    await other.deliver(Parked("task", ("INSERT", None, "a"), "e1"))
+    assert release.is_set()
+
+
+async def test_a_changed_setup_gives_a_fresh_context(stage: Stage) -> None:
+    contexts: list[RobotContext] = []
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        contexts.append(rcx)
+        await serve(rcx)
+
+    loop = stage.start(main)
+    await stage.until(lambda: LoopHealth("running") in stage.health)
+    await loop.update(replace(NORA, persona_setup={"limit": 2}))
+    await stage.until(lambda: len(contexts) == 2)
+    assert [rcx.persona.persona_setup["limit"] for rcx in contexts] == [1, 2]
+
+
+async def test_another_change_of_the_persona_keeps_the_context(stage: Stage) -> None:
+    contexts: list[RobotContext] = []
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        contexts.append(rcx)
+        await serve(rcx)
+
+    loop = stage.start(main)
+    await stage.until(lambda: LoopHealth("running") in stage.health)
+    await loop.update(replace(NORA, persona_daily_coins=7))
+    await stage.until(lambda: contexts[0].persona.persona_daily_coins == 7)
+    assert len(contexts) == 1
+
+
+async def test_a_loop_that_waits_for_its_end_is_woken_by_it(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        rcx.takes_events.set()
+        assert await shutdown.wait(3600)
+
+    loop = stage.start(main)
+    await stage.until(lambda: LoopHealth("running") in stage.health)
+    began = time.monotonic()
+    loop.stop()
+    assert await asyncio.to_thread(loop.join, 60)
+    assert time.monotonic() - began < 60
+    assert stage.health[-1] == LoopHealth("ended")
+
+
+async def test_events_for_a_loop_that_has_ended_are_refused(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        @rcx.on_updated_task
+        async def on_task(task: str) -> None:
+            raise AssertionError("must not be called")
+
+        await serve(rcx)
+
+    loop = stage.start(main)
+    await stage.until(lambda: LoopHealth("running") in stage.health)
+    loop.stop()
+    await asyncio.to_thread(loop.join, 60)
+    with pytest.raises(LoopEnded):
+        await loop.deliver(Parked("task", ("INSERT", None, "a"), "e1"))
+
+
+async def test_an_event_that_no_handler_waits_for_is_over_at_once(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        rcx.takes_events.set()
+        await shutdown.wait(3600)
+
+    loop = stage.start(main)
+    assert await loop.deliver(Parked("task", ("INSERT", None, "a"), "e1")) is None
