@@ -62,7 +62,9 @@ class Clerk:
     def __init__(self, make_bot: MakeBot, *personas: PersonaConfig, workdirs: Path, code: str = CLERK) -> None:
         self.workdirs = workdirs
         self.bot = make_bot(
-            code=code.replace("rcx.workdir", f"'{workdirs}/' + rcx.persona.persona_id"), model="loop", personas=personas
+            code=code.replace("rcx.workdir", f"'{workdirs}/' + rcx.persona.persona_id"),
+            programming_model="loop",
+            personas=personas,
         )
         for persona in ("nora", "oslo"):
             (workdirs / persona).mkdir(parents=True)

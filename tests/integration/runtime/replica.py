@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -94,7 +94,7 @@ class Bot:
     """What else is mounted, by path: model scripts, prices, keys."""
     address: BotAddress = field(default_factory=lambda: BotAddress("shop", "echo", 8))
     lease_ms: int = 2000
-    model: str = "fsm"
+    programming_model: Literal["fsm", "loop", "workflow"] = "fsm"
     replicas: "list[Replica]" = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -108,7 +108,7 @@ class Bot:
             namespace=self.address.namespace,
             name=self.address.name,
             partitions=self.address.partitions,
-            entrypoint=Entrypoint(model=self.model),
+            entrypoint=Entrypoint(model=self.programming_model),
             limits=self.limits,
             model=self.model,
             budget=self.budget,
