@@ -84,7 +84,9 @@ class Delivery:
 
     async def _serve(self) -> None:
         """Deliver while this process holds the channel; return when it does not."""
-        if not await self._storage.hold(self._name, self._owner, self._pace.lease_ms):
+        held = await self._storage.hold(self._name, self._owner, self._pace.lease_ms)
+        _end_if_cancelled()
+        if not held:
             return
         self._holds = True
         try:
@@ -107,6 +109,7 @@ class Delivery:
                 await self._driver.start()
                 return
             except DeliveryFailed as error:
+                _end_if_cancelled()
                 log.warning("channel %s cannot be announced: %s", self._name, error)
                 await asyncio.sleep(max(wait, error.retry_after) * random.uniform(0.5, 1.0))  # noqa: S311
                 wait = min(wait * 2, self._pace.most_wait)
@@ -114,7 +117,9 @@ class Delivery:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._pace.lease_ms / 3000)
-            if not await self._storage.hold(self._name, self._owner, self._pace.lease_ms):
+            held = await self._storage.hold(self._name, self._owner, self._pace.lease_ms)
+            _end_if_cancelled()
+            if not held:
                 raise _Lost
 
     async def _listen(self) -> None:
@@ -141,6 +146,7 @@ class Delivery:
         while True:
             await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
             await self._look_at_all()
+            _end_if_cancelled()
 
     async def _look_at_all(self) -> None:
         for conversation in await self._storage.conversations(self._name):
@@ -168,6 +174,7 @@ class Delivery:
     async def _drain(self, conversation: str) -> None:
         key = f"{self._name}.{conversation}"
         while True:
+            _end_if_cancelled()
             try:
                 async with self._room:
                     cursor = await self._storage.cursor(self._name, conversation)
@@ -181,6 +188,7 @@ class Delivery:
             if not page:
                 return
             for stored in page:
+                _end_if_cancelled()
                 await self._deliver(conversation, stored.id, stored.envelope)
                 await self._storage.advance(self._name, conversation, stored.id)
 
@@ -200,6 +208,7 @@ class Delivery:
                     await self._driver.deliver(conversation.rpartition(".")[0], number, envelope)
                 return
             except DeliveryFailed as error:
+                _end_if_cancelled()
                 late = time.monotonic() - began > self._driver.settings.give_up_after_seconds
                 if error.permanent or late:
                     log.error("channel %s gives up output %s of %s: %s", self._name, number, conversation, error)
@@ -220,8 +229,8 @@ class Delivery:
 def _end_if_cancelled() -> None:
     """End this task if it was cancelled.
 
-    A cancellation gets lost where a connection breaks at the same time: the client, and a task group whose other tasks
-    fail, report the failure alone.
+    A cancellation gets lost where a connection breaks, or is made, at the same time: the clients of Redis and HTTP, and
+    a task group whose other tasks fail, report their own outcome alone. So every loop asks after it waited for one.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

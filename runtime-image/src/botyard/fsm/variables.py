@@ -16,7 +16,7 @@ from botyard.fsm.errors import VariableError
 class Variables(BaseModel):
     """Base of the models that bots give as `variable_names`."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
 
     def __getitem__(self, name: str) -> Any:
         try:
