@@ -14,6 +14,7 @@ from botyard.gateway.access import Admission, admit, admit_default
 from botyard.gateway.context import Gateway
 from botyard.gateway.models import Accepted, MessageRequest
 from botyard.gateway.problems import Problem
+from botyard.loop import keys
 
 
 async def post_message(gateway: Gateway, request: Request) -> Response:
@@ -36,7 +37,7 @@ async def _post(admission: Admission, request: Request) -> Response:
             "bot-not-ready", route.message or f"Bot {route.namespace}/{route.name} is not ready.", retry_after=5
         )
     user = await _user(body, admission)
-    conversation = body.conversation or _conversation(body, user, admission)
+    conversation = _addressed(body.conversation or _conversation(body, user, admission), body, admission)
     receipt = await _accept(admission, body, user, conversation)
     await gateway.waker.need(route)
     gateway.metrics.accepted.labels("message", str(receipt.duplicate).lower()).inc()
@@ -98,6 +99,25 @@ def _conversation(body: MessageRequest, user: str, admission: Admission) -> str:
     if body.id is None:
         return ids.new_conversation()
     return "conv_" + _digest(admission.route.namespace, admission.route.name, user, body.id)
+
+
+def _addressed(conversation: str, body: MessageRequest, admission: Admission) -> str:
+    """Return the conversation under the name that it has: those with a loop bot are threads of one of its Personas.
+
+    Raises:
+        Problem: `invalid-body` where it is not clear which Persona is meant.
+    """
+    route = admission.route
+    if route.model != "loop":
+        return conversation
+    named, thread, _ = conversation.partition("~")
+    named = named if thread else ""
+    persona = body.persona or named or (route.personas[0] if len(route.personas) == 1 else "")
+    if not persona or (thread and named != persona) or persona not in route.personas:
+        names = ", ".join(route.personas[:20]) or "none yet"
+        detail = f"Say which Persona is meant; those of {route.name} are: {names}."
+        raise Problem("invalid-body", errors=[{"pointer": "/persona", "detail": detail}])
+    return conversation if thread else keys.thread_key(persona, conversation)
 
 
 async def _accept(admission: Admission, body: MessageRequest, user: str, conversation: str) -> Receipt:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from botyard.contract.bot import Entrypoint
 from botyard.inspection.credentials import find_credentials, parse
+from botyard.inspection.loop import describe_loop
 from botyard.inspection.machine import describe_machine
 from botyard.inspection.manifest import Finding, Manifest
 from botyard.runtime.programs import LoadError, detect
@@ -25,6 +26,8 @@ def inspect_bundle(bundle: Path, entrypoint: Entrypoint | None = None) -> tuple[
         model = entrypoint.model if entrypoint.model != "auto" else detect(bundle)
     except LoadError as error:
         return Manifest(entrypoint=entrypoint, credentials=credentials, findings=(_undetected(error),)), None
+    if model == "loop":
+        return describe_loop(bundle, entrypoint, credentials), None
     if model != "fsm":
         finding = Finding(
             severity="warning",

@@ -2,9 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from botyard.contract.persona import PersonaConfig
 from botyard.loop import keys
@@ -111,18 +109,3 @@ class LoopProgram:
     def _persona(self, config: PersonaConfig) -> FPersonaOutput:
         version = version_number(self.bot.version) if self.bot.version else 0
         return persona_of(config, namespace=self._namespace, bot=self.bot.name, version=version)
-
-
-def describe(program: LoopProgram) -> Mapping[str, Any]:
-    """Return what a manifest says of a loop bot."""
-    bot, installation = program.bot, program.installation
-    return {
-        "name": bot.name,
-        "version": bot.version,
-        "tools": [tool.openai_style_tool()["function"] for tool in bot.tools],
-        "erpTables": list(bot.erp_tables),
-        "experts": list(installation.experts),
-        "schedules": installation.schedules,
-        "setup": installation.setup_schema,
-        "problem": installation.problem,
-    }
