@@ -11,6 +11,7 @@ from botyard.channels.settings import TelegramChannel
 from botyard.core.references import Reference, References
 from botyard.gateway.operations import OPERATIONS, Operation
 from botyard.gateway.reference import EXAMPLES
+from tests.integration.gateway.spending import spending_of
 from tests.integration.gateway.system import BASE, ECHO, System, bearer
 
 SECRET = "0123456789abcdef"
@@ -29,6 +30,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
     begun = {"action": "thread.start", "messages": [{"role": "user", "content": "hello"}]}
     await system.gateway.inbox.accept(ECHO, key="nora~t1", kind="action", payload=begun, user="boss")
+    await spending_of(system, daily=100)
     telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
     system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)
     file = await system.http.post(f"{BASE}/files", content=b"a,b", headers=bearer("boss"))

@@ -54,6 +54,8 @@ class Declared:
 
     bot: BotBudget
     personas: Mapping[str, PersonaBudget]
+    told: bool = True
+    """Whether any replica has ever told; else everything is as if nothing were declared."""
 
 
 class Reports:
@@ -103,7 +105,7 @@ class Reports:
             for name, text in rows.items()
             if name.startswith(b"persona:")
         }
-        return Declared(BotBudget.model_validate_json(rows.get(b"bot", b"{}")), personas)
+        return Declared(BotBudget.model_validate_json(rows.get(b"bot", b"{}")), personas, told=bool(rows))
 
     async def asks(self, bot: BotAddress, now_ms: int) -> list[dict[str, Any]]:
         """Return what somebody is asked to grant, oldest first; what has begun anew since is not asked any more."""

@@ -6,6 +6,8 @@ from functools import partial
 
 from redis.asyncio import Redis
 
+from botyard.budget.grants import grant
+from botyard.budget.reports import Reports
 from botyard.channels.service import ChannelService
 from botyard.compatibility import Census, take_census
 from botyard.contract.machine import MachineShape
@@ -51,6 +53,9 @@ class Gateway:
     conversations: Conversations
     references: References
     records: Records
+    spending: Reports
+    grant: Callable[..., Awaitable[tuple[str, bool]]]
+    """Allows a further amount (`botyard.budget.grants.grant`)."""
     cancellations: Cancellations
     dead_letters: DeadLetters
     census: Callable[[BotAddress, MachineShape], Awaitable[Census]]
@@ -121,6 +126,8 @@ class Gateway:
             conversations=Conversations(redis),
             references=References(redis),
             records=Records(redis),
+            spending=Reports(redis),
+            grant=partial(grant, redis),
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),
             census=partial(take_census, redis),

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from botyard.gateway import (
     bots,
+    budgets,
     callbacks,
     channels,
     compatibility,
@@ -96,6 +97,54 @@ _CHANGE_PROBLEMS = (
 _PAGE = (
     Parameter("after", "query", "Go on after this one: `last` of the page before."),
     Parameter("limit", "query", "Most of a page, 1 to 1000.", "integer"),
+)
+
+_DAYS = Parameter("days", "query", "Also the history of this many days, 1 to 400.", "integer")
+_BUDGET_PROBLEMS = (*_BOT_PROBLEMS, "rate-limited", "bot-not-ready", "budget-unusable", "storage-unavailable")
+
+BUDGET_OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET",
+        BASE + "/budget",
+        budgets.get_budget,
+        "Tell what a Bot and its Personas spend",
+        200,
+        answer=models.BudgetReport,
+        problems=_BUDGET_PROBLEMS,
+        parameters=(_DAYS,),
+    ),
+    Operation(
+        "GET",
+        PERSONA + "/budget",
+        budgets.get_persona_budget,
+        "Tell what a Persona may spend and has spent",
+        200,
+        answer=models.BudgetAnswer,
+        problems=(*_BUDGET_PROBLEMS, "unknown-persona"),
+        parameters=(
+            _DAYS,
+            Parameter("task", "query", "Also this task's account."),
+            Parameter("thread", "query", "Also the account of this thread, by its conversation."),
+        ),
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/budget/grants",
+        budgets.post_grant,
+        "Grant a Persona a further amount",
+        201,
+        answer=models.GrantAnswer,
+        body=models.GrantRequest,
+        problems=(
+            *_BUDGET_PROBLEMS,
+            "unknown-persona",
+            "malformed-json",
+            "timeout",
+            "too-large",
+            "unsupported-media-type",
+            "invalid-body",
+        ),
+    ),
 )
 
 PERSONA_OPERATIONS: tuple[Operation, ...] = (
@@ -418,4 +467,5 @@ OPERATIONS: tuple[Operation, ...] = (
         authenticated=False,
     ),
     *PERSONA_OPERATIONS,
+    *BUDGET_OPERATIONS,
 )

@@ -96,6 +96,9 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "Name a turn that the problem lists, or none for the newest. Only the newest states are kept, and none "
         "from before a lasting record was changed.",
     ),
+    ProblemType(
+        "budget-unusable", 409, "The budget cannot be counted", "Correct the Persona's `spec.budget`, as `detail` says."
+    ),
     ProblemType("turn-finished", 409, "The turn has ended", "Nothing: what it has committed stays."),
     ProblemType(
         "history-expired",

@@ -67,6 +67,12 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         "  -d '{\"allow\": true}' $BOT/personas/nora/calls/$THREAD.2.0/confirm"
     ),
+    "get_budget": 'curl -s -H "$AUTH" "$BOT/budget?days=31"',
+    "get_persona_budget": 'curl -s -H "$AUTH" "$BOT/personas/nora/budget?thread=nora~t1"',
+    "post_grant": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"coins": 500000, "id": "grant-1"}\' $BOT/personas/nora/budget/grants'
+    ),
     "post_webhook": 'curl -s -H "Content-Type: text/plain" -d "paid, see $REFERENCE" $GATEWAY/v1/webhook',
 }
 """One example for each call, by the operation's name."""
