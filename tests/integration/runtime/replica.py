@@ -95,6 +95,8 @@ class Bot:
     address: BotAddress = field(default_factory=lambda: BotAddress("shop", "echo", 8))
     lease_ms: int = 2000
     programming_model: Literal["fsm", "loop", "workflow"] = "fsm"
+    skew: str = ""
+    """By how much the clocks of its replicas are wrong, as libfaketime takes it, for example `+2d`."""
     replicas: "list[Replica]" = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -178,6 +180,15 @@ class Bot:
             replica.kill()
 
 
+def wrong_clock(skew: str) -> dict[str, str]:
+    """Return the environment of a process whose clock is wrong by `skew`."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.fail("faketime is not installed; `make test` installs it (apt-get install faketime)")
+    # What has passed is still measured rightly, as by a machine whose clock was set wrongly.
+    return {"LD_PRELOAD": str(library), "FAKETIME": skew, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+
+
 class Replica:
     """One pod: a supervisor and a worker host."""
 
@@ -204,6 +215,8 @@ class Replica:
         module, name = function.split(":")
         code = f"import sys; from {module} import {name}; sys.exit({name}(sys.argv[1:]))"
         environment = {**os.environ, "BOTYARD_REPLICA": self.name}
+        if self.bot.skew:
+            environment |= wrong_clock(self.bot.skew)
         process = subprocess.Popen(
             [sys.executable, "-c", code, *argv],
             stdout=self.log.open("ab"), stderr=subprocess.STDOUT, env=environment, start_new_session=True,

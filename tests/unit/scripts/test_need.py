@@ -35,3 +35,10 @@ def test_what_is_missing_is_named_with_its_package(path: Path) -> None:
     assert result.returncode == 1
     assert "missing: psql redis-server." in result.stderr
     assert "apt-get install postgresql-client redis-server" in result.stderr
+
+
+def test_what_may_come_from_backports_is_named_as_such(path: Path) -> None:
+    result = need("id", "valkey-server=valkey-server/backports", path=path)
+    assert result.returncode == 1
+    assert "apt-get install valkey-server\n" in result.stderr
+    assert "bookworm-backports" in result.stderr

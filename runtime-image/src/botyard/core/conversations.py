@@ -1,7 +1,6 @@
 """Conversations as their users see them."""
 
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from botyard.core import keys
 from botyard.core.address import BotAddress
 from botyard.core.parking import parse
 from botyard.core.reply import text
+from botyard.core.scripts import Scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Conversations:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._scripts = Scripts(redis)
 
     async def owner(self, bot: BotAddress, conversation: str) -> str | None:
         """Return the user whose conversation it is, or None when there is none."""
@@ -77,15 +78,15 @@ class Conversations:
         to what ended.
         """
         partition = bot.partition(conversation)
-        meta = keys.conversation(partition, conversation)
-        if not await self._redis.exists(meta):
-            return False
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(meta, "ended", int(time.time() * 1000))
-            pipe.hincrby(meta, "ends", 1)
-            pipe.delete(keys.state(partition, conversation))
-            pipe.delete(keys.versions(partition, conversation))
-            pipe.delete(keys.records(partition, conversation))
-            pipe.delete(keys.record_names(partition, conversation))
-            await pipe.execute()
-        return True
+        ended = await self._scripts.run(
+            "end",
+            keys=[
+                keys.conversation(partition, conversation),
+                keys.state(partition, conversation),
+                keys.versions(partition, conversation),
+                keys.records(partition, conversation),
+                keys.record_names(partition, conversation),
+            ],
+            args=[],
+        )
+        return bool(ended)

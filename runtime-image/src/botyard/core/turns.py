@@ -38,6 +38,8 @@ class Begun:
     """What wrote the state: {revision (of the bundle), schema (the version that its program told)}; may be empty."""
     cancelled: bool
     """Somebody asked for the turn to be cancelled."""
+    now_ms: int
+    """When the run began, in milliseconds since the epoch, by the clock of Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Turns:
                 name: text(each) for name, each in zip(("revision", "schema"), answer[8:10], strict=False) if each
             },
             cancelled=bool(answer[6]),
+            now_ms=int(answer[10]),
         )
 
     async def commit(self, lease: Lease, entry: Entry, commit: Commit) -> int:

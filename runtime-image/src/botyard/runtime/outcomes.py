@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from typing import Any
 
 from botyard import program
@@ -29,11 +28,11 @@ def identity(bot: BotAddress, entry: Entry, attempt: int) -> TurnIdentity:
     return TurnIdentity(bot, entry.key, entry.turn, entry.event, entry.user, attempt)
 
 
-def wrap(turn: TurnIdentity, output: Output) -> str:
-    """Return an output in its envelope, as JSON text."""
+def wrap(turn: TurnIdentity, output: Output, now: float) -> str:
+    """Return an output in its envelope, as JSON text; `now` is in seconds since the epoch."""
     return envelope(
         turn,
-        now=time.time(),
+        now=now,
         type=output.type,
         step=output.step,
         status=output.status,
@@ -72,6 +71,7 @@ def commit_of(
     turn: TurnIdentity,
     outcome: TurnOutcome,
     started: float,
+    now: float,
     retention: Retention,
     revision: str = "",
 ) -> Commit:
@@ -82,12 +82,12 @@ def commit_of(
         begun: What its run started from; None where it could not begin.
         turn: Of its outputs.
         outcome: Within the limits.
-        started: Seconds since the epoch.
+        started: When the run began, in seconds since the epoch by Redis's clock.
+        now: When it ended, by the same clock.
         retention: What is kept.
         revision: Of the bundle that runs here.
     """
-    now = time.time()
-    outputs = [wrap(turn, output) for output in outcome.outputs]
+    outputs = [wrap(turn, output, now) for output in outcome.outputs]
     record: dict[str, Any] = {
         "turn": entry.turn,
         "event": entry.event,

@@ -164,7 +164,7 @@ class Supervisor:
                     )
                 ),
             ]
-            owning = _start(self._ownership.run())
+            owning = _start(self._own())
             settling = _start(self._announce_settled())
             await _first(stop.wait(), *tasks, owning)
             self._draining = True
@@ -181,6 +181,12 @@ class Supervisor:
             await self.pool.close()
             await self._models.close()
             await self._health.close()
+
+    async def _own(self) -> None:
+        """Own partitions, from the moment that Redis's time is known on."""
+        asked: Any = await persist(self._redis.time)
+        self._runner.clock.heard(asked[0] * 1000 + asked[1] // 1000)
+        await self._ownership.run()
 
     def _resume(self, key: str) -> None:
         self._reader.resume(key)
@@ -300,7 +306,7 @@ class Supervisor:
         self.metrics.workers.set(self.pool.loaded)
         self.metrics.worker_deaths.set(self.pool.restarts)
         oldest = self._dispatcher.oldest_accepted_ms()
-        self.metrics.oldest.set(0 if oldest is None else max(0.0, time.time() - oldest / 1000))
+        self.metrics.oldest.set(0 if oldest is None else max(0.0, self._runner.clock.now() - oldest / 1000))
 
 
 def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from botyard.budget.calls import Spender
 from botyard.core.address import BotAddress, Partition
+from botyard.core.clock import ServerClock
 from botyard.core.envelope import TurnIdentity
 from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
 from botyard.core.files import Files
@@ -73,6 +74,7 @@ class TurnRunner:
         self._models = models
         self._deliverable = deliverable
         self._revision = revision
+        self.clock = ServerClock()
         self._turns = Turns(redis)
         self._files = Files(redis)
         self._calls = TurnCalls(redis, self._turns, retention)
@@ -128,15 +130,17 @@ class TurnRunner:
 
     async def _run_once(self, lease: Lease, entry: Entry) -> bool:
         """Run `entry` once; True when it was committed, False when it is to be run again here."""
-        started = time.time()
+        since = time.monotonic()
         begun: Begun | None = None
         attempt = 1
         outcome: TurnOutcome
         try:
             begun = await persist(lambda: self._turns.begin(lease, entry))
             attempt = begun.attempt
+            self.clock.heard(begun.now_ms)
         except ValueError as error:
             outcome = outcomes.failed("StateUnreadable", f"the saved state cannot be read: {error}")
+        started = self.clock.now()
         identity = outcomes.identity(entry.partition.bot, entry, attempt)
         try:
             if begun is not None:
@@ -150,20 +154,17 @@ class TurnRunner:
         except WorkerDied as error:
             return await self._survive(lease, entry, error)
         outcome = outcomes.within_limits(outcome)
+
+        def commit() -> Commit:
+            now = self.clock.now()
+            return outcomes.commit_of(entry, begun, identity, outcome, started, now, self._retention, self._revision)
+
         try:
-            await self._commit(
-                lease,
-                entry,
-                outcomes.commit_of(entry, begun, identity, outcome, started, self._retention, self._revision),
-            )
+            await self._commit(lease, entry, commit())
         except RecordsFull as error:
             outcome = outcomes.failed("RecordsFull", str(error))
-            await self._commit(
-                lease,
-                entry,
-                outcomes.commit_of(entry, begun, identity, outcome, started, self._retention, self._revision),
-            )
-        self._metrics.turn(outcome, seconds=time.time() - started, waited=started - entry.accepted_ms / 1000)
+            await self._commit(lease, entry, commit())
+        self._metrics.turn(outcome, seconds=time.monotonic() - since, waited=started - entry.accepted_ms / 1000)
         return True
 
     async def _commit(self, lease: Lease, entry: Entry, commit: Commit) -> None:
@@ -185,7 +186,7 @@ class TurnRunner:
         emissions = itertools.count(begun.attempt * MAX_EMISSIONS)
 
         async def emit(output: Output) -> None:
-            said, number = [outcomes.wrap(identity, output)], next(emissions)
+            said, number = [outcomes.wrap(identity, output, self.clock.now())], next(emissions)
             await persist(lambda: self._turns.emit(lease, entry, said, number=number, retention=self._retention))
 
         if begun.attempt > 1:

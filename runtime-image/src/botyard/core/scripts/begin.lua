@@ -2,7 +2,7 @@
 -- KEYS: lease, inbox, attempts, state, conversation, journal, parked
 -- ARGV: owner, epoch, entry, turn, key
 -- Answers {"ok", attempt, crashes, state, ends of the conversation, journal (flat ordinal, record, …),
--- to be cancelled (1/0), runs that were put aside, revision and schema of the state} | {"parked", ms left or -1} | {"stale"} | {"gone"}
+-- to be cancelled (1/0), runs that were put aside, revision and schema of the state, now (ms)} | {"parked", ms left or -1} | {"stale"} | {"gone"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 local entry = ARGV[3]
@@ -27,5 +27,6 @@ if attempt > 1 then
   crashes, parks = tonumber(counts[1] or 0), tonumber(counts[2] or 0)
   journal = redis.call("HGETALL", KEYS[6])
 end
+local time = redis.call("TIME")
 return {"ok", attempt, crashes, redis.call("GET", KEYS[4]) or "", about[1] or "0", journal, about[2] and 1 or 0, parks,
-  about[3] or "", about[4] or ""}
+  about[3] or "", about[4] or "", time[1] * 1000 + math.floor(time[2] / 1000)}
