@@ -193,6 +193,26 @@ def test_a_missing_credential_is_named_and_heals(world: World) -> None:
     world.await_object("Deployment", "repairs")
 
 
+def test_a_changed_key_of_a_model_reaches_running_pods_without_a_rollout(world: World) -> None:
+    world.bundle()
+    world.bot(model={"name": "small", "secretRef": {"name": "llm", "key": "apiKey"}})
+    missing = world.await_condition("Bot", "repairs", "Ready", "False", "ReferenceNotFound")
+    assert "Secret llm of spec.model does not exist" in missing["message"]
+    world.create("Secret", "llm", stringData={"apiKey": "sk-old"})
+    before = world.await_object("Deployment", "repairs")["metadata"]["generation"]
+    world.running_pod("repairs-1")
+    world.patch("Secret", "llm", {"stringData": {"apiKey": "sk-new"}})
+
+    def renewed() -> bool:
+        (value,) = world.await_object("Secret", "repairs-model")["data"].values()
+        return base64.b64decode(value) == b"sk-new" and world.refreshed("repairs-1") is not None
+
+    eventually(renewed, "the pods are told to read the new key")
+    assert world.await_object("Deployment", "repairs")["metadata"]["generation"] == before
+    world.patch("Bot", "repairs", {"spec": {"model": None}})
+    eventually(lambda: world.get("Secret", "repairs-model") is None, "the keys are gone")
+
+
 def test_a_new_revision_rolls_but_a_new_commit_with_equal_content_does_not(world: World) -> None:
     world.ready_bot()
     world.settle()

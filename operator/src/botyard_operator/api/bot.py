@@ -90,7 +90,7 @@ _MODEL_NAME = Annotated[
 
 
 class RoleModel(Model):
-    """The model of one role; what is left out is taken from the Bot's model."""
+    """The model of one role; what is left out is taken from the Bot's model, the key only where the endpoint is too."""
 
     rules: ClassVar = (
         Rule(

@@ -59,7 +59,6 @@ _REMOVE = "remove the field"
 TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     "Bundle": (),
     "Bot": (
-        Entry("spec.model", _REMOVE),
         Entry("spec.events", _REMOVE),
         Entry("spec.rollout.scenarios", _REMOVE),
         Entry("spec.rollout.onIncompatibleState", _REMOVE),

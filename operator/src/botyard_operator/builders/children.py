@@ -11,7 +11,7 @@ from botyard_operator.builders.deployment import deployment
 from botyard_operator.builders.disruption_budget import disruption_budget
 from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.network_policy import network_policy
-from botyard_operator.builders.secret import credentials_secret, platform_secret
+from botyard_operator.builders.secret import credentials_secret, model_keys_secret, platform_secret
 from botyard_operator.builders.service import service
 from botyard_operator.reconcile.base import JsonObject
 
@@ -21,6 +21,7 @@ def children(inputs: BotInputs) -> list[JsonObject]:
     wanted = [
         bot_config_map(inputs),
         credentials_secret(inputs),
+        model_keys_secret(inputs),
         platform_secret(inputs),
         network_policy(inputs),
         disruption_budget(inputs),

@@ -16,6 +16,7 @@ def bot_config_map(inputs: BotInputs) -> JsonObject:
     obj["data"] = {names.BOT_FILE: inputs.config.to_json()}
     if inputs.prices:
         obj["data"][PRICES_FILE] = inputs.prices
+    obj["data"] |= {name: inputs.scripts[name] for name in sorted(inputs.scripts)}
     return obj
 
 

@@ -133,6 +133,7 @@ def _supervisor(inputs: BotInputs) -> JsonObject:
             {"name": "config", "mountPath": names.CONFIG_DIR, "readOnly": True},
             *({"name": f"personas-{n}", "mountPath": f"{names.PERSONAS_DIR}/{n}", "readOnly": True} for n in shards),
             {"name": "credentials", "mountPath": names.CREDENTIALS_DIR, "readOnly": True},
+            *([{"name": "model", "mountPath": names.MODEL_KEYS_DIR, "readOnly": True}] if _has_model(inputs) else ()),
             {"name": "platform", "mountPath": names.PLATFORM_DIR, "readOnly": True},
             {"name": "bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},
             {"name": "socket", "mountPath": names.SOCKET_DIR},
@@ -182,6 +183,7 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
             for n in range(names.PERSONA_SHARDS)
         ),
         {"name": "credentials", "secret": {"secretName": names.credentials_name(inputs.name)}},
+        *([_model_keys(inputs)] if _has_model(inputs) else ()),
         {"name": "platform", "secret": _secret_entry(platform, names.REDIS_URL_FILE, names.REDIS_URL_FILE)},
         {
             "name": "artifact-token",
@@ -189,6 +191,15 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
             "secret": _artifact_tokens(inputs, platform),
         },
     ]
+
+
+def _has_model(inputs: BotInputs) -> bool:
+    return inputs.config.model is not None
+
+
+def _model_keys(inputs: BotInputs) -> JsonObject:
+    # Optional: a pod of this template that starts anew after the model was taken out of the spec does so without keys.
+    return {"name": "model", "secret": {"secretName": names.model_keys_name(inputs.name), "optional": True}}
 
 
 def _layer_environment(inputs: BotInputs) -> list[JsonObject]:

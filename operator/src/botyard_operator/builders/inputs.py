@@ -47,6 +47,10 @@ class BotInputs:
     """The token of each artifact that pods of this Bot may still fetch, by its entry in the platform Secret."""
     credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """The bundle's own credentials by the name that the bundle reads."""
+    model_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """API keys of the model providers by the file that `config.model` names."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """Model scripts by the file that `config.model` names."""
     resources: JsonObject = field(default_factory=dict)
     """Resources of the worker's container."""
     layer: Layer | None = None
@@ -64,10 +68,12 @@ class BotInputs:
 
         The Redis URL with its password goes in first, so that the digest of a short credential cannot be looked up by
         whoever may read the Deployment. Artifacts' tokens stay out: they follow from the artifacts' digests, and
-        running pods do not need them any more.
+        running pods do not need them any more. Of the model only whether there is one counts: workers learn the
+        address of the models' endpoint when they start, and everything else of it is read live.
         """
         digest = hashlib.sha256()
-        for part in (self.redis_url.encode(), *_flatten(self.credentials)):
+        model = [b"model"] if self.config.model is not None else []
+        for part in (self.redis_url.encode(), *_flatten(self.credentials), *model):
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
         return digest.hexdigest()[:32]

@@ -5,19 +5,21 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from botyard.contract import names
+from botyard.contract.model import ModelConfig
 from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.labels import child, selector_labels
 from botyard_operator.reconcile.base import JsonObject
 
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
+_SCHEME_PORTS = {"https": 443, "http": 80}
 
 
 def network_policy(inputs: BotInputs) -> JsonObject | None:
     """Return the policy, or None where the installation has switched them off.
 
-    In: the probes' and metrics' port. Out: DNS, the operator's artifact server, and Redis (anywhere: an installation
-    may bring its own).
+    In: the probes' and metrics' port. Out: DNS, the operator's artifact server, and the ports of Redis and of the
+    declared model providers (anywhere: policies know no host names, and an installation may bring its own).
     """
     if not inputs.network_policy:
         return None
@@ -38,7 +40,19 @@ def network_policy(inputs: BotInputs) -> JsonObject | None:
             {"ports": [{"port": port, "protocol": "TCP"} for port in redis_ports(inputs.redis_url)]},
         ],
     }
+    if models := model_ports(inputs.config.model):
+        obj["spec"]["egress"].append({"ports": [{"port": port, "protocol": "TCP"} for port in models]})
     return obj
+
+
+def model_ports(config: ModelConfig | None) -> tuple[int, ...]:
+    """Return the TCP ports of the declared model providers, sorted; scripts need none."""
+    ports = set()
+    for target in config.targets() if config is not None else ():
+        if target.provider == "openai":
+            parts = urlsplit(target.endpoint or "https://")
+            ports.add(parts.port or _SCHEME_PORTS[parts.scheme])
+    return tuple(sorted(ports))
 
 
 def redis_ports(url: str) -> tuple[int, ...]:

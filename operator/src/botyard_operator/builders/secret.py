@@ -19,6 +19,17 @@ def credentials_secret(inputs: BotInputs) -> JsonObject:
     return obj
 
 
+def model_keys_secret(inputs: BotInputs) -> JsonObject | None:
+    """Return the Secret with the API keys of the model providers; None where the Bot has no model."""
+    if inputs.config.model is None:
+        return None
+    obj = child(inputs, api_version="v1", kind="Secret", name=names.model_keys_name(inputs.name))
+    obj["type"] = "Opaque"
+    if inputs.model_keys:
+        obj["data"] = {name: _encode(inputs.model_keys[name]) for name in sorted(inputs.model_keys)}
+    return obj
+
+
 def platform_secret(inputs: BotInputs) -> JsonObject:
     """Return the Secret with the Redis URL and the tokens of the artifacts in use."""
     obj = child(inputs, api_version="v1", kind="Secret", name=names.platform_name(inputs.name))

@@ -7,10 +7,11 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from botyard_operator.api.bot import Bot
+from botyard_operator.api.bot import Bot, ModelSpec, RoleModel
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.caches import Caches
 from botyard_operator.reconcile.base import EventType, JsonObject, Key
+from botyard_operator.reconcile.bot_models import SCRIPT_ENTRY
 from botyard_operator.reconcile.ownership import key_of
 
 STAND_IN_UID = "00000000-0000-0000-0000-000000000000"
@@ -21,6 +22,7 @@ STAND_IN_ARTIFACT: Mapping[str, Any] = {
     "lastUpdateTime": "1970-01-01T00:00:00Z",
 }
 _STAND_IN_VALUE = b"stand-in"
+_STAND_IN_SCRIPT = "rules:\n- reply: {text: stand-in}\n"
 
 
 class OfflineCluster:
@@ -85,8 +87,17 @@ class OfflineCluster:
             spec = {"git": {"url": "https://git.example.com/stand-in.git"}, "allowedNamespaces": {"from": "All"}}
             pinned = {**artifact, "revision": wanted.revision or artifact["revision"]}
             self._take({"kind": "Bundle", "metadata": metadata, "spec": spec, "status": {"artifact": pinned}})
-        for credential in bot.spec.credentials:
-            reference = credential.secret_key_ref
+        model = bot.spec.model
+        targets: tuple[ModelSpec | RoleModel, ...] = () if model is None else (model, *model.roles.values())
+        secrets = [each.secret_key_ref for each in bot.spec.credentials]
+        secrets += [each.secret_ref for each in targets if each.secret_ref is not None]
+        for script in (each.script for each in targets if each.script is not None):
+            name = script.config_map_ref.name
+            content = self._config_maps.setdefault((namespace, name), {})
+            if SCRIPT_ENTRY not in content:
+                content[SCRIPT_ENTRY] = _STAND_IN_SCRIPT
+                self.assumed.append(f"ConfigMap {namespace}/{name} has no entry {SCRIPT_ENTRY} in the files")
+        for reference in secrets:
             data = self._secrets.setdefault((namespace, reference.name), {})
             if reference.key not in data:
                 data[reference.key] = _STAND_IN_VALUE

@@ -21,7 +21,7 @@ from botyard_operator.reconcile.bot_inputs import Resolved, resolve
 from botyard_operator.reconcile.budgets import exceeded
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted, owned
 from botyard_operator.reconcile.problems import Blocked, Problem
-from botyard_operator.reconcile.refresh import dated, refresh_pods
+from botyard_operator.reconcile.refresh import dated, read_live, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
 from botyard_operator.reconcile.status import report
 from botyard_operator.reconcile.taking_back import failure, proven
@@ -84,11 +84,11 @@ class BotReconciler:
             resolved = await resolve(bot, live, ctx)
             now = ctx.clock.now()
             wanted = [
-                dated(child, bot=key, caches=ctx.caches, now=now) if child["kind"] == "ConfigMap" else child
+                dated(child, bot=key, caches=ctx.caches, now=now) if read_live(child) else child
                 for child in children(resolved.inputs)
             ]
             written = await apply_changed(wanted, key, bot.metadata.uid, ctx)
-            for kind in ("PodDisruptionBudget", "NetworkPolicy"):
+            for kind in ("PodDisruptionBudget", "NetworkPolicy", "Secret"):
                 kept = {child["metadata"]["name"] for child in wanted if child["kind"] == kind}
                 await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
         except Blocked as blocked:

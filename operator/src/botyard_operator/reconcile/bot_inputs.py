@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.model import ModelConfig
 from botyard.contract.prices import PRICES_FILE
 from botyard.contract.spending import BotBudget, UserQuotas
 from botyard_operator.api.bot import Bot, FailedRevision
@@ -15,6 +16,7 @@ from botyard_operator.api.reasons import Reason
 from botyard_operator.builders.inputs import Artifact, BotInputs, Layer
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
+from botyard_operator.reconcile.bot_models import models_of
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.revision_choice import find_bundle, running_revision, wanted_revision
 from botyard_operator.reconcile.taking_back import given_up, good_revision
@@ -43,6 +45,7 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> Resolved:
     bundle = await find_bundle(bot, ctx)
     stored = wanted_revision(bot, bundle, live)
     credentials = await _credentials(bot, ctx)
+    models = await models_of(bot, ctx)
     settings = ctx.settings
     inputs = BotInputs(
         name=bot.metadata.name,
@@ -51,13 +54,15 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> Resolved:
         replicas=bot.spec.replicas,
         artifact=_steady(stored, live),
         layer=_layer(stored),
-        config=_config(bot, bundle),
+        config=_config(bot, bundle, models.config),
         prices=await _prices(bot.metadata.namespace, ctx),
         runtime_image=settings.runtime_image,
         image_pull_policy=settings.runtime_image_pull_policy,
         redis_url=settings.redis_url,
         artifact_tokens=_tokens(bot, stored, live, ctx),
         credentials=credentials,
+        model_keys=models.keys,
+        scripts=models.scripts,
         resources=bot.spec.resources.model_dump(mode="json", exclude_defaults=True),
         pod_template=bot.spec.pod_template,
         progress_deadline_seconds=max(1, int(bot.spec.rollout.progress_deadline.seconds)),
@@ -131,7 +136,7 @@ async def _prices(namespace: str, ctx: Context) -> str:
     return ""
 
 
-def _config(bot: Bot, bundle: Bundle) -> BotConfig:
+def _config(bot: Bot, bundle: Bundle, model: ModelConfig | None) -> BotConfig:
     entrypoint = bundle.spec.entrypoint
     limits = bot.spec.limits
     # `generation` is left out on purpose: it grows with every scaling, and each new content is written and mounted.
@@ -148,6 +153,7 @@ def _config(bot: Bot, bundle: Bundle) -> BotConfig:
         config=bot.spec.config,
         budget=BotBudget(daily=bot.spec.budget.daily if bot.spec.budget is not None else None),
         quotas=_quotas(bot),
+        model=model,
         events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
     )
 

@@ -1,4 +1,4 @@
-"""Making a changed ConfigMap reach running processes at once.
+"""Making a changed ConfigMap, or a changed key of a model provider, reach running processes at once.
 
 The kubelet refreshes mounted ConfigMaps about once a minute, and at once when the pod itself changes. So every mounted
 ConfigMap carries the time of its last change, and pods that are older than the newest change carry an annotation that
@@ -22,17 +22,25 @@ SKEW = timedelta(seconds=2)
 """How far the clocks of the operator and the API server may be apart. Pods tell their age in whole seconds, too."""
 
 
+def read_live(child: JsonObject) -> bool:
+    """Whether the pods of a Bot read this child of it again while they run."""
+    if child["kind"] == "Secret":
+        bot = child["metadata"]["labels"][names.LABEL_BOT]
+        return bool(child["metadata"]["name"] == names.model_keys_name(bot))
+    return bool(child["kind"] == "ConfigMap")
+
+
 def dated(obj: JsonObject, *, bot: Key, caches: ReadCaches, now: datetime) -> JsonObject:
-    """Return a ConfigMap with the time of its last change: the one that it has, or `now` where its content differs.
+    """Return an object with the time of its last change: the one that it has, or `now` where its content differs.
 
     Args:
-        obj: What is to be applied.
+        obj: What is to be applied, and read live by pods.
         bot: The Bot whose pods mount it.
-        caches: The ConfigMap and the pods as they are.
+        caches: The object and the pods as they are.
         now: Time of this reconcile.
     """
     metadata = obj["metadata"]
-    live = caches.get("ConfigMap", metadata["namespace"], metadata["name"])
+    live = caches.get(obj["kind"], metadata["namespace"], metadata["name"])
     if live is not None and (live.get("data") or {}) == (obj.get("data") or {}):
         changed = (live["metadata"].get("annotations") or {}).get(CHANGED_AT)
     elif live is None and _required(bot, metadata["name"]) and not any(_touchable(bot, caches)):
@@ -64,7 +72,7 @@ async def refresh_pods(bot: Key, ctx: Context) -> Problem | None:
 
 def stale_pods(bot: Key, caches: ReadCaches) -> Iterator[tuple[Key, str]]:
     """Return the pods to touch, each with the value that their annotation should have."""
-    times = {name: time for name in _mounted(bot) if (time := caches.changed_at(Key("ConfigMap", bot.namespace, name)))}
+    times = {key.name: time for key in _mounted(bot) if (time := caches.changed_at(key))}
     if not times:
         return
     mark = _mark(times.items())
@@ -76,13 +84,20 @@ def stale_pods(bot: Key, caches: ReadCaches) -> Iterator[tuple[Key, str]]:
             yield Key("Pod", metadata["namespace"], metadata["name"]), mark
 
 
-def _mounted(bot: Key) -> tuple[str, ...]:
+def _mounted(bot: Key) -> tuple[Key, ...]:
     shards = (names.persona_shard_name(bot.name, number) for number in range(names.PERSONA_SHARDS))
-    return names.config_map_name(bot.name), *shards
+    config_maps = (names.config_map_name(bot.name), *shards)
+    keys = Key("Secret", bot.namespace, names.model_keys_name(bot.name))
+    return (*(Key("ConfigMap", bot.namespace, name) for name in config_maps), keys)
 
 
-def _required(bot: Key, config_map: str) -> bool:
-    return config_map in {names.config_map_name(bot.name), names.persona_shard_name(bot.name, 0)}
+def _required(bot: Key, name: str) -> bool:
+    # Keys are applied before any pod's template mounts them.
+    return name in {
+        names.config_map_name(bot.name),
+        names.persona_shard_name(bot.name, 0),
+        names.model_keys_name(bot.name),
+    }
 
 
 def _touchable(bot: Key, caches: ReadCaches) -> Iterator[JsonObject]:

@@ -75,6 +75,7 @@ def test_values_that_ask_for_nothing_are_fine(kind: Kind, changes: Object) -> No
                 "config": {"a": 1},
                 "credentials": [{"name": "KEY", "secretKeyRef": {"name": "pay", "key": "key"}}],
                 "limits": {"turnTimeout": "1m", "maxInput": "2Mi", "concurrency": 1, "workers": 2},
+                "model": {"name": "small", "endpoint": "http://llm:8000/v1"},
                 "resources": {"requests": {"cpu": "100m"}},
                 "rollout": {"progressDeadline": "1m"},
                 "suspend": True,

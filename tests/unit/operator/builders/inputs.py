@@ -3,6 +3,7 @@
 from typing import Any
 
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.model import ModelConfig, ModelTarget
 from botyard_operator.builders.inputs import Artifact, BotInputs
 
 DIGEST = "sha256:" + "a1" * 32
@@ -40,8 +41,18 @@ def rich_inputs() -> BotInputs:
             limits=Limits(turn_timeout_seconds=20, max_input_bytes=2048, concurrency=4, workers=2),
             config={"greeting": "hello"},
             events_allow=("chat.followups",),
+            model=ModelConfig(
+                name="small",
+                key="key-1",
+                roles={
+                    "solver": ModelTarget(name="large", endpoint="http://llm.example.com:8000/v1"),
+                    "offline": ModelTarget(provider="scripted", script="1.model-script.yaml"),
+                },
+            ),
         ),
         credentials={"PAYMENT_KEY": b"k", "ABSENT": b""},
+        model_keys={"key-1": b"sk-1"},
+        scripts={"1.model-script.yaml": "rules:\n- reply: {text: hello}\n"},
         resources={"requests": {"cpu": "0.5"}, "limits": {"memory": "1Gi"}},
         progress_deadline_seconds=60,
         redis_url="rediss://redis.example.com:6390",

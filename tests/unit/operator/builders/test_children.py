@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from botyard.contract.bot import BotConfig
+from botyard.contract.model import ModelConfig
 from botyard_operator.annotations import APPLIED
 from botyard_operator.builders.children import children, stamped
 from botyard_operator.builders.inputs import BotInputs
@@ -103,6 +105,24 @@ def test_only_what_needs_a_restart_changes_the_pod_template(changes: dict[str, A
     before = _by_kind(inputs(), "Deployment")[0]["spec"]["template"]
     after = _by_kind(inputs(**changes), "Deployment")[0]["spec"]["template"]
     assert (before != after) is rolls
+
+
+def test_only_the_first_model_of_a_bot_changes_the_pod_template() -> None:
+    def template(**changes: Any) -> Any:
+        return _by_kind(inputs(**changes), "Deployment")[0]["spec"]["template"]
+
+    def config(name: str) -> BotConfig:
+        return inputs().config.model_copy(update={"model": ModelConfig(name=name)})
+
+    first = template(config=config("small"), model_keys={"a": b"1"})
+    assert first != template()
+    assert first == template(config=config("large"), model_keys={"b": b"2"}, scripts={"s": "rules: []"})
+
+
+def test_only_the_supervisor_sees_the_keys_of_models() -> None:
+    containers = (container for part in ("initContainers", "containers") for container in _pod(rich_inputs())[part])
+    sees = [each["name"] for each in containers if "model" in {mount["name"] for mount in each["volumeMounts"]}]
+    assert sees == ["supervisor"]
 
 
 def test_credentials_cannot_be_moved_between_names_unnoticed() -> None:

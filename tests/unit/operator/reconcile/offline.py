@@ -67,6 +67,20 @@ class Space:
         change(obj)
         self.cluster._hold({**obj, "kind": kind})
 
+    def hold(self, kind: str, name: str, **content: Any) -> None:
+        """Let there be a Secret or ConfigMap that somebody wrote."""
+        self.cluster._take({"kind": kind, "metadata": {"name": name, "namespace": "shop"}, **content})
+
+    def get(self, kind: str, name: str) -> Object:
+        """Return a child of the Bot."""
+        found = self.cluster.caches.get(kind, "shop", name)
+        assert found is not None
+        return found
+
+    def __contains__(self, place: tuple[str, str]) -> bool:
+        """Whether there is a child of this kind and name."""
+        return self.cluster.caches.get(place[0], "shop", place[1]) is not None
+
     def publish(self, *revisions: int) -> None:
         """Let the Bundle have these revisions, the newest first."""
         self.revisions = list(revisions)

@@ -15,14 +15,14 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 BEFORE, WITHIN, LATER = "2026-01-01T11:59:59Z", "2026-01-01T12:00:01Z", "2026-01-01T12:00:03Z"
 
 
-def _object(name: str, version: int = 1, **content: Any) -> Object:
+def _object(kind: str, name: str, version: int = 1, **content: Any) -> Object:
     metadata = {
         "name": name,
         "namespace": "shop",
         "resourceVersion": str(version),
         "labels": {"botyard.dev/bot": "clerk"},
     }
-    return {"metadata": {**metadata, **content.pop("metadata", {})}, **content}
+    return {"kind": kind, "metadata": {**metadata, **content.pop("metadata", {})}, **content}
 
 
 def _pod(caches: Caches, made: str, *, phase: str = "Running", version: int = 1, **annotations: str) -> None:
@@ -30,12 +30,12 @@ def _pod(caches: Caches, made: str, *, phase: str = "Running", version: int = 1,
         "creationTimestamp": made,
         "annotations": {f"botyard.dev/{name}": value for name, value in annotations.items()},
     }
-    caches.put("Pod", _object("clerk-1", version, metadata=metadata, status={"phase": phase}))
+    caches.put("Pod", _object("Pod", "clerk-1", version, metadata=metadata, status={"phase": phase}))
 
 
-def _write(caches: Caches, name: str, text: str, version: int = 1) -> Object:
-    obj = dated(_object(name, version, data={"a": text}), bot=BOT, caches=caches, now=NOW)
-    caches.put("ConfigMap", obj)
+def _write(caches: Caches, name: str, text: str, version: int = 1, kind: str = "ConfigMap") -> Object:
+    obj = dated(_object(kind, name, version, data={"a": text}), bot=BOT, caches=caches, now=NOW)
+    caches.put(kind, obj)
     return obj
 
 
@@ -75,7 +75,7 @@ def test_the_time_stays_while_the_content_does() -> None:
     changed = _write(caches, "clerk-bot", "2", version=2)
     assert _changed_at(changed) == NOW.isoformat()
     later = NOW.replace(minute=5)
-    same = dated(_object("clerk-bot", 3, data={"a": "2"}), bot=BOT, caches=caches, now=later)
+    same = dated(_object("ConfigMap", "clerk-bot", 3, data={"a": "2"}), bot=BOT, caches=caches, now=later)
     assert _changed_at(same) == NOW.isoformat()
 
 
@@ -109,18 +109,28 @@ def test_a_touched_pod_is_touched_again_only_after_another_change() -> None:
     assert _touched(caches) == ["clerk-1"]
 
 
+def test_a_changed_key_of_a_model_is_read_live_too() -> None:
+    caches = Caches()
+    _write(caches, "clerk-model", "1", kind="Secret")
+    _pod(caches, BEFORE)
+    assert _touched(caches) == []
+    _write(caches, "clerk-model", "2", version=2, kind="Secret")
+    assert _touched(caches) == ["clerk-1"]
+
+
 def test_a_leaving_pod_is_left_alone() -> None:
     caches = Caches()
     _write(caches, "clerk-bot", "1")
     _write(caches, "clerk-bot", "2", version=2)
     metadata = {"creationTimestamp": BEFORE, "deletionTimestamp": BEFORE}
-    caches.put("Pod", _object("clerk-1", metadata=metadata, status={"phase": "Running"}))
+    caches.put("Pod", _object("Pod", "clerk-1", metadata=metadata, status={"phase": "Running"}))
     assert _touched(caches) == []
 
 
 def test_a_time_that_nobody_can_read_is_replaced_with_the_content() -> None:
     caches = Caches()
-    caches.put("ConfigMap", _object("clerk-bot", 2, metadata={"annotations": {"botyard.dev/changed-at": "soon"}}))
+    unreadable = {"annotations": {"botyard.dev/changed-at": "soon"}}
+    caches.put("ConfigMap", _object("ConfigMap", "clerk-bot", 2, metadata=unreadable))
     _pod(caches, BEFORE)
     assert _touched(caches) == []
     assert _changed_at(_write(caches, "clerk-bot", "2", version=3)) == NOW.isoformat()
