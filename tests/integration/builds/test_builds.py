@@ -1,7 +1,9 @@
 """Builds from source to layer and manifest, with the real commands."""
 
+import marshal
+
 from tests.integration.builds.conftest import BOT, Builds
-from tests.integration.builds.packages import Index, wheel
+from tests.integration.builds.packages import Index, sdist, wheel
 
 
 async def test_a_bundle_without_dependencies_is_inspected(builds: Builds) -> None:
@@ -69,3 +71,28 @@ async def test_the_platform_itself_is_never_installed(builds: Builds) -> None:
     built = await builds.build({"bot.py": BOT, "requirements.txt": "jb-manager-bot==1\nbotyard\n"}, "requirements.txt")
     assert built.reason == "", built.message
     assert built.report.packages == ()
+
+
+async def test_equal_packages_are_equal_layers_whenever_and_wherever_they_are_installed(
+    builds: Builds, index: Index
+) -> None:
+    code = 'KNOWN = frozenset({"metre", "second", "gram"})\n\n\ndef knows(unit):\n    return unit in {"m", "s", "g"}\n'
+    index.add(wheel("units", "2.1", code))
+    name, content = wheel("own", "0.1", code)
+    source_name, source = sdist("built", "0.3", f"FOUND = {code!r}")
+    files: dict[str, str | bytes] = {
+        "bot.py": "import own, units\n" + BOT,
+        "requirements.txt": f"units\n./own/{name}\n./own/{source_name}\n",
+        f"own/{name}": content,
+        f"own/{source_name}": source,
+    }
+    first = await builds.build(files, "requirements.txt")
+    # Elsewhere nothing is shared: it is installed again, by another process in another folder.
+    second = await builds.build(files, "requirements.txt", namespace="elsewhere")
+    assert first.reason == second.reason == "", second.message
+    assert first.report.packages == ("built==0.3", "own==0.1", "units==2.1")
+    compiled = [path.relative_to(first.layer) for path in sorted(first.layer.rglob("*.pyc"))]
+    assert [path.name.partition(".")[0] for path in compiled] == ["built", "own", "units"]
+    assert first.report.layer_digest == second.report.layer_digest
+    told = {marshal.loads((first.layer / path).read_bytes()[16:]).co_filename for path in compiled}
+    assert told == {"/layer/built.py", "/layer/own.py", "/layer/units.py"}

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from botyard.bundle_build.inputs import PLATFORM, constraints
 from botyard.bundle_build.processes import Ended, Log, run
+from botyard.bundle_build.tidy import tidy
+from botyard.contract import names
 from botyard.contract.build import BuildFailure, BuildRequest
 
 _FILE_BYTES = 4 * 1024 * 1024 * 1024
@@ -105,10 +107,21 @@ def install(
 
 
 def compile_layer(layer: Path, work: Path, log: Log) -> None:
-    """Compile the layer's modules: pods mount it read-only and would compile them at every start."""
-    shutil.rmtree(layer / "bin", ignore_errors=True)
-    (layer / ".lock").unlink(missing_ok=True)
-    command = [sys.executable, "-I", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", str(layer)]
+    """Compile the layer's modules: pods mount it read-only and would compile them at every start.
+
+    Args:
+        layer: What was installed; it is tidied first, so that equal packages are equal bytes.
+        work: Where the compiler runs.
+        log: The build's log.
+    """
+    tidy(layer)
+    # What is compiled tells neither the time nor the folder: modules name themselves as pods have them.
+    names_in_pods = ("-s", str(layer), "-p", names.LAYER_DIR)
+    command = [
+        *(sys.executable, "-I", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"),
+        *names_in_pods,
+        str(layer),
+    ]
     ended = run(command, cwd=work, env=_environment(work, ""), seconds=300.0, log=log)
     if ended.code != 0:
         # Packages carry templates and tests that are no Python of this version; they are compiled by nobody.
