@@ -96,6 +96,18 @@ async def test_a_call_that_is_cancelled_leaves_nothing_set_aside(redis_client: R
     await eventually(lambda: spent_nothing(redis_client), timeout=60.0)
 
 
+@pytest.mark.parametrize("steps", range(0, 24, 2))
+async def test_a_cancellation_is_never_lost_whenever_it_comes(redis_client: Redis, terms: Terms, steps: int) -> None:
+    sut = meter(redis_client, terms, wait_seconds=600.0)
+    await sut.reserve(call(1, 10, 980))
+    waiting = asyncio.ensure_future(sut.reserve(call(2, 10, 90)))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    done, _ = await asyncio.wait([waiting], timeout=90.0)
+    assert [task.cancelled() for task in done] == [True]
+
+
 async def spent_nothing(redis: Redis) -> bool:
     return await spent(redis) == (0, 0)
 

@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
 from botyard.contract.model import ModelConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
-from botyard.contract.spending import BotBudget
+from botyard.contract.spending import BotBudget, UserQuotas
 from botyard.core.address import BotAddress
 from botyard.core.conversations import Conversation, Conversations
 from botyard.core.inbox import Accepted, Inbox
@@ -90,6 +90,7 @@ class Bot:
     personas: tuple[PersonaConfig, ...] = ()
     model: ModelConfig | None = None
     budget: BotBudget = field(default_factory=BotBudget)
+    quotas: UserQuotas = field(default_factory=UserQuotas)
     files: dict[str, str] = field(default_factory=dict)
     """What else is mounted, by path: model scripts, prices, keys."""
     address: BotAddress = field(default_factory=lambda: BotAddress("shop", "echo", 8))
@@ -114,6 +115,7 @@ class Bot:
             limits=self.limits,
             model=self.model,
             budget=self.budget,
+            quotas=self.quotas,
         )
         self._put("config/bot.json", config.to_json())
         self._put("personas/0/personas.json", PersonaShard(personas=self.personas).to_json())

@@ -86,13 +86,7 @@ class Lines:
     async def _at_the_head(self, deadline: float, attempt: Attempt) -> Answer:
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
-        task = asyncio.current_task()
-        cancels = task.cancelling() if task is not None else 0
         while True:
-            # A cancellation that arrives together with an answer can get lost below; it must not leave a call waiting
-            # that nobody wants any more.
-            if task is not None and task.cancelling() > cancels:
-                raise asyncio.CancelledError
             self._freed.clear()
             left = deadline - loop.time()
             answer = await attempt(left <= 0)

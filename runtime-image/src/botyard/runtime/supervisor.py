@@ -104,6 +104,7 @@ class Supervisor:
             retention,
             deliverable=self._courier.look,
             models=self._models,
+            quotas=self._meter,
             revision=revision,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)

@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 from redis.asyncio import Redis
 
 from botyard.budget.calls import Spender
+from botyard.budget.errors import QuotaExceeded
 from botyard.core.address import BotAddress, Partition
 from botyard.core.clock import ServerClock
 from botyard.core.envelope import TurnIdentity
@@ -26,6 +27,7 @@ from botyard.core.turns import Begun, Commit, Turns
 from botyard.models.access import ModelAccess
 from botyard.program import EventKind, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
+from botyard.runtime.admission import Quotas, admitted
 from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
@@ -58,6 +60,7 @@ class TurnRunner:
         deliverable: Callable[[Partition], None],
         revision: str = "",
         models: ModelAccess | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         """Prepare.
 
@@ -70,8 +73,10 @@ class TurnRunner:
             revision: Of the bundle; kept beside each state.
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
             models: Makes model calls; None: turns cannot make any.
+            quotas: Counts the turns of users; None: nobody does.
         """
         self._models = models
+        self._quotas = quotas
         self._deliverable = deliverable
         self._revision = revision
         self.clock = ServerClock()
@@ -147,6 +152,8 @@ class TurnRunner:
                 outcome = await self._outcome(lease, entry, begun, identity)
         except FileGone as error:
             outcome = outcomes.failed("FileGone", str(error))
+        except QuotaExceeded as error:
+            outcome = outcomes.failed(error.kind, str(error))
         except TurnTimeout as error:
             outcome = outcomes.failed("TurnTimeout", str(error))
         except TurnCancelled as error:
@@ -193,7 +200,6 @@ class TurnRunner:
             await emit(Output(type="turn.restarted", status="started"))
 
         bounds = JournalBounds(begun.journal)
-
         models = self._models_of(lease, entry, begun, bounds)
 
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
@@ -203,7 +209,8 @@ class TurnRunner:
 
         cancelled = self._cancelled[entry.turn] = asyncio.Event()
         try:
-            outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
+            async with admitted(self._quotas, entry):
+                outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
             return with_refusal(outcome, models)
         except ParkTurn as parked:
             told = {"reason": parked.reason, "until": parked.until_ms or None}
