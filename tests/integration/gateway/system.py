@@ -196,7 +196,7 @@ async def running_system(
     )
     async with serving(gateway, settings) as (server, task):
         url = f"http://127.0.0.1:{server.port}"
-        async with httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
             yield System(redis, gateway, server, task, url, http)
 
 
@@ -209,14 +209,14 @@ async def serving(
         listener.bind(("127.0.0.1", 0))
         server = GatewayServer(gateway, settings or ServerSettings(drain_timeout=5), own_signals=False)
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.started:
                 await asyncio.sleep(0.005)
         try:
             yield server, task
         finally:
             server.stop()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 await task
 
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from botyard.core.connection import connect
 
-START_TIMEOUT = 10.0
+START_TIMEOUT = 60.0
 
 
 class RedisServer:

@@ -37,6 +37,8 @@ class MachineInput:
     """The reference that the callback came with."""
     question: Question | None = None
     """To be answered first: the answer is the callback."""
+    is_plain_text: bool = False
+    """The user wrote it: it may be translated."""
 
     @property
     def kind(self) -> str:
@@ -75,7 +77,7 @@ async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
         return await _files(references, text, rules)
     if text.strip().casefold() == RESET_WORD:
         return MachineInput(user_input=RESET, reset=True)
-    return MachineInput(user_input=text)
+    return MachineInput(user_input=text, is_plain_text=True)
 
 
 async def _files(references: Iterable[dict[str, Any]], text: str, rules: FileRules) -> MachineInput:
@@ -131,7 +133,7 @@ def _structured(payload: Any) -> MachineInput:
     if kind == "dialog" or (kind is None and "dialog_id" in payload):
         return _dialog(str(inner.get("dialog_id", "")).upper())
     if kind == "text":
-        return MachineInput(user_input=str(inner.get("body", inner.get("text", ""))))
+        return MachineInput(user_input=str(inner.get("body", inner.get("text", ""))), is_plain_text=True)
     if kind is None:
         return MachineInput(user_input=json.dumps(dict(payload), ensure_ascii=False))
     raise InputError(

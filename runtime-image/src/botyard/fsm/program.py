@@ -5,22 +5,25 @@ import contextvars
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botyard.fsm import inputs, session
+from botyard.fsm import inputs, languages, session
 from botyard.fsm.errors import FsmError, SessionStateError
 from botyard.fsm.failures import describe
 from botyard.fsm.files import FileRules
 from botyard.fsm.inputs import MachineInput
 from botyard.fsm.inspection import Inspection, inspect_machine
+from botyard.fsm.languages import Translation
 from botyard.fsm.loading import load_bot
 from botyard.fsm.machine import AbstractFSM
 from botyard.fsm.messages.neutral import CONVERSATION_RESET
 from botyard.fsm.outbox import Outbox
 from botyard.fsm.questions import is_question
 from botyard.fsm.status import Status
+from botyard.model import ModelCallError
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
 from botyard.retrieval import Knowledge
 
@@ -34,6 +37,9 @@ MAX_REFERENCES = 32
 
 REFERENCES = "references"
 """Member of the saved state beside `main` and `plugins`: references that this session handed out."""
+
+LANGUAGE = "language"
+"""Member of the saved state: the language that the user chose, where the bot is translated."""
 
 _WAITS = {
     Status.WAIT_FOR_USER_INPUT: "message",
@@ -64,13 +70,18 @@ class FsmProgram:
             bundle: The folder that its code lies in, for naming places in errors.
             credentials: Given to the bot's constructor.
             config: Given to the bot's constructor where that has a parameter `config`; `files` in it are the rules
-                for files of messages (see `FileRules`).
+                for files of messages (see `FileRules`), `translation` the language that the bot is written in (see
+                `Translation`).
+
+        Raises:
+            ValueError: The config's `translation` is not one.
         """
         self.bot = bot
         self._bundle = bundle.resolve()
         self._credentials = dict(credentials or {})
         self._config = dict(config or {})
         self._rules = FileRules.of(self._config)
+        self._translation = Translation.of(self._config)
         self._knowledge = Knowledge(self._bundle)
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fsm-turn")
 
@@ -128,11 +139,42 @@ class FsmProgram:
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
-        loop = asyncio.get_running_loop()
+        if self._translation is None:
+            return await self._run_one(request, io)
+        language = languages.chosen(request.payload) or str((request.state or {}).get(LANGUAGE) or "")
+        return await self._run_one(request, io, self._translation, language)
+
+    async def _run_one(
+        self, request: TurnRequest, io: TurnIO, translation: Translation | None = None, language: str = ""
+    ) -> TurnOutcome:
+        own = translation.language if translation is not None else ""
+        role = translation.role if translation is not None else ""
+        translated = bool(language) and language.casefold() != own.casefold()
+
+        async def ask(body: dict[str, Any]) -> Mapping[str, Any]:
+            return await io.model("chat", body, role, None)
+
         try:
             given = await inputs.read(request, self._rules)
-        except FsmError as error:
+            if translated and given.is_plain_text and isinstance(given.user_input, str) and given.user_input.strip():
+                said = await languages.translate([given.user_input], source=language, target=own, ask=ask)
+                given = replace(given, user_input=said[0])
+        except (FsmError, ModelCallError) as error:
             return TurnOutcome(error=describe(error, self._bundle))
+        outcome = await self._run_machine(request, io, given)
+        if outcome.error is not None or not language:
+            return outcome
+        state = {**outcome.state, LANGUAGE: language} if outcome.state is not None else None
+        try:
+            outputs = outcome.outputs
+            if translated:
+                outputs = await languages.translate_outputs(outputs, source=own, target=language, ask=ask)
+        except (FsmError, ModelCallError) as error:
+            return TurnOutcome(error=describe(error, self._bundle))
+        return outcome.model_copy(update={"state": state, "outputs": outputs})
+
+    async def _run_machine(self, request: TurnRequest, io: TurnIO, given: MachineInput) -> TurnOutcome:
+        loop = asyncio.get_running_loop()
 
         def register(reference: str) -> None:
             known = asyncio.run_coroutine_threadsafe(io.register_reference(reference), loop)
