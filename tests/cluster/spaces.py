@@ -89,14 +89,14 @@ class Space:
         """Apply a Bot of one replica."""
         self.apply("Bot", name, {"bundleRef": {"name": bundle}, "replicas": 1, **spec})
 
-    def eventually(self, what: str, check: Callable[[], bool], *objects: str, seconds: float = 60.0) -> None:
+    def eventually(self, what: str, check: Callable[[], bool], *objects: str, seconds: float = 180.0) -> None:
         """Wait until something holds; fail with the conditions and logs of objects such as `bot/counter`."""
         if not until(check, seconds=seconds, every=0.25):
             raise AssertionError(
                 f"not within {seconds:.0f} s: {what}\n{diagnose(self.kubectl, self.namespace, objects)}"
             )
 
-    def ready(self, *objects: str, seconds: float = 90.0) -> None:
+    def ready(self, *objects: str, seconds: float = 300.0) -> None:
         """Wait until objects such as `bot/counter` are Ready at their newest generation."""
 
         def all_current() -> bool:
