@@ -77,7 +77,7 @@ class Platform:
         )
         self._handlers = handlers
         bot = BotDeclaration("clerk", "1.0.0", self._main, tuple(tools), None, (), "document", None)
-        self.loop = PersonaLoop(bot, FPersonaOutput("nora"), workdir=folder, told=lambda health: None)
+        self.loop = PersonaLoop(bot, FPersonaOutput("nora"), workdir=folder, told=lambda health: None, post=self.post)
         self.turns = ThreadTurns(self.installation, tools, self._model)
         self._count = 0
 
@@ -86,6 +86,9 @@ class Platform:
             rcx.on_tool_call(name)(handler)
         while not shutdown_event.is_set():
             await rcx.unpark_collected_events(3600)
+
+    async def post(self, key: str, payload: dict[str, Any]) -> None:
+        self.events.append(NextEvent(kind="action", key=key, payload=payload))
 
     async def _model(self, io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
         async def run(key: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from botyard.loop import shutdown
+from botyard.loop import effects, shutdown
 from botyard.loop.context import RobotContext
 from botyard.loop.declaration import BotDeclaration
 from botyard.loop.parking import LoopEnded, Parked
@@ -28,10 +28,14 @@ class Stage:
         self.folder = folder
         self.health: list[LoopHealth] = []
         self.loops: list[PersonaLoop] = []
+        self.posted: list[tuple[str, dict[str, Any]]] = []
+
+    async def post(self, key: str, payload: dict[str, Any]) -> None:
+        self.posted.append((key, payload))
 
     def start(self, main: Main, persona: FPersonaOutput = NORA) -> PersonaLoop:
         bot = BotDeclaration("bot", "", main, (), None, (), "document", None)
-        loop = PersonaLoop(bot, persona, workdir=self.folder, told=self.health.append, first_pause=0.01)
+        loop = PersonaLoop(bot, persona, workdir=self.folder, told=self.health.append, post=self.post, first_pause=0.01)
         self.loops.append(loop)
         loop.start()
         return loop
@@ -195,3 +199,33 @@ async def test_an_event_that_no_handler_waits_for_is_over_at_once(stage: Stage) 
 
     loop = stage.start(main)
     assert await loop.deliver(Parked("task", ("INSERT", None, "a"), "e1")) is None
+
+
+async def test_what_the_loop_causes_between_events_is_posted_at_once(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        await effects.cause(":nora", {"action": "task.create"})
+        await serve(rcx)
+
+    stage.start(main)
+    await stage.until(lambda: bool(stage.posted))
+    assert stage.posted == [(":nora", {"action": "task.create"})]
+
+
+async def test_what_a_handler_causes_belongs_to_its_event(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        @rcx.on_updated_task
+        async def on_task(task: str) -> None:
+            await effects.cause(":nora", {"action": "task.create", "id": effects.new_id("t")})
+
+        await serve(rcx)
+
+    loop = stage.start(main)
+    runs = [await loop.deliver(Parked("task", ("INSERT", None, "a"), "e1")) for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert runs[0][0]["payload"]["action"] == "task.create"
+    assert stage.posted == []
+
+
+async def test_code_outside_of_any_loop_cannot_cause_anything() -> None:
+    with pytest.raises(RuntimeError, match="Persona's loop"):
+        await effects.cause(":nora", {})

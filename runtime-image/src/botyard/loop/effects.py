@@ -6,6 +6,7 @@ event of its own.
 """
 
 import contextvars
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -55,6 +56,34 @@ def current() -> Effects | None:
     return _effects.get()
 
 
-def handling(effects: Effects) -> None:
-    """From now on this context's code handles an event."""
+def handling(effects: Effects | None) -> None:
+    """From now on this context's code handles an event; None: it handles none."""
     _effects.set(effects)
+
+
+_post: contextvars.ContextVar[Post | None] = contextvars.ContextVar("botyard_loop_post", default=None)
+
+
+def posting(post: Post) -> None:
+    """From now on what this context's code causes between events goes to `post`."""
+    _post.set(post)
+
+
+async def cause(key: str, payload: dict[str, Any]) -> None:
+    """Cause the event `payload` for `key`: with the event that is being handled, or at once where there is none.
+
+    Raises:
+        RuntimeError: This code runs in no Persona's loop, or causes too much.
+    """
+    if (effects := current()) is not None:
+        effects.add(key, payload)
+        return
+    if (post := _post.get()) is None:
+        raise RuntimeError("only code of a Persona's loop can do this")
+    await post(key, payload)
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh id; in a handler one that a re-run of the event gets again."""
+    effects = current()
+    return prefix + secrets.token_hex(9) if effects is None else effects.new_id(prefix)

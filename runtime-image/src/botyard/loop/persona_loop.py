@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from botyard.loop import effects
 from botyard.loop import shutdown as shutdowns
 from botyard.loop.context import RestartRequested, RobotContext
 from botyard.loop.declaration import BotDeclaration
+from botyard.loop.effects import Post
 from botyard.loop.parking import Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
@@ -66,6 +68,7 @@ class PersonaLoop:
         *,
         workdir: Path,
         told: Callable[[LoopHealth], None],
+        post: Post,
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         """Prepare; `start` begins.
@@ -75,12 +78,14 @@ class PersonaLoop:
             persona: Whom it works for.
             workdir: Folder of the Persona's own; made if it is not there.
             told: Hears how the loop fares, from its thread.
+            post: Accepts what the loop causes between events; called in its thread's event loop.
             first_pause: Seconds before the first new try.
         """
         self._bot = bot
         self._persona = persona
         self._workdir = workdir
         self._told = told
+        self._post = post
         self._first_pause = first_pause
         self._parking = Parking()
         self._shutdown = Shutdown()
@@ -177,6 +182,7 @@ class PersonaLoop:
 
     def _run(self) -> None:
         shutdowns.enter(self._shutdown)
+        effects.posting(self._post)
         try:
             asyncio.run(self._main())
         except BaseException as error:  # SystemExit in a bot ends its Persona's loop, not the process

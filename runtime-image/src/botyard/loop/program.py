@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from botyard.contract.persona import PersonaConfig
 from botyard.loop import keys
@@ -69,7 +70,11 @@ class LoopProgram:
             if not here.is_closed():
                 here.call_soon_threadsafe(send)
 
-        loop = PersonaLoop(self.bot, self._persona(persona), workdir=self._workdirs / persona.name, told=tell)
+        async def post(key: str, payload: dict[str, Any]) -> None:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(io.post(key, payload), here))
+
+        workdir = self._workdirs / persona.name
+        loop = PersonaLoop(self.bot, self._persona(persona), workdir=workdir, told=tell, post=post)
         self._loops[persona.name] = loop
         loop.start()
         await io.post(keys.persona_key(persona.name), {"action": "persona.started"})

@@ -1,0 +1,103 @@
+"""Threads and messages, and how a bot begins and continues threads. The first argument, a client, is not used."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botyard.loop import keys, platform
+from botyard.loop.install import DEFAULT
+from botyard.loop.threads import FThreadMessageOutput, FThreadOutput, FThreadWithMessages
+
+__all__ = [
+    "FThreadMessageInput",
+    "FThreadMessageOutput",
+    "FThreadOutput",
+    "FThreadWithMessages",
+    "bot_activate",
+    "bot_subchat_create_multiple",
+    "thread_add_user_messages",
+]
+
+
+@dataclass
+class FThreadMessageInput:
+    """A message to add to a thread."""
+
+    ftm_role: str = "user"
+    ftm_content: Any = ""
+
+
+async def bot_activate(
+    client: Any,
+    who_is_asking: str,
+    persona_id: str,
+    first_question: str,
+    title: str = "",
+    fexp_name: str = DEFAULT,
+    **more: Any,
+) -> str:
+    """Begin a thread with a Persona's expert and return its id."""
+    return await platform.start_thread(
+        persona_id, [{"role": "user", "content": first_question}], expert=fexp_name, title=title
+    )
+
+
+async def bot_subchat_create_multiple(
+    client: Any,
+    who_is_asking: str,
+    persona_id: str,
+    first_question: Sequence[str],
+    first_calls: Sequence[str] = (),
+    title: Sequence[str] = (),
+    fcall_id: str = "",
+    fexp_name: str = DEFAULT,
+    **more: Any,
+) -> list[str]:
+    """Begin threads whose last answers are the result of a call, and return their ids for `WaitForSubchats`.
+
+    Args:
+        client: Not used.
+        who_is_asking: Not used; kept for the log of the existing system.
+        persona_id: Whose threads.
+        first_question: What each is asked.
+        first_calls: Must be empty or null calls: a thread begins with the model.
+        title: Of each.
+        fcall_id: The call that waits.
+        fexp_name: Who answers.
+        more: Other options of the existing system; not used.
+
+    Raises:
+        ValueError: A thread should begin with calls, or there is no call that waits.
+    """
+    if any(call and json.loads(call) for call in first_calls):
+        raise ValueError("subchats cannot begin with calls of tools; put what is needed into first_question")
+    if not fcall_id:
+        raise ValueError("bot_subchat_create_multiple needs fcall_id, the call that waits for the results")
+    parent = (keys.thread_of_call(fcall_id), fcall_id)
+    return [
+        await platform.start_thread(
+            persona_id,
+            [{"role": "user", "content": question}],
+            expert=fexp_name,
+            title=title[number] if number < len(title) else "",
+            parent=parent,
+        )
+        for number, question in enumerate(first_question)
+    ]
+
+
+async def thread_add_user_messages(
+    client: Any, ft_id: str, content: Sequence[Any] | str, persona_id: str = "", **more: Any
+) -> None:
+    """Say something in a thread as its user; `ft_id` may carry the Persona as `persona~thread`."""
+    persona, _, thread = ft_id.rpartition("~")
+    texts = [content] if isinstance(content, str) else list(content)
+    messages = [_message(text) for text in texts]
+    await platform.say_in_thread(persona_id or persona, thread, messages)
+
+
+def _message(given: Any) -> Mapping[str, Any]:
+    if isinstance(given, FThreadMessageInput):
+        return {"role": given.ftm_role, "content": given.ftm_content}
+    return {"role": "user", "content": given}

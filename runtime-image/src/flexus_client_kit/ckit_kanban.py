@@ -1,0 +1,67 @@
+"""The board of a Persona. The first argument of each function, a client or a connection, is not used."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botyard.loop import platform
+from botyard.loop.tasks import FPersonaKanbanTaskOutput
+
+__all__ = [
+    "FPersonaKanbanTaskOutput",
+    "bot_kanban_post_into_inbox",
+    "bot_kanban_post_into_inprogress",
+    "bot_kanban_update_details",
+]
+
+
+async def bot_kanban_post_into_inbox(
+    client: Any,
+    persona_id: str,
+    title: str,
+    details_json: str | Mapping[str, Any],
+    provenance_message: str = "",
+    **more: Any,
+) -> str:
+    """Put a task into a Persona's inbox and return its id."""
+    expert = str(more.get("fexp_name") or "")
+    return await platform.create_task(persona_id, title, _details(details_json, provenance_message), expert=expert)
+
+
+async def bot_kanban_post_into_inprogress(
+    client: Any,
+    persona_id: str,
+    title: str,
+    details_json: str | Mapping[str, Any],
+    provenance_message: str = "",
+    **more: Any,
+) -> str:
+    """Put a task among those that are worked on and return its id; too many are refused (`task.refused`)."""
+    details, expert = _details(details_json, provenance_message), str(more.get("fexp_name") or "")
+    return await platform.create_task(persona_id, title, details, column="inprogress", expert=expert)
+
+
+async def bot_kanban_update_details(
+    client: Any, persona_id: str, ktask_id: str, details_json: str | Mapping[str, Any]
+) -> None:
+    """Set a task's details."""
+    await platform.update_task(persona_id, ktask_id, _details(details_json, ""))
+
+
+def _details(given: str | Mapping[str, Any], provenance: str) -> dict[str, Any]:
+    """Return details as data; a text that is no JSON object is their description.
+
+    Args:
+        given: Data, or JSON text.
+        provenance: Where the task comes from; empty: not kept.
+    """
+    details: dict[str, Any]
+    if isinstance(given, Mapping):
+        details = dict(given)
+    else:
+        try:
+            parsed = json.loads(given) if given else {}
+        except ValueError:
+            parsed = None
+        details = parsed if isinstance(parsed, dict) else {"description": given}
+    return details | ({"provenance": provenance} if provenance else {})
