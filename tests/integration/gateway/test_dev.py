@@ -97,6 +97,20 @@ def test_a_saved_file_is_in_force_without_a_restart(dev: Dev, folder: Path) -> N
     until(lambda: "BONJOUR!" in dev.chat("--once", "hello").stdout, dev.log.read_text)
 
 
+def test_a_script_is_the_model_and_an_edit_of_it_is_in_force_at_once(folder: Path, tmp_path: Path) -> None:
+    asks = 'model.ask_blocking([{"role": "user", "content": self.current_input}]).text'
+    code = BOT.replace("""f"{self.current_input} {self.credentials.get('KEY')}\"""", asks)
+    (folder / "bot.py").write_text(f"from botyard import model\n{code}")
+    script = tmp_path / "script.yaml"
+    script.write_text("rules: [{reply: {text: 'the first says {last}'}}]")
+    said = tmp_path / "said.txt"
+    said.write_text("hello\nhey\n")
+    with closing(Dev(folder, "--model-script", str(script))) as dev:
+        assert "the first says hey" in dev.chat("--script", str(said)).stdout
+        script.write_text("rules: [{reply: {text: 'the second says {last}'}}]")
+        assert "the second says hey" in dev.chat("--script", str(said)).stdout
+
+
 def test_broken_code_is_told_to_everybody_and_mended_by_the_next_save(dev: Dev, folder: Path) -> None:
     (folder / "bot.py").write_text(BOT + "\nimport nothing_of_the_kind\n")
     dev.logged("the bot cannot be loaded")

@@ -1,5 +1,6 @@
 """Scenarios: written in YAML, run on a bot in this process, with differences that say what to mend."""
 
+import os
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -254,6 +255,64 @@ async def test_the_example_of_the_documentation_passes(tmp_path):
     file.write_text(page.split("```yaml\n")[1].split("```")[0])
     (scenario,) = load_file(file)
     assert (await run_scenario(scenario, bundle=REPAIRS, file=file)).problems == []
+
+
+NATIVE = """
+from botyard import model
+pieces = []
+answer = model.ask_blocking([{"role": "user", "content": said}], on_text=pieces.append).text
+assert "".join(pieces) == answer
+"""
+OWN_CLIENT = """
+import openai
+asked = openai.OpenAI().chat.completions.create(model="any", messages=[{"role": "user", "content": said}])
+answer = asked.choices[0].message.content
+"""
+MANAGER = """
+from jb_manager_bot.parsers.utils import LLMManager
+answer = LLMManager.llm([LLMManager.um(said)])
+"""
+
+
+class TestAModel:
+    @pytest.fixture
+    def ask(self, write, tmp_path):
+        """Writes a bot that asks its model by `code`, and a scenario that expects one answer."""
+
+        def ask(code, answer="You said hello"):
+            code = "\n".join(f"        {line}" for line in code.strip().splitlines())
+            bot = BOT.replace('        print("checking", said)\n', f"{code}\n        self.variables['said'] = answer\n")
+            (tmp_path / "bot.py").write_text(bot)
+            expected = f"expect: [' heard {answer}', Ask me]"
+            return write(f"scenario: it asks\nsteps:\n- say: hi\n- say: hello\n  {expected}\n")
+
+        return ask
+
+    @pytest.mark.parametrize("code", [NATIVE, OWN_CLIENT, MANAGER], ids=["botyard.model", "openai", "LLMManager"])
+    def test_every_way_leads_to_the_script_beside_the_scenario(self, ask, code, monkeypatch):
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere.test")
+        file = ask(code)
+        file.with_name("model-script.yaml").write_text("rules: [{reply: {text: 'You said {last}'}}]")
+        assert main([str(file.parents[1])]) == 0
+        assert os.environ["OPENAI_BASE_URL"] == "http://elsewhere.test"
+
+    def test_a_script_of_one_file_goes_before_that_of_the_folder_and_a_given_one_before_both(self, ask, tmp_path):
+        file = ask(NATIVE, "mine")
+        file.with_name("model-script.yaml").write_text("rules: [{reply: {text: the folder's}}]")
+        assert main([str(file)]) == 1
+        file.with_name("talk.model-script.yaml").write_text("rules: [{reply: {text: mine}}]")
+        assert main([str(file)]) == 0
+        other = tmp_path / "other.yaml"
+        other.write_text("rules: [{reply: {text: given}}]")
+        assert main([str(file), "--model-script", str(other)]) == 1
+
+    def test_without_one_the_call_is_refused_and_a_file_that_is_none_is_told(self, ask, capsys):
+        file = ask(NATIVE)
+        assert main([str(file)]) == 1
+        assert "the scenario has no model" in capsys.readouterr().out
+        file.with_name("model-script.yaml").write_text("rules: []")
+        assert main([str(file)]) == 2
+        assert "is no model script" in capsys.readouterr().err
 
 
 class TestCommand:

@@ -15,11 +15,11 @@ from typing import Any
 from botyard import steps
 from botyard.contract.bot import Entrypoint
 from botyard.core.records import Selection
-from botyard.model import ModelCallError
 from botyard.program import NextEvent, Output, Program, TurnOutcome, TurnRequest
 from botyard.runtime.programs import load
 from botyard.scenario import matching
 from botyard.scenario.document import Scenario, SentFile, Step
+from botyard.scenario.model import ScenarioModel
 from botyard.scenario.values import UnknownValue, fill
 
 MAX_FOLLOWING = 100
@@ -61,7 +61,8 @@ class _Impossible(Exception):
 class _IO:
     """The supervisor's side of a turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: ScenarioModel) -> None:
+        self._model = model
         self.references: list[str] = []
         self.emitted: list[Output] = []
         self.records: dict[str, Any] = {}
@@ -79,14 +80,22 @@ class _IO:
     async def model(
         self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
     ) -> dict[str, Any]:
-        raise ModelCallError("a scenario has no model", "no_model")
+        del role  # One script answers for all roles.
+        return await self._model.ask(kind, body, on_event)
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         # As a pod returns it: what JSON makes of it.
         return json.loads(json.dumps(await run(f"{_KEY}:{name}")))
 
 
-async def run_scenario(scenario: Scenario, *, bundle: Path, file: Path, entrypoint: Entrypoint | None = None) -> Result:
+async def run_scenario(
+    scenario: Scenario,
+    *,
+    bundle: Path,
+    file: Path,
+    entrypoint: Entrypoint | None = None,
+    model: ScenarioModel | None = None,
+) -> Result:
     """Run one scenario to its end or its first failing step.
 
     Args:
@@ -94,6 +103,7 @@ async def run_scenario(scenario: Scenario, *, bundle: Path, file: Path, entrypoi
         bundle: Folder of the bot's code; it is imported into this process.
         file: The scenario's file, for messages and for files that steps send.
         entrypoint: Where the bot is; what is left empty is looked for.
+        model: Answers the bundle's model calls; None: it has no model.
     """
     result = Result(scenario, file)
     printed = io.StringIO()
@@ -106,18 +116,18 @@ async def run_scenario(scenario: Scenario, *, bundle: Path, file: Path, entrypoi
         except (Exception, SystemExit) as error:
             result.problems = [f"the bundle cannot be loaded: {type(error).__name__}: {error}"]
         else:
-            await _Conversation(program, scenario, file).run(result)
+            await _Conversation(program, scenario, file, model or ScenarioModel()).run(result)
     result.seconds = time.monotonic() - started
     result.printed = printed.getvalue()
     return result
 
 
 class _Conversation:
-    def __init__(self, program: Program, scenario: Scenario, file: Path) -> None:
+    def __init__(self, program: Program, scenario: Scenario, file: Path, model: ScenarioModel) -> None:
         self._program = program
         self._scenario = scenario
         self._file = file
-        self._io = _IO()
+        self._io = _IO(model)
         self._state: dict[str, Any] | None = None
         self._ended = False
         self._values: dict[str, str] = {}

@@ -25,11 +25,13 @@ def run(argv: Sequence[str]) -> int:
     folder = options.folder.absolute()
     if not folder.is_dir():
         raise CommandError(f"dev: {options.folder} is not a folder", code=EXIT_USAGE)
+    script = inputs.model_script(options.model_script)
     bot = inputs.bot_config(
         options.name or inputs.bot_name(folder),
         entrypoint=options.entrypoint,
         config=options.config,
         turn_timeout=options.turn_timeout,
+        scripted=script is not None,
     )
     shard = inputs.personas(options.persona)
     secrets = inputs.credentials(options.credentials)
@@ -38,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
         logging.getLogger(quiet).setLevel(logging.DEBUG if options.verbose else logging.WARNING)
     listener = _listen(options.port)
     with tempfile.TemporaryDirectory(prefix="botyard-dev-") as made, contextlib.closing(listener):
-        mounts = inputs.write(Path(made), bot, shard, secrets)
+        mounts = inputs.write(Path(made), bot, shard, secrets, script)
         laptop = Laptop(bot=bot, folder=folder, temporary=Path(made), mounts=mounts, personas=shard.personas)
         asyncio.run(laptop.serve(options.redis, listener))
     return 0
@@ -65,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of what spec.config of a Bot holds")
     parser.add_argument("--credentials", type=Path, metavar="FILE", help="NAME=value lines: the bot's credentials")
+    parser.add_argument(
+        "--model-script", type=Path, metavar="FILE", help="give it a model that answers by this script (docs/models.md)"
+    )
     parser.add_argument(
         "--turn-timeout", type=float, default=600.0, metavar="SECONDS", help="for one turn (%(default)s)"
     )

@@ -12,9 +12,13 @@ from pydantic import ValidationError
 from botyard.cli.errors import EXIT_USAGE, CommandError
 from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.model import SCRIPT_SUFFIX, ModelConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.models.script import ScriptError
+from botyard.models.script_file import ScriptFile
 
 NAMESPACE = "dev"
+_SCRIPT = f"dev{SCRIPT_SUFFIX}"
 _CREDENTIAL = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 
@@ -39,7 +43,9 @@ def bot_name(folder: Path) -> str:
     return name
 
 
-def bot_config(name: str, *, entrypoint: str, config: Path | None, turn_timeout: float) -> BotConfig:
+def bot_config(
+    name: str, *, entrypoint: str, config: Path | None, turn_timeout: float, scripted: bool = False
+) -> BotConfig:
     """Return the Bot's configuration.
 
     Args:
@@ -47,6 +53,7 @@ def bot_config(name: str, *, entrypoint: str, config: Path | None, turn_timeout:
         entrypoint: `module:symbol`, `module` or nothing.
         config: YAML file with the free-form properties of `spec.config`.
         turn_timeout: Seconds that one turn may take.
+        scripted: Whether it has a model, which answers by a script.
 
     Raises:
         CommandError: The file cannot be read or holds no object.
@@ -61,7 +68,25 @@ def bot_config(name: str, *, entrypoint: str, config: Path | None, turn_timeout:
         entrypoint=Entrypoint(module=module, symbol=symbol),
         limits=Limits(turn_timeout_seconds=turn_timeout),
         config=content,
+        model=ModelConfig(provider="scripted", name="scripted", script=_SCRIPT) if scripted else None,
     )
+
+
+def model_script(path: Path | None) -> Path | None:
+    """Return where a model script is.
+
+    Raises:
+        CommandError: It cannot be read or is none.
+    """
+    if path is None:
+        return None
+    try:
+        ScriptFile(path).load()
+    except OSError as error:
+        raise CommandError(f"dev: cannot read {path}: {error.strerror}", code=EXIT_USAGE) from None
+    except ScriptError as error:
+        raise CommandError(f"dev: {path} is no model script: {error}", code=EXIT_USAGE) from None
+    return path.absolute()
 
 
 def personas(paths: Sequence[Path]) -> PersonaShard:
@@ -96,13 +121,18 @@ def credentials(path: Path | None) -> dict[str, str]:
     return found
 
 
-def write(folder: Path, bot: BotConfig, shard: PersonaShard, secrets: dict[str, str]) -> Mounts:
+def write(
+    folder: Path, bot: BotConfig, shard: PersonaShard, secrets: dict[str, str], script: Path | None = None
+) -> Mounts:
     """Write everything below `folder` as it is mounted in a pod."""
     mounts = Mounts(folder / "config", folder / "personas", folder / "credentials")
     for path in (mounts.config, mounts.personas / "0", mounts.credentials):
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     (mounts.config / names.BOT_FILE).write_text(bot.to_json(), encoding="utf-8")
     (mounts.personas / "0" / names.PERSONAS_FILE).write_text(shard.to_json(), encoding="utf-8")
+    if script is not None:
+        # The file itself, so that an edit of it is in force at once.
+        (mounts.config / _SCRIPT).symlink_to(script)
     for name, value in secrets.items():
         (mounts.credentials / name).write_text(value, encoding="utf-8")
     return mounts
