@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from botyard_operator.artifacts import ArtifactStore
+from botyard_operator.artifacts.builds import BuildRecords
 from botyard_operator.caches import Caches
 from botyard_operator.conditions import find
 from botyard_operator.fetch import Fetcher
@@ -22,6 +23,7 @@ from botyard_operator.kube import KubeClient, load_configuration
 from botyard_operator.metrics import Metrics
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bundle import BundleReconciler
+from botyard_operator.reconcile.bundle_builds import BundleBuilds
 from botyard_operator.settings import Settings
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.git.files import serve_files
@@ -70,7 +72,8 @@ class Operator:
         self.store = ArtifactStore(self.root)
         self.store.open()
         self.jobs = FetchJobs(Fetcher(), self.store, concurrency=2)
-        self.reconciler = BundleReconciler(self.jobs, self.store, **self.sweeping)
+        builds = BundleBuilds(BuildRecords(self.store), {})
+        self.reconciler = BundleReconciler(self.jobs, self.store, builds=builds, **self.sweeping)
         self._dirty.set()
         self._task = asyncio.create_task(self._loop())
 
@@ -114,7 +117,7 @@ class Operator:
     def condition(self, type_: str) -> dict[str, Any] | None:
         return find(self.bundle().get("status", {}).get("conditions"), type_)
 
-    async def until(self, holds: Callable[[JsonObject], Any], seconds: float = 20) -> JsonObject:
+    async def until(self, holds: Callable[[JsonObject], Any], seconds: float = 120) -> JsonObject:
         """Wait until the Bundle on the API server fulfils a condition, and return its status."""
         bundle = self.bundle()
         give_up = monotonic() + seconds
@@ -262,7 +265,7 @@ async def test_a_lost_artifact_comes_back_with_the_same_digest(
     await operator.stop()
     shutil.rmtree(operator.root)
     operator.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not operator.store.has(digest):
             await asyncio.sleep(0.02)
         while operator.jobs.outcome(operator.key) is None:
@@ -294,7 +297,7 @@ async def test_a_restart_with_its_disk_downloads_nothing(
     await operator.stop()
     git_server.forget()
     operator.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while operator.jobs.outcome(operator.key) is None:
             await asyncio.sleep(0.02)
     assert git_server.packs == 1
@@ -340,14 +343,17 @@ async def test_a_suspended_bundle_is_not_looked_at(
     await operator.until(at(newer))
 
 
-async def test_a_field_without_behaviour_is_said_to_have_none(
+async def test_dependencies_are_refused_where_nothing_is_built(
     operator: Operator, git_server: GitServer, repository: Repository
 ) -> None:
-    repository.commit({"bot.py": "1"})
+    repository.commit({"bot.py": "1", "requirements.txt": "weather==1.2"})
     operator.apply(spec(git_server, repository, dependencies={"requirements": ["requirements.txt"]}))
-    status = await operator.until(reason("Stalled", "FieldNotSupported"))
+    status = await operator.until(reason("Stalled", "BuildNotAllowed"))
     assert find(status["conditions"], "Ready")["status"] == "False"  # type: ignore[index]
-    assert git_server.requests == []
+    assert "artifact" not in status
+    operator.apply(spec(git_server, repository))
+    status = await operator.until(reason("Ready", "Succeeded"))
+    assert find(status["conditions"], "Stalled") is None
 
 
 async def test_a_slow_fetch_is_told_and_holds_no_worker(
@@ -356,7 +362,7 @@ async def test_a_slow_fetch_is_told_and_holds_no_worker(
     commit = repository.commit({"bot.py": "1"})
     git_server.hold = threading.Event()
     operator.apply(spec(git_server, repository))
-    assert await asyncio.to_thread(git_server.arrived.wait, 20)
+    assert await asyncio.to_thread(git_server.arrived.wait, 120)
     assert operator.passes >= 1, "the pass that started the fetch is over while the fetch goes on"
     status = await operator.until(reason("Reconciling", "Progressing"))
     assert find(status["conditions"], "Ready")["status"] == "False"  # type: ignore[index]
@@ -369,14 +375,14 @@ async def test_a_deleted_bundle_ends_its_fetch(
 ) -> None:
     git_server.hold = threading.Event()
     operator.apply(spec(git_server, repository))
-    assert await asyncio.to_thread(git_server.arrived.wait, 20)
+    assert await asyncio.to_thread(git_server.arrived.wait, 120)
     operator.server.client.delete(operator.bundle())
     operator.caches.remove(operator.key)
     passes = operator.passes
     operator.context.enqueue(operator.key)
     while operator.passes == passes:
         await asyncio.sleep(0.02)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while list((operator.root / "tmp").iterdir()):
             await asyncio.sleep(0.02)
     assert operator.jobs.outcome(operator.key) is None
@@ -386,14 +392,14 @@ async def test_only_as_many_revisions_stay_as_the_spec_asks_for(
     operator: Operator, git_server: GitServer, repository: Repository
 ) -> None:
     await sweeping_at_once(operator)
-    wanted = spec(git_server, repository, retain={"revisions": 2, "ttl": "1m"})
+    wanted = spec(git_server, repository, retain={"revisions": 2, "ttl": "1h"})
     digests = []
     for content in "123":
         commit = repository.commit({"bot.py": content})
         operator.apply(wanted)
         digests.append((await operator.until(at(commit)))["artifact"]["digest"])
-    assert all(map(operator.store.has, digests)), "the oldest still has its minute"
-    # The minute passes: the revisions were stored, and their places taken, two minutes ago.
+    assert all(map(operator.store.has, digests)), "the oldest still has its hour"
+    # The hour passes: the revisions were stored, and their places taken, long ago.
     status = operator.bundle()["status"]
     for artifact in (status["artifact"], *status["history"]):
         artifact["lastUpdateTime"] = "2026-01-01T00:00:00Z"
@@ -405,7 +411,7 @@ async def test_only_as_many_revisions_stay_as_the_spec_asks_for(
     await until(lambda: not operator.store.has(digests[0]))
     assert operator.store.has(digests[1])
     # A shorter list is in force at the next look.
-    operator.apply({**wanted, "retain": {"revisions": 1, "ttl": "1m"}})
+    operator.apply({**wanted, "retain": {"revisions": 1, "ttl": "1h"}})
     await until(lambda: not operator.store.has(digests[1]))
     assert operator.store.has(digests[2])
 
@@ -479,7 +485,7 @@ async def sweeping_at_once(operator: Operator, *, sweep_min_age: float = -1) -> 
     operator.start()
 
 
-async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 120) -> None:
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.02)
@@ -490,15 +496,13 @@ async def test_sources_of_every_kind_follow_each_other(
 ) -> None:
     files = {"bot.py": "1"}
     operator.apply({"inline": {"files": files}, "interval": "1h"})
-    status = await operator.until(lambda status: "artifact" in status, seconds=120)
+    status = await operator.until(lambda status: "artifact" in status)
     assert status["artifact"]["revision"].startswith("inline@sha256:")
     inline = status["artifact"]["digest"]
     with serve_files() as server:
         server.files["bot.py"] = b"1"
         operator.apply({"archive": {"url": server.url("bot.py")}, "interval": "1h"})
-        status = await operator.until(
-            lambda status: status["artifact"]["revision"].startswith("bot.py@sha256:"), seconds=120
-        )
+        status = await operator.until(lambda status: status["artifact"]["revision"].startswith("bot.py@sha256:"))
     assert status["artifact"]["digest"] == inline
     make_key(tmp_path / "key")
     signers = {
@@ -513,10 +517,10 @@ async def test_sources_of_every_kind_follow_each_other(
     git = {"url": git_server.url(repository), "ref": {"semver": "1.x"}}
     verify = {"mode": "HEAD", "secretRef": {"name": "signers"}}
     operator.apply({"git": {**git, "verify": verify}, "interval": "1h"})
-    status = await operator.until(reason("Verified", "NotSigned"), seconds=120)
+    status = await operator.until(reason("Verified", "NotSigned"))
     assert reason("Stalled", "NotSigned")(status)
     assert status["artifact"]["digest"] == inline
     operator.apply({"git": git, "interval": "1h"})
-    status = await operator.until(at(commit), seconds=120)
+    status = await operator.until(at(commit))
     assert status["artifact"]["revision"] == f"v1.0.0@sha1:{commit}"
     assert find(status["conditions"], "Verified") is None

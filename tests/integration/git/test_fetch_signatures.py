@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,13 @@ def repository(git_server: GitServer) -> Repository:
     made = git_server.repository()
     made.commit({"bot.py": "1"})
     return made
+
+
+@pytest.fixture
+def gpg_folder() -> Iterator[Path]:
+    """A folder with a path short enough for the socket of gpg's agent."""
+    with tempfile.TemporaryDirectory(prefix="gpg") as folder:
+        yield Path(folder)
 
 
 def test_a_commit_signed_with_ssh_is_taken_and_others_are_refused(
@@ -107,23 +116,23 @@ def test_a_tag_must_be_signed_under_its_own_name(
 
 
 def test_a_commit_signed_with_openpgp_is_taken_for_the_right_key_only(
-    git_server: GitServer, repository: Repository, fetch_here: FetchHere, tmp_path: Path
+    git_server: GitServer, repository: Repository, fetch_here: FetchHere, gpg_folder: Path
 ) -> None:
     public = {}
     for name in ("ours", "theirs"):
-        home = tmp_path / name
+        home = gpg_folder / name
         home.mkdir(mode=0o700)
         gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--passphrase", ""]
         subprocess.run([*gpg, "--quick-gen-key", "nora@example.com", "ed25519", "sign"], check=True, timeout=120)
         public[name] = subprocess.run(
             [*gpg, "--armor", "--export"], check=True, capture_output=True, text=True, timeout=120
         ).stdout
-    env = {"GNUPGHOME": str(tmp_path / "ours")}
+    env = {"GNUPGHOME": str(gpg_folder / "ours")}
     try:
         good = signed_commit(repository, ["gpg.format=openpgp", "user.signingkey=nora@example.com"], env)
     finally:
         for name in public:
-            agent = ["gpgconf", "--homedir", str(tmp_path / name), "--kill", "gpg-agent"]
+            agent = ["gpgconf", "--homedir", str(gpg_folder / name), "--kill", "gpg-agent"]
             subprocess.run(agent, check=False, env=dict(os.environ), timeout=60)
     url = git_server.url(repository)
     result = fetch_here(url, verify=Verification(keys=(public["theirs"], public["ours"])))

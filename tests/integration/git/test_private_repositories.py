@@ -44,7 +44,7 @@ class Private(World):
             status: Object = (self.get("Bundle", "repairs") or {}).get("status") or {}
             return status if status.get("artifact", {}).get("revision") == f"main@sha1:{commit}" else None
 
-        return eventually(there, f"the Bundle is at {commit}", seconds=20)
+        return eventually(there, f"the Bundle is at {commit}", seconds=120)
 
     def stalled(self, reason: str) -> str:
         return str(self.await_condition("Bundle", "repairs", "Stalled", "True", reason)["message"])

@@ -72,9 +72,9 @@ class OperatorProcess:
 
     def await_leading(self) -> None:
         """Wait until this process leads and its caches are complete."""
-        self.await_log("caches complete", seconds=120)
+        self.await_log("caches complete", seconds=180)
 
-    def await_log(self, text: str, *, seconds: float = 60) -> None:
+    def await_log(self, text: str, *, seconds: float = 120) -> None:
         """Wait until the process has logged `text`."""
         eventually(lambda: self._says(text), f"{self.identity} says {text!r}", seconds=seconds)
 
@@ -82,7 +82,7 @@ class OperatorProcess:
         return self._process.poll() is None
 
     def probe(self, path: str) -> tuple[int, str]:
-        answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=5, trust_env=False)
+        answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=60, trust_env=False)
         return answer.status_code, answer.text
 
     @property
@@ -99,20 +99,20 @@ class OperatorProcess:
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
-    def await_end(self, seconds: float = 20) -> int:
+    def await_end(self, seconds: float = 120) -> int:
         return self._process.wait(seconds)
 
     def kill(self) -> None:
         if self.alive():
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def stop(self) -> int:
         """Ask the process to end as the kubelet does; return its exit code."""
         if self.alive():
             self._process.terminate()
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise

@@ -55,4 +55,4 @@ def _token(world: World, environment: dict[str, str]) -> str:
 
 
 def _download(url: str, token: str) -> httpx.Response:
-    return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10, trust_env=False)
+    return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False)

@@ -58,10 +58,11 @@ def test_probes_and_metrics(pair: list[OperatorProcess]) -> None:
     for process in pair:
         process.await_log("leading" if process is leader else "standing by")
         assert process.probe("/healthz") == (200, "ok\n")
-        assert process.probe("/readyz") == (200, "ok\n")
+        eventually(lambda process=process: process.probe("/readyz") == (200, "ok\n"), f"{process.identity} is ready")
     assert "botyard_leader 1.0" in leader.probe("/metrics")[1]
     assert "botyard_leader 0.0" in standby.probe("/metrics")[1]
-    assert 'botyard_reconciles_total{kind="Routes",outcome="success"}' in leader.probe("/metrics")[1]
+    counted = 'botyard_reconciles_total{kind="Routes",outcome="success"}'
+    eventually(lambda: counted in leader.probe("/metrics")[1], "a reconcile is counted")
 
 
 def test_namespaced_mode_needs_no_permission_beyond_its_roles(

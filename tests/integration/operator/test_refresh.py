@@ -32,7 +32,7 @@ def test_an_operator_that_dies_before_it_touched_the_pods_leaves_that_to_the_nex
     second = OperatorProcess(apiserver, tmp_path, namespaces=[world.namespace], kubeconfig=kubeconfig, lease_seconds=30)
     try:
         second.await_leading()
-        eventually(lambda: world.refreshed("repairs-abc"), "the pod is touched", seconds=30)
+        eventually(lambda: world.refreshed("repairs-abc"), "the pod is touched")
         world.await_condition("Bot", "repairs", "Reconciling", None)
         world.settle()
         assert world.writes_within(2) == []

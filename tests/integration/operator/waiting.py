@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = 60.0) -> T:
+def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = 120.0) -> T:
     """Return the first truthy value of `condition`, or fail after `seconds`."""
     deadline = time.monotonic() + seconds
     last: T | None = None

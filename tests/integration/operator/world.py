@@ -153,8 +153,8 @@ class World:
         ]
 
     def settle(self) -> None:
-        """Wait until the operator has written nothing for a second (it debounces by less)."""
-        eventually(lambda: not self.writes_within(1.0), "the operator has settled", seconds=30)
+        """Wait until the operator has written nothing for two seconds (it debounces by less than one)."""
+        eventually(lambda: not self.writes_within(2.0), "the operator has settled")
 
     def writes_within(self, seconds: float) -> list[Write]:
         """Return what the operator writes in the next `seconds`, while nothing else happens."""

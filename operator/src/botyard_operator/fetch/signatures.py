@@ -118,6 +118,8 @@ class Signatures:
         if pgp:
             # No agent, no key server, nothing but this folder.
             (home / "gpg.conf").write_text("no-autostart\nno-auto-key-locate\nno-auto-key-retrieve\nbatch\nno-tty\n")
+            # gpg looks whether an agent runs: a long path of its socket is an error, one that leads nowhere is not.
+            (home / "S.gpg-agent").write_text("%Assuan%\nsocket=/nonexistent/agent\n")
             environment = self._remote.with_environment(GNUPGHOME=str(home))
             done = subprocess.run(
                 ["gpg", "--quiet", "--import"],
