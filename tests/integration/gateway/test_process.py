@@ -14,7 +14,7 @@ from tests.integration.apiserver.server import ApiServer
 from tests.integration.gateway.dev import SECONDS, until
 from tests.integration.gateway.issuer import AUDIENCE, running_issuer
 from tests.integration.gateway.system import ROUTES, bearer, write_tokens
-from tests.integration.redis.server import RedisServer
+from tests.integration.redis.server import RedisServer, running_redis
 
 GATEWAY = [sys.executable, "-m", "botyard.cli.main", "gateway", "--host", "127.0.0.1", "--port", "0"]
 
@@ -44,6 +44,18 @@ def test_it_serves_what_the_routing_file_says_and_ends_with_zero_on_sigterm(
     finally:
         process.kill()
         process.wait(SECONDS)
+
+
+def test_it_ends_where_redis_cannot_do_what_its_url_asks_for(tmp_path: Path) -> None:
+    routes, tokens = tmp_path / "routes.json", write_tokens(tmp_path / "tokens.yaml")
+    routes.write_text(ROUTES.to_json())
+    options = ["--auth", "tokens", "--tokens", str(tokens), "--routes", str(routes), "--drain-delay", "0"]
+    without = ("--rename-command", "WAITAOF", "")
+    with running_redis(program="valkey-server", appendfsync="always", options=without) as server:
+        command = [*GATEWAY, *options, "--redis", server.url + "?acknowledge=fsync"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=4 * SECONDS)
+    assert result.returncode == 2
+    assert "acknowledge=fsync in the URL of Redis needs WAITAOF" in result.stderr
 
 
 async def test_rbac_decides_what_users_of_an_issuer_may_do(

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,22 +16,31 @@ from redis.asyncio import Redis
 from botyard.core.connection import connect
 
 START_TIMEOUT = 60.0
+ADVICE = {"valkey-server": " (apt-get install valkey-server; Debian 12: from bookworm-backports)"}
 
 
 class RedisServer:
     """One redis-server with its own folder; its data survive `kill` as far as `appendfsync` promises."""
 
-    def __init__(self, folder: Path, *, appendfsync: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        appendfsync: str | None = None,
+        program: str = "redis-server",
+        options: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
         persistence = ["--save", ""]
         if appendfsync:
             persistence += ["--appendonly", "yes", "--appendfsync", appendfsync]
-        binary = shutil.which("redis-server")
+        binary = shutil.which(program)
         if binary is None:
-            pytest.fail("redis-server is not installed; `make test` installs it")
-        self._command = [binary, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder), *persistence]
+            pytest.fail(f"{program} is not installed; `make test` installs it{ADVICE.get(program, '')}")
+        self._command = [binary, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder)]
+        self._command += [*persistence, *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -77,10 +86,12 @@ def _pause() -> None:
 
 
 @contextlib.contextmanager
-def running_redis(*, appendfsync: str | None = None) -> Iterator[RedisServer]:
+def running_redis(
+    *, appendfsync: str | None = None, program: str = "redis-server", options: Sequence[str] = ()
+) -> Iterator[RedisServer]:
     """A Redis for the length of the context."""
     folder = Path(tempfile.mkdtemp(prefix="by-redis-"))
-    server = RedisServer(folder, appendfsync=appendfsync)
+    server = RedisServer(folder, appendfsync=appendfsync, program=program, options=options)
     server.start()
     try:
         yield server

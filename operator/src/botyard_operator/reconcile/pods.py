@@ -15,6 +15,7 @@ _PULL_FAILURES = frozenset(
 )
 _CONFIG_FAILURES = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _LOAD_FAILED = 3
+_REDIS_UNSUITED = 4
 """Exit code of a supervisor whose worker could not import the bundle; its last words are the exception."""
 _LAST_WORDS = 600
 
@@ -117,6 +118,8 @@ def _crash(pod: str, container: str, where: str, ended: JsonObject) -> str:
     words = _last_words(ended)
     if container == "fetch" and words:
         return f"pod {pod} cannot fetch the bundle: {words.removeprefix('botyard fetch: ')}"
+    if container == "supervisor" and code == _REDIS_UNSUITED and words:
+        return f"pod {pod} cannot use Redis: {words}"
     if container == "supervisor" and code == _LOAD_FAILED and words:
         memory = "too much memory" in words
         way_out = "raise spec.resources.limits.memory" if memory else "correct the bundle's code and push it"

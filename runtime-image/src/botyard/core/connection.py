@@ -5,6 +5,8 @@ A URL says what kind of Redis it is:
     redis://[user:password@]host:port/db                  one server (rediss:// with TLS, unix://path)
     redis+sentinel://[user:password@]host:port,…/name/db  the primary that the sentinels agree on
     redis+cluster://[user:password@]host:port,…           a Redis Cluster
+
+`?acknowledge=fsync[&replicas=N]` at the end of the first two: see `botyard.core.acknowledgement`.
 """
 
 from typing import Any, cast
@@ -17,6 +19,8 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from botyard.core import acknowledgement
 
 SOCKET_TIMEOUT = 10.0
 """Seconds for one answer. Blocking reads ask for less than this."""
@@ -39,11 +43,22 @@ def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
     Raises:
         ValueError: `url` has another form.
     """
+    url, flushing_replicas = acknowledgement.split(url)
     parts = urlsplit(url)
     if parts.scheme == "redis+cluster":
+        if flushing_replicas is not None:
+            raise ValueError("acknowledge=fsync is not there for a Redis Cluster; use `appendfsync always`")
         return _cluster(parts)
-    if parts.scheme == "redis+sentinel":
-        return _sentinel(parts)
+    client = _sentinel(parts) if parts.scheme == "redis+sentinel" else _single(url, max_connections)
+    if flushing_replicas is None:
+        return client
+    flushing = acknowledgement.FlushingRedis(connection_pool=client.connection_pool)
+    client.auto_close_connection_pool, flushing.auto_close_connection_pool = False, True
+    flushing.replicas = flushing_replicas
+    return flushing
+
+
+def _single(url: str, max_connections: int) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url, timeout=SOCKET_TIMEOUT, max_connections=max_connections, retry=_retry(), **_TIMEOUTS
     )

@@ -64,7 +64,7 @@ class Inbox:
         event_id: str | None = None,
         max_pending: int = MAX_PENDING,
     ) -> Accepted:
-        """Accept one event; when this returns, Redis has it.
+        """Accept one event; when this returns, Redis has it (on disk, where its URL asks for that).
 
         Args:
             bot: Whose inbox.
@@ -79,10 +79,11 @@ class Inbox:
         Raises:
             Overloaded: Too many events wait.
             NotOwner: The conversation belongs to another user.
+            NotFlushed: It is not known to be on disk; accept it again with the same id.
         """
         partition = bot.partition(key)
         event, turn = event_id or ids.new_event(), ids.new_turn()
-        answer = await self._scripts.run(
+        answer = await self._scripts.run_to_disk(
             "accept",
             keys=[
                 keys.inbox(partition),

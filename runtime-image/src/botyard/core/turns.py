@@ -139,6 +139,7 @@ class Turns:
             StaleOwner: The lease was lost; nothing was written.
             AlreadyCommitted: This event was committed before; nothing was written.
             RecordsFull: The key would hold too many records; nothing was written.
+            NotFlushed: Everything was written and is not known to be on disk; commit again.
             TypeError: The state or a record holds something that JSON cannot express.
         """
         partition, key = lease.partition, entry.key
@@ -169,7 +170,7 @@ class Turns:
             packed["drop_records"] = True
         if commit.dead is not None:
             packed["dead"] = commit.dead
-        answer = await self._scripts.run(
+        answer = await self._scripts.run_to_disk(
             "commit",
             keys=[
                 keys.lease(partition),

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from botyard.channels.service import ChannelService
 from botyard.channels.settings import load as load_channels
+from botyard.core import acknowledgement
 from botyard.core.connection import connect
 from botyard.gateway import authentication, authorization
 from botyard.gateway.access_reviews import SubjectAccessReviews
@@ -50,7 +51,8 @@ async def serve(settings: Settings) -> None:
     """Serve until a signal comes.
 
     Raises:
-        ValueError: Kubernetes is needed and cannot be reached from the settings.
+        ValueError: Kubernetes is needed and cannot be reached from the settings, or Redis cannot do what its URL asks
+            for.
     """
     table = RoutingTable()
     async with contextlib.AsyncExitStack() as stack:
@@ -91,8 +93,12 @@ async def serve(settings: Settings) -> None:
                 drain_timeout=settings.drain_timeout,
             ),
         )
+        # Beside the serving: Redis may be away now, and says what it can do when it is back.
+        tasks.append(acknowledgement.confirming(redis, otherwise=server.stop))
         try:
             await server.serve()
+            if problem := acknowledgement.unsuited(tasks[-1]):
+                raise problem
         finally:
             for task in tasks:
                 task.cancel()

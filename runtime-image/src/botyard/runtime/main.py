@@ -13,6 +13,7 @@ from pathlib import Path
 import uvloop
 
 from botyard.contract import names
+from botyard.core import acknowledgement
 from botyard.core.connection import connect
 from botyard.core.leases import LEASE_MS
 from botyard.runtime import logs
@@ -25,6 +26,7 @@ log = logging.getLogger("botyard.main")
 TERMINATION_LOG = Path("/dev/termination-log")
 """What is written here shows in the pod's status; the operator reads it."""
 EXIT_LOAD_FAILED = 3
+EXIT_REDIS_UNSUITED = 4
 
 
 async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
@@ -46,13 +48,20 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # Beside the run: Redis may be away now, and says what it can do when it is back.
+    confirmation = acknowledgement.confirming(redis, otherwise=stop.set)
     try:
         await supervisor.run(stop, drain_timeout=options.drain_timeout)
+        if problem := acknowledgement.unsuited(confirmation):
+            log.error("%s", problem)
+            _leave_behind(str(problem))
+            return EXIT_REDIS_UNSUITED
     except LoadFailed as error:
         log.error("the bundle cannot be imported: %s", error)
         _leave_behind(str(error))
         return EXIT_LOAD_FAILED
     finally:
+        confirmation.cancel()
         await redis.aclose()
     return 0
 
@@ -70,7 +79,8 @@ def run_supervisor(argv: Sequence[str]) -> int:
         argv: Command line; every option defaults to where the operator mounts things.
 
     Returns:
-        The process's exit code: 0 after a clean drain, 3 when the bundle cannot be imported.
+        The process's exit code: 0 after a clean drain, 3 when the bundle cannot be imported, 4 when Redis cannot do
+        what its URL asks for.
     """
     parser = argparse.ArgumentParser(prog="botyard supervisor")
     parser.add_argument("--config", type=Path, default=Path(names.CONFIG_DIR))

@@ -42,6 +42,16 @@ def test_a_crash_loop_tells_its_last_exception_and_what_to_do(recorded: str, mes
     assert "\n" not in problem.message
 
 
+def test_a_redis_that_cannot_do_what_its_url_asks_for_is_no_fault_of_the_bundle() -> None:
+    pod = _recorded("exception")
+    (status,) = [each for each in pod["status"]["containerStatuses"] if each["name"] == "supervisor"]
+    ended = {"exitCode": 4, "reason": "Error", "message": "acknowledge=fsync needs WAITAOF"}
+    status |= {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": ended}}
+    problem = pod_problem(pod)
+    assert problem is not None
+    assert problem.message == f"pod {POD} cannot use Redis: acknowledge=fsync needs WAITAOF"
+
+
 def test_an_image_that_cannot_be_pulled_is_named() -> None:
     problem = pod_problem(_recorded("image"))
     assert problem is not None

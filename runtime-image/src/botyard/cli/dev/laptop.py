@@ -21,6 +21,7 @@ from botyard.contract import names
 from botyard.contract.bot import BotConfig
 from botyard.contract.persona import PersonaConfig
 from botyard.contract.routes import Route, Routes
+from botyard.core.acknowledgement import Unsupported, confirm
 from botyard.core.connection import connect
 from botyard.gateway.authentication import Nobody
 from botyard.gateway.authorization import Everything
@@ -126,6 +127,9 @@ class Laptop:
 async def _check(redis: Redis, url: str) -> None:
     try:
         await redis.ping()
+        await confirm(redis)
+    except Unsupported as error:
+        raise CommandError(f"dev: {error}") from None
     except RedisError as error:
         # A URL may hold a password.
         place = url.rpartition("@")[2]

@@ -12,7 +12,11 @@ if owner and owner ~= user and ARGV[7] ~= "1" then
   return {"not-owner"}
 end
 local before = redis.call("GET", seen)
-if before then return {"duplicate", before} end
+if before then
+  -- A write of this connection, for WAITAOF: the first acceptance may not be on disk yet.
+  redis.call("SET", seen, before, "KEEPTTL")
+  return {"duplicate", before}
+end
 local pending = redis.call("XLEN", inbox)
 if pending >= max_pending then return {"overloaded", pending} end
 

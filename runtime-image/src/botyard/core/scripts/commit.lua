@@ -17,7 +17,11 @@ if #records > 0 then
   end
 end
 -- The entry's deletion is the acknowledgement, and what a second commit of the same event stumbles over.
-if redis.call("XDEL", KEYS[2], entry) == 0 then return {"duplicate"} end
+if redis.call("XDEL", KEYS[2], entry) == 0 then
+  -- A write of this connection, for WAITAOF: the first commit may not be on disk yet.
+  redis.call("EXPIRE", KEYS[8], commit.keep)
+  return {"duplicate"}
+end
 
 -- A conversation that was ended while this turn ran keeps nothing of what belonged to before.
 if (commit.state == "set" or #records > 0) and (redis.call("HGET", KEYS[5], "ends") or "0") ~= commit.ends then
