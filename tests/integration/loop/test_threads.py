@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from botyard.budget.reports import Reports
 from botyard.contract.model import ModelConfig
 from botyard.contract.persona import PersonaConfig
+from botyard.contract.spending import PersonaBudget
 from tests.integration.runtime.conftest import MakeBot
 from tests.integration.runtime.replica import Bot
 
@@ -127,6 +129,22 @@ async def test_model_and_tools_alternate_and_the_text_is_streamed(bot: Bot, tmp_
     await bot.finished(2, ":nora")
     heard = [line for line in (tmp_path / "journal").read_text().splitlines() if line.startswith("heard")]
     assert heard == ["heard user", "heard assistant", "heard tool", "heard assistant"]
+
+
+async def test_a_task_spends_from_its_own_budget(bot: Bot) -> None:
+    bot.personas = (PersonaConfig(name="nora", budget=PersonaBudget(per_task=40)),)
+    bot.write()
+    await bot.start()
+    for task, title in (("t1", "please look"), ("t2", "much " * 40)):
+        payload = {"action": "task.create", "id": task, "ktask_title": title, "column": "todo"}
+        await bot.inbox.accept(bot.address, key=":nora", kind="action", payload=payload, user="")
+        move = {"action": "task.move", "id": task, "column": "inprogress"}
+        await bot.inbox.accept(bot.address, key=":nora", kind="action", payload=move, user="")
+    for task in ("t1", "t2"):
+        await bot.finished(1, f"nora~task_{task}")
+    first, second = await Reports(bot.redis).read(bot.address, [("task:nora/t1", ""), ("task:nora/t2", "")])
+    assert 0 < first.spent <= 40
+    assert (second.spent, second.reserved) == (0, 0)
 
 
 async def test_a_person_allows_a_call_and_it_is_made_once(bot: Bot, tmp_path: Path) -> None:

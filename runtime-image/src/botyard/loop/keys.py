@@ -11,6 +11,17 @@ def thread_key(persona: str, thread: str) -> str:
     return f"{persona}~{thread}"
 
 
+def thread_of_task(task: str) -> str:
+    """Return the thread that works on a task."""
+    return f"task_{task}"
+
+
+def task_of(key: str) -> str:
+    """Return the task that the thread of a key works on; empty: none."""
+    _, _, thread = key.partition("~")
+    return thread.removeprefix("task_") if thread.startswith("task_") else ""
+
+
 def parse(key: str) -> tuple[str, str]:
     """Return the Persona and the thread of a key; the thread is empty for the Persona's own.
 

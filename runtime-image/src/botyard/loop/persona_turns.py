@@ -77,7 +77,7 @@ class PersonaTurns:
         change = self._change(do, task_id, payload, tasks, state, request)
         caused: list[NextEvent] = []
         if (new := change.new) is not None and self._wants_thread(new):
-            thread = f"task_{new.ktask_id}"
+            thread = keys.thread_of_task(new.ktask_id)
             begin = _thread_of_task(new, loop.persona.persona_id)
             caused.append(NextEvent(kind="action", key=keys.thread_key(loop.persona.persona_id, thread), payload=begin))
             new.ktask_inprogress_ft_id = thread

@@ -12,6 +12,8 @@ from typing import Any
 
 from botyard.budget.calls import Spender
 from botyard.budget.errors import BudgetError
+from botyard.core.inbox import Entry
+from botyard.loop import keys
 from botyard.models import completions
 from botyard.models.access import Asked, ModelAccess
 from botyard.models.completions import Collected
@@ -155,6 +157,12 @@ class TurnModels:
             log.warning("an answer of %s bytes is not kept for a re-run of its turn", len(body))
             return
         await self._put(place, body)
+
+
+def spender_of(entry: Entry, persona: str, *, has_tasks: bool) -> Spender:
+    """Return who pays for an event's calls: its Persona, the task that its thread works on, the thread, the user."""
+    task = keys.task_of(entry.key) if has_tasks else ""
+    return Spender(persona=persona, task=task, thread=entry.key, user=entry.user)
 
 
 async def ask_model(models: TurnModels | None, args: Mapping[str, Any], tell: Callable[[Any], Awaitable[None]]) -> Any:

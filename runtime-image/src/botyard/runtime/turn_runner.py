@@ -11,7 +11,6 @@ from typing import Any, cast, get_args
 
 from redis.asyncio import Redis
 
-from botyard.budget.calls import Spender
 from botyard.budget.errors import QuotaExceeded
 from botyard.core.address import BotAddress, Partition
 from botyard.core.clock import ServerClock
@@ -36,7 +35,7 @@ from botyard.runtime.persistence import RETRY_CAP, persist
 from botyard.runtime.pool import Handler, Tell, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.turn_calls import TurnCalls
-from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, with_refusal
+from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, spender_of, with_refusal
 
 log = logging.getLogger("botyard.turns")
 
@@ -280,7 +279,7 @@ class TurnRunner:
         return TurnModels(
             self._models,
             run=f"{entry.event}/{begun.attempt}",
-            spender=Spender(persona=self._persona_of(entry), thread=entry.key, user=entry.user),
+            spender=spender_of(entry, self._persona_of(entry), has_tasks=self._pool.residents is not None),
             journal=begun.journal,
             put=put,
         )
