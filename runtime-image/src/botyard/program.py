@@ -32,6 +32,11 @@ class TurnRequest(Document):
     attempt: int = 1
     persona: PersonaConfig | None = None
 
+    @property
+    def run(self) -> str:
+        """Name of this very attempt."""
+        return f"{self.turn}/{self.attempt}"
+
 
 class Output(Document):
     """One event that a turn sends out; the supervisor wraps it in the envelope."""

@@ -1,5 +1,6 @@
 """Grants: a further amount for a Persona's day, a task or a thread, from a person."""
 
+import contextlib
 import json
 
 from redis.asyncio import Redis
@@ -8,7 +9,10 @@ from botyard.budget import accounts
 from botyard.budget.accounts import Calendar, Charge, Unit
 from botyard.budget.ledger import Ledger
 from botyard.contract.spending import PersonaBudget
+from botyard.core import control
+from botyard.core import keys as core_keys
 from botyard.core.address import BotAddress
+from botyard.core.connection import Unavailable
 
 
 async def grant(
@@ -48,4 +52,8 @@ async def grant(
         charge = Charge(accounts.task(persona, task), Unit.COINS)
     elif thread:
         charge = Charge(accounts.thread(persona, thread), Unit.COINS)
-    return await Ledger(redis, bot).grant(grant_id, charge, coins, record=json.dumps({"by": by, "id": grant_id}))
+    granted = await Ledger(redis, bot).grant(grant_id, charge, coins, record=json.dumps({"by": by, "id": grant_id}))
+    with contextlib.suppress(*Unavailable):
+        # What is not heard is found when replicas look at parked turns of themselves.
+        await redis.publish(core_keys.control(bot), control.LOOK)
+    return granted

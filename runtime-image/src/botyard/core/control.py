@@ -10,6 +10,8 @@ from botyard.core.scripts import Scripts
 REBALANCE = b"rebalance"
 CANCEL = b"cancel "
 """Followed by the turn's id."""
+LOOK = b"look"
+"""What is parked may have what it waits for: look at it again."""
 RESUME = b"resume "
 """Followed by the key whose parked turn may go on."""
 

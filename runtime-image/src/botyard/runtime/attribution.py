@@ -1,7 +1,7 @@
 """Tells the metered endpoint for which turn a bundle's own client asks.
 
 The endpoint knows a worker by its token. Which of the worker's turns asks, only the code's context knows: every request
-that goes to the endpoint gets a header with the turn's id, by the HTTP libraries that clients of models are built on.
+that goes to the endpoint names the run of the turn in a header, by the HTTP libraries that clients of models build on.
 They are changed when the bundle imports them, so that a bundle without them pays nothing.
 """
 
@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 HEADER = "x-botyard-turn"
-turn_id: contextvars.ContextVar[str] = contextvars.ContextVar("botyard_turn_id", default="")
-"""The turn whose code runs in this context."""
+run: contextvars.ContextVar[str] = contextvars.ContextVar("botyard_run", default="")
+"""The run of a turn whose code runs in this context."""
 
 
 def install(base_url: str) -> None:
@@ -68,8 +68,8 @@ class _Loader(importlib.abc.Loader):
 
 def _patch_httpx(module: ModuleType, base_url: str) -> None:
     def mark(request: Any) -> None:
-        if (turn := turn_id.get()) and str(request.url).startswith(base_url):
-            request.headers[HEADER] = turn
+        if (asking := run.get()) and str(request.url).startswith(base_url):
+            request.headers[HEADER] = asking
 
     sync_send, async_send = module.Client.send, module.AsyncClient.send
 
@@ -88,8 +88,8 @@ def _patch_aiohttp(module: ModuleType, base_url: str) -> None:
     inner = module.ClientSession._request
 
     async def request(self: Any, method: str, url: Any, **kwargs: Any) -> Any:
-        if (turn := turn_id.get()) and str(url).startswith(base_url):
-            kwargs["headers"] = {**(kwargs.get("headers") or {}), HEADER: turn}
+        if (asking := run.get()) and str(url).startswith(base_url):
+            kwargs["headers"] = {**(kwargs.get("headers") or {}), HEADER: asking}
         return await inner(self, method, url, **kwargs)
 
     module.ClientSession._request = request
@@ -99,8 +99,8 @@ def _patch_requests(module: ModuleType, base_url: str) -> None:
     inner = module.Session.send
 
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        if (turn := turn_id.get()) and str(request.url).startswith(base_url):
-            request.headers[HEADER] = turn
+        if (asking := run.get()) and str(request.url).startswith(base_url):
+            request.headers[HEADER] = asking
         return inner(self, request, **kwargs)
 
     module.Session.send = send

@@ -21,8 +21,9 @@ async def listen(
     rebalance: Callable[[], None],
     cancel: Callable[[str], None],
     resume: Callable[[str], None],
+    look: Callable[[], None],
 ) -> None:
-    """Call `rebalance`, `cancel` (with a turn) and `resume` (with a key) as told, until cancelled.
+    """Call `rebalance`, `cancel` (with a turn), `resume` (with a key) and `look` as told, until cancelled.
 
     Redis may go away and come back.
 
@@ -42,6 +43,8 @@ async def listen(
                     said: bytes = message["data"]
                     if said == control.REBALANCE:
                         rebalance()
+                    elif said == control.LOOK:
+                        look()
                     elif said.startswith(control.CANCEL):
                         cancel(said.removeprefix(control.CANCEL).decode())
                     elif said.startswith(control.RESUME):

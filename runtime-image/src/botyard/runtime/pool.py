@@ -75,16 +75,23 @@ class LoadFailed(Exception):
 
 @dataclass(slots=True)
 class _Turn:
+    run: str
+    """As `TurnRequest.run` tells it."""
     outcome: asyncio.Future[TurnOutcome]
     emit: Callable[[Output], Awaitable[None]]
     handle: Handler
     stop: asyncio.Event
     """Ends the turn when set."""
-    parked: ParkTurn | None = None
-    """Why it is put aside."""
+    told_to_park: ParkTurn | None = None
+    """Raised by what answered a call."""
     models: TurnModels | None = None
     answers: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     """What it waits for, by the calls' numbers."""
+
+    @property
+    def parked(self) -> ParkTurn | None:
+        """Why it is put aside."""
+        return self.told_to_park or (self.models.parked if self.models is not None else None)
 
 
 @dataclass(slots=True, eq=False)
@@ -235,7 +242,7 @@ class WorkerPool:
             resident: Run it in the worker where this resident lives.
 
         Raises:
-            ParkTurn: `handle` raised it; the turn's code is ended as if it were cancelled.
+            ParkTurn: `handle` raised it, or `models` says so; the turn's code is ended as if it were cancelled.
             TurnCancelled: `cancelled` was set before the turn ended.
             TurnTimeout: The deadline passed.
             WorkerDied: The worker ended first.
@@ -243,7 +250,9 @@ class WorkerPool:
         alone = exclusive and not resident
         async with self._exclusive if alone else contextlib.nullcontext():
             worker = await (self._home_of(resident, timeout) if resident else self._pick(alone))
-            turn = _Turn(asyncio.get_running_loop().create_future(), emit, handle, cancelled, models=models)
+            turn = _Turn(
+                request.run, asyncio.get_running_loop().create_future(), emit, handle, cancelled, models=models
+            )
             worker.turns[request.turn] = turn
             try:
                 assert worker.channel is not None
@@ -306,12 +315,12 @@ class WorkerPool:
         if self._host is not None:
             self._host.close()
 
-    def models_of(self, token: str, turn: str) -> TurnModels:
+    def models_of(self, token: str, run: str) -> TurnModels:
         """Return who answers what a worker's bundle asks of models.
 
         Args:
             token: The worker's.
-            turn: Id of the turn that asks; empty where the client does not tell.
+            run: The run of a turn that asks; empty where the client does not tell.
 
         Raises:
             Unauthorized: There is no such worker.
@@ -320,8 +329,9 @@ class WorkerPool:
         worker = next((w for w in self._workers.values() if secrets.compare_digest(w.token, token)), None)
         if worker is None:
             raise Unauthorized("this endpoint takes the key that the worker was given (OPENAI_API_KEY)")
-        if turn:
-            found = worker.turns.get(turn)
+        if run:
+            # Not the turn's: a thread that an earlier run left behind may still ask.
+            found = next((turn for turn in worker.turns.values() if turn.run == run), None)
         elif len(worker.turns) == 1:
             found = next(iter(worker.turns.values()))
         else:
@@ -526,7 +536,7 @@ class WorkerPool:
         try:
             reply["result"] = await turn.handle(str(message["method"]), message["args"], tell)
         except ParkTurn as error:
-            turn.parked = error
+            turn.told_to_park = error
             turn.stop.set()
             reply["error"] = f"TurnParked: {error}"
         except Exception as error:

@@ -38,6 +38,8 @@ from botyard.runtime.turn_runner import TurnRunner
 
 log = logging.getLogger("botyard.supervisor")
 
+LOOK_BATCH, LOOK_PAUSE = 50, 0.1
+"""Parked turns that are looked at together, and the seconds before the next ones."""
 DEAF_AFTER = 60.0
 """Seconds without a look that reached Redis after which the process no longer counts as ready."""
 STUCK_AFTER = 30.0
@@ -127,6 +129,8 @@ class Supervisor:
         self._vacating: set[Partition] = set()
         self._beat = 0.0
         self._draining = False
+        self._look = asyncio.Event()
+        """Set: what is parked here may have what it waits for."""
         self._settled = False
 
     async def run(self, stop: asyncio.Event, *, drain_timeout: float = 30.0) -> None:
@@ -155,6 +159,7 @@ class Supervisor:
                 _start(self._reader.run()),
                 _start(self._courier.run()),
                 _start(self._meter.run()),
+                _start(self._look_at_parked()),
                 _start(
                     listen(
                         self._redis,
@@ -162,6 +167,7 @@ class Supervisor:
                         rebalance=self._ownership.wake,
                         cancel=self._runner.cancel,
                         resume=self._resume,
+                        look=self._look.set,
                     )
                 ),
             ]
@@ -188,6 +194,16 @@ class Supervisor:
         asked: Any = await persist(self._redis.time)
         self._runner.clock.heard(asked[0] * 1000 + asked[1] // 1000)
         await self._ownership.run()
+
+    async def _look_at_parked(self) -> None:
+        """Read parked turns again when told: their runs find out whether they may go on."""
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            for number, key in enumerate(self._dispatcher.aside, start=1):
+                self._resume(key)
+                if number % LOOK_BATCH == 0:
+                    await asyncio.sleep(LOOK_PAUSE)
 
     def _resume(self, key: str) -> None:
         self._reader.resume(key)
@@ -277,6 +293,7 @@ class Supervisor:
 
     async def _reconfigure(self) -> None:
         self.pool.configure(self._configuration.bot)
+        self._look.set()  # Budgets may have changed.
         self._wake_residents()
 
     async def _watch_loop(self) -> None:

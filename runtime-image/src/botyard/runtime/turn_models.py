@@ -5,8 +5,8 @@ import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from hashlib import blake2b
 from typing import Any
 
@@ -20,6 +20,8 @@ from botyard.models.completions import Collected
 from botyard.models.errors import BadRequest, BudgetRefused, NoModel
 from botyard.models.requests import Kind
 from botyard.program import TurnError, TurnOutcome
+from botyard.runtime.budget_waits import waits_for
+from botyard.runtime.parking import ParkTurn
 
 log = logging.getLogger("botyard.models")
 
@@ -29,6 +31,8 @@ MAX_KEPT = 4 * 1024 * 1024
 """Bytes of one answer that is kept; a larger one is asked for again when the turn is run again."""
 MAX_CALLS = 1000
 """Model calls of one turn."""
+PARTING = 0.5
+"""Seconds between putting a turn aside and refusing its call: code that can be cancelled is, and learns nothing."""
 _TRANSPORT = ("stream", "stream_options")
 
 Put = Callable[[str, bytes], Awaitable[bytes]]
@@ -44,7 +48,14 @@ class TurnModels:
     """
 
     def __init__(
-        self, access: ModelAccess, *, run: str, spender: Spender, journal: Mapping[str, bytes], put: Put
+        self,
+        access: ModelAccess,
+        *,
+        run: str,
+        spender: Spender,
+        journal: Mapping[str, bytes],
+        put: Put,
+        stop: asyncio.Event,
     ) -> None:
         """Begin a run.
 
@@ -54,17 +65,21 @@ class TurnModels:
             spender: Who pays.
             journal: Records of earlier runs.
             put: Keeps a record; raises when the turn is not this replica's any more.
+            stop: Ends the turn when set.
         """
         self._access = access
         self._run = run
         self._spender = spender
         self._journal = {place: record for place, record in journal.items() if place.startswith(PLACE)}
         self._put = put
+        self._stop = stop
         self._asked: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over = False
         self.refusal: BudgetError | None = None
         """Why the last call was refused, if it was for what it would have cost."""
+        self.parked: ParkTurn | None = None
+        """Set, and the turn is ended, when it has to wait for money."""
 
     def names(self) -> list[str]:
         """Return what a request may name."""
@@ -76,7 +91,7 @@ class TurnModels:
         Raises:
             ModelError: Refused or failed.
         """
-        with self._under_way():
+        async with self._under_way():
             place = self._place(kind, role, body)
             if (kept := self._kept(place)) is not None:
                 return kept
@@ -91,7 +106,7 @@ class TurnModels:
         Raises:
             ModelError: Refused or failed.
         """
-        with self._under_way():
+        async with self._under_way():
             place = self._place("chat", role, body)
             if (kept := self._kept(place)) is not None:
                 yield completions.chunks(kept)
@@ -110,8 +125,8 @@ class TurnModels:
         for task in self._tasks:
             task.cancel()
 
-    @contextmanager
-    def _under_way(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _under_way(self) -> AsyncIterator[None]:
         task = asyncio.current_task()
         if self._over:
             raise BadRequest("the turn that asks is over")
@@ -121,6 +136,13 @@ class TurnModels:
             yield
         except BudgetRefused as error:
             self.refusal = error.reason
+            if parked := waits_for(error.reason, self._spender):
+                self.parked = parked
+                self._stop.set()
+                # Answered, not broken off: clients try again what was broken off.
+                if task is not None:
+                    self._tasks.discard(task)
+                await asyncio.sleep(PARTING)
             raise
         finally:
             with contextlib.suppress(KeyError):

@@ -28,6 +28,7 @@ from botyard.program import EventKind, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
 from botyard.runtime.admission import Quotas, admitted
 from botyard.runtime.attachments import FileGone, attach
+from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
@@ -83,6 +84,7 @@ class TurnRunner:
         self._files = Files(redis)
         self._calls = TurnCalls(redis, self._turns, retention)
         self._parking = Parking(redis)
+        self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool
         self._cancelled: dict[str, asyncio.Event] = {}
         """Of the turns that run here."""
@@ -103,7 +105,8 @@ class TurnRunner:
                 if await self._run_once(lease, entry):
                     return None
             except StillParked as error:
-                return Aside(error.seconds)
+                if not await self._budget_waits.over(entry):
+                    return Aside(error.seconds)
             except ParkTurn as error:
                 try:
                     return await self._park(lease, entry, error)
@@ -199,14 +202,14 @@ class TurnRunner:
             await emit(Output(type="turn.restarted", status="started"))
 
         bounds = JournalBounds(begun.journal)
-        models = self._models_of(lease, entry, begun, bounds)
+        cancelled = self._cancelled[entry.turn] = asyncio.Event()
+        models = self._models_of(lease, entry, begun, bounds, cancelled)
 
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
             if method == "model":
                 return await ask_model(models, args, tell)
             return await self._calls.answer(lease, entry, bounds, method, args)
 
-        cancelled = self._cancelled[entry.turn] = asyncio.Event()
         try:
             async with admitted(self._quotas, entry):
                 outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
@@ -266,7 +269,9 @@ class TurnRunner:
             return BotAddress.affinity(entry.key)
         return str(json.loads(entry.payload).get("persona") or "")
 
-    def _models_of(self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds) -> TurnModels | None:
+    def _models_of(
+        self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds, stop: asyncio.Event
+    ) -> TurnModels | None:
         """Return the model access of one run, charged to the Persona, the conversation and the user of its event."""
         if self._models is None:
             return None
@@ -282,6 +287,7 @@ class TurnRunner:
             spender=spender_of(entry, self._persona_of(entry), has_tasks=self._pool.residents is not None),
             journal=begun.journal,
             put=put,
+            stop=stop,
         )
 
     async def _survive(self, lease: Lease, entry: Entry, error: WorkerDied) -> bool:

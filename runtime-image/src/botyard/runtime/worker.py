@@ -190,7 +190,7 @@ class Worker:
         assert self._program is not None
         io = WorkerIO(self, turn, request.event, message["journal"])
         steps.bind(io)
-        attribution.turn_id.set(turn)
+        attribution.run.set(request.run)
         try:
             outcome = await self._program.run_turn(request, io)
             if outcome.error is None and (deviation := io.steps.deviation()):
