@@ -67,8 +67,8 @@ BUILDS: Mapping[Reason, Guidance] = {
         f"{_R}: bot.py:7: '(' was never closed Correct this line.", "Correct the line and push."
     ),
     Reason.IMPORT_FAILED: Guidance(
-        f"{_R}: bot.py:1: ModuleNotFoundError: No module named 'weather' Correct this line; requirements of the bundle "
-        "must be installed where it is inspected. Name the package in a file of spec.dependencies.requirements.",
+        f"{_R}: bot.py:1: ModuleNotFoundError: No module named 'weather'. Correct this line; requirements of the "
+        "bundle must be installed where it is inspected. Name the package in a file of spec.dependencies.requirements.",
         "Correct the code, or name the missing package in a requirements file.",
     ),
     Reason.IMPORT_TIMED_OUT: Guidance(
@@ -76,7 +76,7 @@ BUILDS: Mapping[Reason, Guidance] = {
         "Do at the first message what the code does at import, or raise `operator.builds.inspectSeconds` of the chart.",
     ),
     Reason.MODEL_UNKNOWN: Guidance(
-        f"{_R}: no bot found: no file imports one of botyard.fsm, …; set spec.entrypoint.model and module Import the "
+        f"{_R}: no bot found: no file imports one of botyard.fsm, …; set spec.entrypoint.model and module. Import the "
         "package of one model in the bot's module, or name model and module in spec.entrypoint.",
         "Check `spec.path`, or name model and module in `spec.entrypoint`.",
     ),

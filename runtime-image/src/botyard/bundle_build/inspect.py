@@ -102,7 +102,8 @@ def judge(manifest: Manifest, request: BuildRequest, bundle: Path) -> BuildFailu
 def _sentence(finding: Finding) -> str:
     where = f"{finding.where}: " if finding.where and not finding.message.startswith(finding.where) else ""
     kind = f"{finding.subject}: " if finding.code == "LoadFailed" else ""
-    return f"{where}{kind}{finding.message} {finding.fix}".strip()
+    end = "." if finding.fix and not finding.message.endswith(".") else ""
+    return f"{where}{kind}{finding.message}{end} {finding.fix}".strip()
 
 
 def _fail(reason: str, message: str) -> BuildFailure:
