@@ -60,7 +60,7 @@ def test_kubectl_finds_the_plugin_by_its_name() -> None:
         pytest.fail("kubectl is not installed; `kubectl botyard` is tested with it")
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["kubectl", "botyard", "--help"]
-    ran = subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=30)
+    ran = subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=120)
     assert ran.returncode == 0, ran.stderr
     assert "dead-letters" in ran.stdout
 

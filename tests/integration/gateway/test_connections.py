@@ -9,7 +9,7 @@ from tests.integration.gateway.system import System
 
 
 async def _closed(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(90):
         try:
             return await reader.read()
         except ConnectionError:

@@ -135,7 +135,7 @@ async def test_silence_is_filled_with_comments(redis_client: Redis, tmp_path: Pa
         async with opened(system, conversation) as stream:
             await stream.take(1)
             reading = asyncio.create_task(stream.next())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(90):
                 while stream.comments.count("keep-alive") < 3:
                     await asyncio.sleep(0.01)
             await system.add(conversation, "two")
@@ -155,7 +155,7 @@ async def test_more_streams_than_allowed_are_refused_and_ended_ones_make_room(
             answer = await system.http.get(path, headers=bearer("ann"))
             problem(answer, 503, "too-many-streams")
             assert int(answer.headers["retry-after"]) >= 1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             while system.gateway.open_streams:
                 await asyncio.sleep(0.01)
         async with opened(system, conversation) as stream:
@@ -163,7 +163,7 @@ async def test_more_streams_than_allowed_are_refused_and_ended_ones_make_room(
 
 
 async def test_a_client_that_never_reads_is_dropped_and_the_others_go_on(redis_client: Redis, tmp_path: Path) -> None:
-    limits = StreamLimits(write_timeout=0.5)
+    limits = StreamLimits(write_timeout=5.0)
     async with running_system(redis_client, tmp_path, stream_limits=limits) as system:
         conversation = await system.conversation("one")
         with socket.socket() as deaf:
@@ -181,7 +181,7 @@ async def test_a_client_that_never_reads_is_dropped_and_the_others_go_on(redis_c
                 for _ in range(60):
                     await system.add(conversation, "x" * 100_000)
                 assert len(await stream.take(60)) == 60
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(90):
                     while system.gateway.open_streams > 1:
                         await asyncio.sleep(0.02)
                 await system.add(conversation, "still here")
@@ -195,7 +195,7 @@ async def test_a_vanished_client_frees_its_stream(system: System) -> None:
     async with opened(system, conversation) as stream:
         await stream.take(1)
         assert system.gateway.open_streams == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(90):
         while system.gateway.open_streams:
             await asyncio.sleep(0.01)
     assert await system.redis.pubsub_numsub(keys.live(ECHO.partition(conversation), conversation)) in (
@@ -221,7 +221,7 @@ async def test_a_drain_turns_readiness_off_then_ends_streams_with_a_hint_to_come
             assert list(texts(await stream.take(1))) == ["two"]
             assert await stream.next() is None
             assert "drain" in stream.comments
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             await system.serving
 
 
@@ -235,15 +235,15 @@ async def test_a_request_that_runs_during_the_drain_is_finished(redis_client: Re
         )
         writer.write(head.encode() + body[:5])
         await writer.drain()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             while not system.server.server_state.tasks:
                 await asyncio.sleep(0.01)
         system.server.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             while not system.gateway.drain.closed:
                 await asyncio.sleep(0.01)
         writer.write(body[5:])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(90):
             assert (await reader.readline()).startswith(b"HTTP/1.1 202")
         writer.close()
         with contextlib.suppress(ConnectionError):

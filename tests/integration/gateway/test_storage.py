@@ -30,7 +30,7 @@ async def test_while_redis_is_away_nothing_is_accepted_and_everybody_is_told(tmp
                 assert "storage" in stream.comments
 
             server.start()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(90):
                 while (await system.http.get("/readyz")).status_code != 200:
                     await asyncio.sleep(0.05)
             await system.add(conversation, "two")

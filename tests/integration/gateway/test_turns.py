@@ -25,10 +25,10 @@ async def test_a_waiting_turn_is_cancelled_by_its_user_and_the_replicas_are_told
     turn = await system.post()
     async with system.redis.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe(keys.control(ECHO))
-        await channel.get_message(timeout=5)
+        await channel.get_message(timeout=60)
         answer = await cancel(system, turn)
         assert (answer.status_code, answer.content) == (202, b"")
-        told = await channel.get_message(timeout=5)
+        told = await channel.get_message(timeout=60)
     assert told["data"] == f"cancel {turn['turn']}".encode()
     assert await noted(system, turn)
 

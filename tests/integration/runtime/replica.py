@@ -273,7 +273,7 @@ class Replica:
     def resume(self) -> None:
         self.supervisor.send_signal(signal.SIGCONT)
 
-    async def drain(self, timeout: float = 30.0) -> int:
+    async def drain(self, timeout: float = 150.0) -> int:
         """End the pod as a rollout does; return the supervisor's exit code."""
         for process in self._processes:
             process.send_signal(signal.SIGTERM)
