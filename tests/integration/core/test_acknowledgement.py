@@ -92,6 +92,19 @@ async def test_a_commit_that_is_not_on_disk_is_not_acknowledged_however_often_it
     assert [stored.envelope for stored in await Outputs(redis).read(BOT, "c")] == ["said"]
 
 
+async def test_waits_for_the_disk_leave_connections_for_everything_else(valkey: RedisServer) -> None:
+    redis = connect(valkey.url + "?acknowledge=fsync", max_connections=2)
+    asked = [asyncio.create_task(say(redis, f"e{number}")) for number in range(4)]
+    async with asyncio.timeout(60):
+        while (await redis.info("clients"))["blocked_clients"] == 0:
+            await asyncio.sleep(0.01)
+    assert await redis.ping()
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    await redis.aclose()
+
+
 async def test_a_replica_that_is_asked_for_and_missing_is_waited_for(valkey: RedisServer) -> None:
     redis = flushing(valkey.url + "?acknowledge=fsync&replicas=1")
     redis.wait_ms = 100

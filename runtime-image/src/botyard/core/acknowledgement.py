@@ -41,6 +41,8 @@ class FlushingRedis(Redis):
     """So many replicas have to flush, too."""
     wait_ms: int = WAIT_MS
     """Milliseconds that one try waits for a flush."""
+    room: asyncio.Semaphore
+    """As many may wait at once: each wait holds a connection, and leases must be renewed meanwhile."""
 
 
 def split(url: str) -> tuple[str, int | None]:
@@ -89,7 +91,7 @@ async def run(redis: FlushingRedis, source: str, digest: str, *, keys: list[str]
 
 async def _with_flush(redis: FlushingRedis, command: tuple[Any, ...]) -> list[Any]:
     # One pipeline is one connection and one round trip; without MULTI, in which WAITAOF does not wait.
-    async with redis.pipeline(transaction=False) as pipe:
+    async with redis.room, redis.pipeline(transaction=False) as pipe:
         pipe.execute_command(*command)
         pipe.execute_command("WAITAOF", 1, redis.replicas, redis.wait_ms)
         return list(await pipe.execute(raise_on_error=False))

@@ -9,6 +9,7 @@ A URL says what kind of Redis it is:
 `?acknowledge=fsync[&replicas=N]` at the end of the first two: see `botyard.core.acknowledgement`.
 """
 
+import asyncio
 from typing import Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -54,7 +55,7 @@ def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
         return client
     flushing = acknowledgement.FlushingRedis(connection_pool=client.connection_pool)
     client.auto_close_connection_pool, flushing.auto_close_connection_pool = False, True
-    flushing.replicas = flushing_replicas
+    flushing.replicas, flushing.room = flushing_replicas, asyncio.Semaphore(max(1, max_connections // 2))
     return flushing
 
 
