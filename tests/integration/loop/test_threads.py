@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botyard.budget.reports import Reports
+from botyard.budget.reports import Reports, today
 from botyard.contract.model import ModelConfig
 from botyard.contract.persona import PersonaConfig
 from botyard.contract.spending import PersonaBudget
@@ -98,6 +98,13 @@ def bot(make_bot: MakeBot, tmp_path: Path) -> Bot:
     )
 
 
+async def tool_costs(bot: Bot) -> int:
+    """Coins that tools cost the Persona today."""
+    reports = Reports(bot.redis)
+    [nora] = await reports.read(bot.address, [("persona:nora", today("UTC", await reports.now_ms()).name)])
+    return (nora.counts or {}).get("tools", 0)
+
+
 async def messages(bot: Bot, thread: str = THREAD) -> list[tuple[str, Any]]:
     """Role and content of a thread's messages."""
     told = [envelope["data"] for envelope in await bot.heard(thread) if envelope["type"] == "thread.message"]
@@ -160,12 +167,13 @@ async def test_a_person_allows_a_call_and_it_is_made_once(bot: Bot, tmp_path: Pa
     assert journal(tmp_path) == ["write"]
 
 
-async def test_a_worker_that_dies_in_a_tool_repeats_no_other_call(bot: Bot, tmp_path: Path) -> None:
+async def test_a_worker_that_dies_in_a_tool_repeats_and_charges_no_other_call(bot: Bot, tmp_path: Path) -> None:
     await bot.start()
     await bot.say("two things", THREAD)
     await bot.finished(1, THREAD)
     assert journal(tmp_path) == ["look", "survived"]
     assert [content for role, content in await messages(bot) if role == "tool"] == ["now die", "survived"]
+    assert await tool_costs(bot) == 10
 
 
 async def test_threads_run_side_by_side(bot: Bot) -> None:

@@ -12,12 +12,13 @@ from botyard.budget.calls import Hold
 from botyard.budget.errors import LedgerUnavailable
 from botyard.core.inbox import Entry
 from botyard.runtime.persistence import RETRY_CAP
+from botyard.runtime.tool_costs import Charges
 
 log = logging.getLogger("botyard.turns")
 
 
-class Quotas(Protocol):
-    """Counts turns of users (`botyard.budget.meter.LedgerMeter`)."""
+class Quotas(Charges, Protocol):
+    """Counts turns of users, and what tools cost (`botyard.budget.meter.LedgerMeter`)."""
 
     async def admit(self, turn: str, user: str) -> Hold | None:
         """Count a turn; raises QuotaExceeded or LedgerUnavailable."""

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from typing import Any
+from typing import Any, cast, get_args
 
 from botyard import program
 from botyard.core import codec, ids, records
@@ -11,7 +11,7 @@ from botyard.core.envelope import TurnIdentity, envelope
 from botyard.core.inbox import Entry
 from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, NextEvent, StateChange
-from botyard.program import Output, TurnError, TurnOutcome
+from botyard.program import EventKind, Output, TurnError, TurnOutcome
 
 log = logging.getLogger("botyard.turns")
 
@@ -40,6 +40,18 @@ def wrap(turn: TurnIdentity, output: Output, now: float) -> str:
         agent=output.agent,
         data=output.data,
     )
+
+
+def kind_of(kind: str) -> EventKind:
+    """Return the kind of an event as programs know it.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    for known in get_args(EventKind):
+        if kind == known:
+            return cast("EventKind", known)
+    raise ValueError(f"unknown kind of event {kind!r}")
 
 
 def failed(kind: str, message: str) -> TurnOutcome:

@@ -5,6 +5,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from botyard.budget.calls import Spender
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
 from botyard.core.records import Records, Selection
@@ -13,19 +14,27 @@ from botyard.core.retention import Retention
 from botyard.core.turns import Turns
 from botyard.runtime.persistence import persist
 from botyard.runtime.step_journal import JournalBounds
+from botyard.runtime.tool_costs import Charges, charge_tool
 
 
 class TurnCalls:
     """Answers the calls of all turns of this replica."""
 
-    def __init__(self, redis: Redis, turns: Turns, retention: Retention) -> None:
+    def __init__(self, redis: Redis, turns: Turns, retention: Retention, charges: Charges | None = None) -> None:
+        self._charges = charges
         self._turns = turns
         self._references = References(redis, retention=retention)
         self._records = Records(redis)
         self._retention = retention
 
     async def answer(
-        self, lease: Lease, entry: Entry, bounds: JournalBounds, method: str, args: Mapping[str, Any]
+        self,
+        lease: Lease,
+        entry: Entry,
+        bounds: JournalBounds,
+        method: str,
+        args: Mapping[str, Any],
+        payer: Spender | None = None,
     ) -> Any:
         """Answer one call; the worker is trusted with nothing but its own turn.
 
@@ -35,6 +44,7 @@ class TurnCalls:
             bounds: What the turn may still journal.
             method: What is asked.
             args: The details, as the worker sent them.
+            payer: Who pays for the costs that its tools tell; None: they are not looked at.
 
         Raises:
             ValueError: There is no such method, or the details are wrong.
@@ -48,6 +58,8 @@ class TurnCalls:
         if method == "step.put":
             ordinal, record, keep = str(args["ordinal"]), bytes(args["record"]), self._retention.of(entry.key)
             bounds.check(ordinal, record)
+            if self._charges is not None and payer is not None:
+                await charge_tool(self._charges, f"{entry.event}/{ordinal}", payer, record)
             return await persist(lambda: self._turns.journal(lease, entry, ordinal, record, keep=keep))
         if method == "records.read":
             key = str(args["key"] or entry.key)

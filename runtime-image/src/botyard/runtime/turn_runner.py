@@ -7,10 +7,11 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast, get_args
+from typing import Any
 
 from redis.asyncio import Redis
 
+from botyard.budget.calls import Spender
 from botyard.budget.errors import QuotaExceeded
 from botyard.core.address import BotAddress, Partition
 from botyard.core.clock import ServerClock
@@ -24,7 +25,7 @@ from botyard.core.records import RecordsFull
 from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, Turns
 from botyard.models.access import ModelAccess
-from botyard.program import EventKind, Output, TurnOutcome, TurnRequest
+from botyard.program import Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
 from botyard.runtime.admission import Quotas, admitted
 from botyard.runtime.attachments import FileGone, attach
@@ -73,7 +74,7 @@ class TurnRunner:
             revision: Of the bundle; kept beside each state.
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
             models: Makes model calls; None: turns cannot make any.
-            quotas: Counts the turns of users; None: nobody does.
+            quotas: Counts the turns of users and what tools cost; None: nobody does.
         """
         self._models = models
         self._quotas = quotas
@@ -82,7 +83,7 @@ class TurnRunner:
         self.clock = ServerClock()
         self._turns = Turns(redis)
         self._files = Files(redis)
-        self._calls = TurnCalls(redis, self._turns, retention)
+        self._calls = TurnCalls(redis, self._turns, retention, quotas)
         self._parking = Parking(redis)
         self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool
@@ -200,15 +201,16 @@ class TurnRunner:
 
         if begun.attempt > 1:
             await emit(Output(type="turn.restarted", status="started"))
-
         bounds = JournalBounds(begun.journal)
+        has_tasks = self._pool.residents is not None
+        spender = spender_of(entry, self._persona_of(entry), has_tasks=has_tasks)
         cancelled = self._cancelled[entry.turn] = asyncio.Event()
-        models = self._models_of(lease, entry, begun, bounds, cancelled)
+        models = self._models_of(lease, entry, begun, bounds, spender, cancelled)
 
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
             if method == "model":
                 return await ask_model(models, args, tell)
-            return await self._calls.answer(lease, entry, bounds, method, args)
+            return await self._calls.answer(lease, entry, bounds, method, args, spender if has_tasks else None)
 
         try:
             async with admitted(self._quotas, entry):
@@ -245,7 +247,7 @@ class TurnRunner:
                 event=entry.event,
                 turn=entry.turn,
                 key=entry.key,
-                kind=_kind(entry.kind),
+                kind=outcomes.kind_of(entry.kind),
                 payload=payload,
                 state=begun.state,
                 reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
@@ -270,9 +272,9 @@ class TurnRunner:
         return str(json.loads(entry.payload).get("persona") or "")
 
     def _models_of(
-        self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds, stop: asyncio.Event
+        self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds, spender: Spender, stop: asyncio.Event
     ) -> TurnModels | None:
-        """Return the model access of one run, charged to the Persona, the conversation and the user of its event."""
+        """Return the model access of one run."""
         if self._models is None:
             return None
 
@@ -284,7 +286,7 @@ class TurnRunner:
         return TurnModels(
             self._models,
             run=f"{entry.event}/{begun.attempt}",
-            spender=spender_of(entry, self._persona_of(entry), has_tasks=self._pool.residents is not None),
+            spender=spender,
             journal=begun.journal,
             put=put,
             stop=stop,
@@ -296,10 +298,3 @@ class TurnRunner:
         if error.crashed:
             await persist(lambda: self._turns.blame(lease, entry))
         return False
-
-
-def _kind(kind: str) -> EventKind:
-    for known in get_args(EventKind):
-        if kind == known:
-            return cast("EventKind", known)
-    raise ValueError(f"unknown kind of event {kind!r}")
