@@ -60,19 +60,18 @@ async def models_of(bot: Bot, ctx: Context) -> Models:
 def _complete(spec: ModelSpec, role: RoleModel, place: str) -> ModelSpec:
     """Return a role with what it leaves out.
 
-    The Bot's key is taken over only together with its endpoint: no key goes to a provider that it is not for.
+    The Bot's key is taken over only together with its endpoint: no key goes to a provider that it is not for. A name
+    is taken over from the same kind of provider: a script must not be charged as the model that it stands in for.
 
     Raises:
         Blocked: Something is still missing.
     """
     provider = role.provider or spec.provider
+    name = role.name or (spec.name if provider == spec.provider else None)
     if provider == "scripted":
-        return ModelSpec.model_construct(
-            provider=provider, name=role.name or spec.name, script=role.script or spec.script
-        )
+        return ModelSpec.model_construct(provider=provider, name=name, script=role.script or spec.script)
     endpoint = role.endpoint or spec.endpoint
     secret = role.secret_ref or (spec.secret_ref if endpoint == spec.endpoint else None)
-    name = role.name or spec.name
     if role.script is not None:
         raise _incomplete(f"{place}.script is read by provider scripted only: write provider: scripted or leave it out")
     if name is None:

@@ -42,6 +42,7 @@ def test_models_and_roles_reach_the_configuration_and_keys_and_scripts_lie_where
     roles = found.pop("roles")
     assert roles["solver"] == {**found, "name": "large"}
     assert roles["local"] == {"name": "small", "endpoint": "http://llm.models:8000/v1"}, "without the other's key"
+    assert "name" not in roles["offline"], "a script is not charged as the model"
     keys = made.get("Secret", "clerk-model")["data"]
     assert {name: base64.b64decode(value) for name, value in keys.items()} == {found["key"]: b"sk-1"}
     assert made.get("ConfigMap", "clerk-bot")["data"][roles["offline"]["script"]] == SCRIPT
