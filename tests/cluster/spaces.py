@@ -136,7 +136,7 @@ class Space:
     def http(self, token: str | None) -> httpx.Client:
         """Return an HTTP client of the gateway."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.system.gateway, headers=headers, timeout=30)
+        return httpx.Client(base_url=self.system.gateway, headers=headers, timeout=120)
 
     def conversation(self, bot: str = "counter") -> Conversation:
         """Start a conversation as somebody who may use the bots of this namespace."""

@@ -1,7 +1,5 @@
 """Talking to a bot through the gateway."""
 
-import time
-
 from tests.cluster.spaces import Space
 
 
@@ -55,9 +53,8 @@ def test_a_granted_right_works_without_a_restart(shared: Space) -> None:
         path = f"/v1/namespaces/{shared.namespace}/bots/counter/messages"
         assert http.post(path, json={"text": "hello"}).status_code in {403, 404}
         shared.token("newcomer")
-        deadline = time.monotonic() + 30
 
         def accepted() -> bool:
             return http.post(path, json={"text": "hello"}).status_code == 202
 
-        shared.eventually("the new right is in force", accepted, seconds=deadline - time.monotonic())
+        shared.eventually("the new right is in force", accepted)
