@@ -321,7 +321,7 @@ async def test_a_changed_path_is_another_artifact_at_once(
     operator.apply(spec(git_server, repository, interval="1h", path="a"))
     first = (await operator.until(at(commit, 1)))["artifact"]["digest"]
     operator.apply(spec(git_server, repository, interval="1h", path="b"))
-    assert (await operator.until(at(commit, 2)))["artifact"]["digest"] != first
+    await operator.until(lambda status: at(commit, 2)(status) and status["artifact"]["digest"] != first)
     operator.apply(spec(git_server, repository, interval="1h", path="c"))
     status = await operator.until(reason("Stalled", "PathNotFound"))
     assert (status["observedGeneration"], find(status["conditions"], "Ready")["status"]) == (3, "True")  # type: ignore[index]
