@@ -66,10 +66,10 @@ async def test_keys_are_fetched_once_for_many_tokens(issuer: Issuer, tokens: Oid
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": int(time.time()) - 60},
+        pytest.param({"exp": int(time.time()) - 60}, id="expired"),
         {"exp": None},
         {"exp": "soon"},
-        {"nbf": int(time.time()) + 3600},
+        pytest.param({"nbf": int(time.time()) + 3600}, id="not yet valid"),
         {"aud": "another-application"},
         {"aud": None},
         {"aud": []},
