@@ -75,6 +75,7 @@ def test_conditions_are_merged_by_type(apiserver: ApiServer, namespace: str) -> 
                 "timeout": "60s",
                 "limits": {"size": "100Mi", "files": 20000},
                 "retain": {"revisions": 3, "ttl": "24h"},
+                "allowedNamespaces": {"from": "Same"},
             },
         ),
         (
@@ -155,8 +156,8 @@ def test_the_categories_list_all_kinds(apiserver: ApiServer, namespace: str, cat
 def test_kubectl_explains_fields_and_says_which_are_not_in_force(apiserver: ApiServer) -> None:
     explained = " ".join(kubectl(apiserver, "explain", "bundle.spec.git").split())
     assert "Address of the repository" in explained
-    assert "Not in force in this release: write branch, tag or commit." in " ".join(
-        kubectl(apiserver, "explain", "bundle.spec.git.ref.semver").split()
+    assert "Not in force in this release: remove the field." in " ".join(
+        kubectl(apiserver, "explain", "bot.spec.rollout.ramp").split()
     )
 
 

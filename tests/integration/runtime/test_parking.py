@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from botyard.budget.calls import Spender
 from botyard.core.control import Cancellations
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
@@ -35,11 +36,17 @@ class Payer(TurnCalls):
     paid: set[str]
 
     async def answer(
-        self, lease: Lease, entry: Entry, bounds: JournalBounds, method: str, args: Mapping[str, Any]
+        self,
+        lease: Lease,
+        entry: Entry,
+        bounds: JournalBounds,
+        method: str,
+        args: Mapping[str, Any],
+        payer: Spender | None = None,
     ) -> Any:
         if args.get("ordinal") == "1" and entry.turn not in self.paid:
             raise ParkTurn("over budget", data={"asks": "cara"})
-        return await super().answer(lease, entry, bounds, method, args)
+        return await super().answer(lease, entry, bounds, method, args, payer)
 
 
 @contextlib.asynccontextmanager

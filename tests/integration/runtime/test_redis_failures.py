@@ -45,7 +45,7 @@ async def test_a_replica_that_starts_before_redis_waits_for_it(bot: Bot, own_red
     own_redis.kill()
     starting = asyncio.create_task(bot.start())
     async with asyncio.timeout(90):
-        while not bot.replicas or "cannot be reached" not in bot.replicas[0].log.read_text():
+        while not bot.replicas or "Redis does not answer" not in bot.replicas[0].log.read_text():
             await asyncio.sleep(0.05)
     assert bot.replicas[0].get("/readyz")[0] == 503
     own_redis.start()
