@@ -17,29 +17,40 @@ BUFFER = 256
 
 
 class Follower:
-    """What one follower has received and not yet looked at."""
+    """What one follower has received and not yet looked at.
+
+    A list and, while somebody waits, one future: thousands of followers are silent most of the time, and a queue of
+    asyncio would cost each of them 3 KiB.
+    """
+
+    __slots__ = ("_messages", "_waiting")
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue(BUFFER)
+        self._messages: list[bytes | None] = []
+        self._waiting: asyncio.Future[None] | None = None
 
     def put(self, message: bytes | None) -> None:
         """Hand over a message, or None for "something may be missing"; an overflow counts as missing too."""
-        if self._messages.full():
-            while not self._messages.empty():
-                self._messages.get_nowait()
-            message = None
-        self._messages.put_nowait(message)
+        if len(self._messages) >= BUFFER:
+            self._messages, message = [], None
+        self._messages.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def get(self, timeout: float) -> bytes | None:
-        """Return the next message; None when something may be missing.
+        """Return the next message; None when something may be missing. Only one may wait at a time.
 
         Raises:
             TimeoutError: Nothing came within `timeout` seconds.
         """
-        if not self._messages.empty():
-            return self._messages.get_nowait()
-        async with asyncio.timeout(timeout):
-            return await self._messages.get()
+        if not self._messages:
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._waiting
+            finally:
+                self._waiting = None
+        return self._messages.pop(0)
 
 
 class LiveHub:
@@ -52,7 +63,7 @@ class LiveHub:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._pubsub: PubSub = redis.pubsub()
-        self._confirmed: dict[str, asyncio.Event] = {}
+        self._confirmed: dict[str, asyncio.Future[None]] = {}
         self._followers: dict[str, set[Follower]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -65,7 +76,7 @@ class LiveHub:
             if channel not in self._followers:
                 # A cluster's client must know the cluster's nodes before it can subscribe.
                 await self._redis.initialize()
-                self._confirmed[channel] = asyncio.Event()
+                self._confirmed[channel] = asyncio.get_running_loop().create_future()
                 await self._pubsub.subscribe(channel)
             self._followers.setdefault(channel, set()).add(follower)
             confirmed = self._confirmed[channel]
@@ -73,9 +84,7 @@ class LiveHub:
                 self._reader = asyncio.create_task(self._read(), name="live-hub")
         try:
             # Only from the confirmation on is nothing missed; without one the follower's own ticks read.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CONFIRM_TIMEOUT):
-                    await confirmed.wait()
+            await asyncio.wait((confirmed,), timeout=CONFIRM_TIMEOUT)
             yield follower
         finally:
             await self._leave(channel, follower)
@@ -103,8 +112,9 @@ class LiveHub:
             if message is None:
                 continue
             channel = message["channel"].decode()
-            if message["type"] == "subscribe" and channel in self._confirmed:
-                self._confirmed[channel].set()
+            confirmed = self._confirmed.get(channel)
+            if message["type"] == "subscribe" and confirmed is not None and not confirmed.done():
+                confirmed.set_result(None)
             elif message["type"] == "message":
                 for follower in self._followers.get(channel, ()):
                     follower.put(message["data"])
