@@ -27,6 +27,7 @@ from botyard.runtime.configuration import Configuration
 from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
 from botyard.runtime.dispatcher import Dispatcher
+from botyard.runtime.endings import ended
 from botyard.runtime.health import HealthServer
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.ownership import Ownership
@@ -176,14 +177,10 @@ class Supervisor:
             await _first(stop.wait(), *tasks, owning)
             self._draining = True
             log.info("draining: %s turns run", self._dispatcher.running)
-            for task in (owning, settling):
-                task.cancel()
-            await asyncio.gather(owning, settling, return_exceptions=True)
+            await ended((owning, settling))
             await self._ownership.leave(drain_timeout)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks)
             await self._endpoint.close()
             await self.pool.close()
             await self._models.close()
