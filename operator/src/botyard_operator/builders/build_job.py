@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from botyard.contract import names
 from botyard.contract.build import BuildRequest
 from botyard_operator.builders.deployment import USER
+from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.reconcile.base import JsonObject
 
 COMPONENT = "build"
@@ -164,13 +165,7 @@ def _job(inputs: BuildInputs) -> JsonObject:
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
                 "terminationGracePeriodSeconds": 5,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": USER,
-                    "runAsGroup": USER,
-                    "fsGroup": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": restricted_pod(USER),
                 "containers": [_courier(inputs), _builder(inputs)],
                 "volumes": _volumes(inputs),
             },
@@ -187,11 +182,7 @@ def _container(inputs: BuildInputs, name: str, command: str) -> JsonObject:
         "args": [command],
         "env": [{"name": names.ENV_BUILD, "value": inputs.request.to_json()}],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted_container(),
     }
 
 

@@ -11,6 +11,7 @@ from botyard.contract import names
 from botyard_operator.annotations import ARTIFACT_DIGEST, LAYER_DIGEST
 from botyard_operator.builders.inputs import BotInputs
 from botyard_operator.builders.labels import child, labels, selector_labels
+from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.builders.pod_template import patched
 from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject
@@ -60,13 +61,7 @@ def _pod(inputs: BotInputs) -> JsonObject:
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted_pod(USER),
         # A turn that is cut off runs again elsewhere; a short one gets the time to finish.
         "terminationGracePeriodSeconds": int(min(inputs.config.limits.turn_timeout_seconds, _LONGEST_DRAIN_SECONDS))
         + _DRAIN_MARGIN_SECONDS,
@@ -83,11 +78,7 @@ def _container(inputs: BotInputs, name: str, command: str) -> JsonObject:
         "imagePullPolicy": inputs.image_pull_policy,
         "args": [command],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted_container(),
     }
 
 

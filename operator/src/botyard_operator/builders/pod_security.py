@@ -17,6 +17,26 @@ _VOLUME_TYPES = frozenset(
 )
 
 
+def restricted_pod(user: int) -> JsonObject:
+    """Return the security context of a pod whose processes and files belong to `user`."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def restricted_container() -> JsonObject:
+    """Return the security context of one of the operator's own containers."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
 def complete(template: JsonObject, own: set[str]) -> None:
     """Give containers that the user added the security context that the standard asks for, where they set none.
 

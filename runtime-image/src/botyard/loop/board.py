@@ -74,8 +74,7 @@ def create(
         return Change("UPDATE", known, known)
     if len(task.ktask_title) > MAX_TITLE:
         raise BoardError("TooLarge", f"The title has {len(task.ktask_title)} characters; {MAX_TITLE} are allowed.")
-    if (size := len(task.ktask_payload_json)) > MAX_DETAILS:
-        raise BoardError("TooLarge", f"The details have {size} characters as JSON; {MAX_DETAILS} are allowed.")
+    _check_details(task)
     if open_tasks >= MAX_OPEN:
         raise BoardError("BoardFull", f"{MAX_OPEN} tasks are open; finish or remove some.")
     return Change("INSERT", None, _placed(tasks, replace(task, ktask_inbox_ts=now), column, now, limit))
@@ -120,8 +119,7 @@ def update(tasks: Mapping[str, FPersonaKanbanTaskOutput], task_id: str, **change
     """
     old = _known(tasks, task_id)
     new = replace(old, **changes)
-    if (size := len(new.ktask_payload_json)) > MAX_DETAILS:
-        raise BoardError("TooLarge", f"The details have {size} characters as JSON; {MAX_DETAILS} are allowed.")
+    _check_details(new)
     return Change("UPDATE", old, new)
 
 
@@ -138,6 +136,11 @@ def next_todo(tasks: Iterable[FPersonaKanbanTaskOutput]) -> FPersonaKanbanTaskOu
     """Return the task that has been in `todo` the longest, or None."""
     waiting = [task for task in tasks if task.calc_bucket() == "todo"]
     return min(waiting, key=lambda task: (task.ktask_todo_ts, task.ktask_id), default=None)
+
+
+def _check_details(task: FPersonaKanbanTaskOutput) -> None:
+    if (size := len(task.ktask_payload_json)) > MAX_DETAILS:
+        raise BoardError("TooLarge", f"The details have {size} characters as JSON; {MAX_DETAILS} are allowed.")
 
 
 def _known(tasks: Mapping[str, FPersonaKanbanTaskOutput], task_id: str) -> FPersonaKanbanTaskOutput:

@@ -93,6 +93,7 @@ class PersonaLoop:
         self._task: asyncio.Task[None] | None = None
         self._context: RobotContext | None = None
         self._entered = threading.Event()
+        self._delivering = asyncio.Lock()
         self._thread = threading.Thread(target=self._run, name=f"persona {persona.persona_id}", daemon=True)
 
     @property
@@ -176,9 +177,11 @@ class PersonaLoop:
 
     async def _taking(self) -> RobotContext | None:
         """Return the context once the bot takes events; what it does first must not make a call look unhandled."""
-        if not self._entered.is_set():
-            await asyncio.to_thread(self._entered.wait, TAKES_EVENTS_WITHIN)
-        return self._context
+        # One after another, so that events are parked in the order in which they were delivered.
+        async with self._delivering:
+            if not self._entered.is_set():
+                await asyncio.to_thread(self._entered.wait, TAKES_EVENTS_WITHIN)
+            return self._context
 
     def _run(self) -> None:
         shutdowns.enter(self._shutdown)

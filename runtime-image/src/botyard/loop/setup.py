@@ -9,7 +9,7 @@ import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -149,7 +149,3 @@ def _advice(kind: FieldType, value: Any) -> str:
     if kind == "list_dict":
         return "; write a list of mappings"
     return ""
-
-
-TYPES: tuple[str, ...] = get_args(FieldType)
-"""The types that a setup key can have."""

@@ -35,8 +35,6 @@ class ThreadState:
         """Calls that need something from outside, by id."""
         self._open: dict[str, dict[str, Any]] = dict(kept.get("open") or {})
         """Calls that can be made, by id: of a turn that failed, or of a confirmation that was given."""
-        self._since = int(kept.get("since", 1))
-        """Number of the first message that the model is sent."""
         self.window: list[FThreadMessageOutput] = []
         self._added: list[FThreadMessageOutput] = []
 
@@ -54,7 +52,7 @@ class ThreadState:
     def _trim(self) -> None:
         """Let the window begin where a model understands it: not in the midst of calls and their results."""
         del self.window[:-WINDOW]
-        while self.window and (self.window[0].ftm_role == "tool" or self.window[0].ftm_num < self._since):
+        while self.window and self.window[0].ftm_role == "tool":
             del self.window[0]
 
     def begin(self, payload: Mapping[str, Any]) -> None:
@@ -199,7 +197,6 @@ class ThreadState:
             "next": self.next,
             "waiting": self.waiting,
             "open": self._open,
-            "since": self._since,
         }
 
     def records(self) -> dict[str, Any]:
