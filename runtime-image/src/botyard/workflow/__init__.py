@@ -1,0 +1,1 @@
+"""Workflow bots: bundles whose answers stream while they are made."""

@@ -1,0 +1,1 @@
+"""Applications; chat is the one."""

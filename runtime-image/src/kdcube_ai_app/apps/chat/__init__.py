@@ -1,0 +1,1 @@
+"""The chat application: how bundles speak with clients."""

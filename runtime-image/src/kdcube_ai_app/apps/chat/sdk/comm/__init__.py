@@ -1,0 +1,1 @@
+"""What a bundle sends to its clients, and which client receives what."""

@@ -1,0 +1,1 @@
+"""What turns cost, and who may spend it."""

@@ -1,0 +1,1 @@
+"""Bases that bundles build on."""

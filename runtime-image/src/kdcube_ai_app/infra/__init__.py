@@ -1,0 +1,1 @@
+"""What bundles need around their logic: loading, configuration, accounting."""

@@ -1,0 +1,1 @@
+"""Decorators, the loader and the registry of bundles."""

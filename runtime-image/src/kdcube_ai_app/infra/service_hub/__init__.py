@@ -1,0 +1,1 @@
+"""Configuration and the models of a bundle."""
