@@ -194,10 +194,10 @@ class TestWhatDiffers:
         assert result.problems[2:] == [
             "--- expected",
             "+++ got",
-            " bot.message",
+            " answer",
             "-    wrong",
             "+     heard x",
-            " bot.message",
+            " answer",
             "     Ask me",
             "+    [Yes]",
             "+    [No]",

@@ -2,6 +2,9 @@
 
 import argparse
 import os
+import sys
+from pathlib import Path
+from typing import NoReturn
 
 
 def parse_bot_args(arguments: list[str] | None = None) -> str | None:
@@ -18,3 +21,15 @@ def parse_bot_args(arguments: list[str] | None = None) -> str | None:
         os.environ["FLEXUS_GROUP"] = known.group
     scenario: str | None = known.scenario
     return scenario
+
+
+def run_scenario_instead(scenario: str) -> NoReturn:
+    """Become `botyard scenario` for the program that was started: its exit code says whether the scenario passed.
+
+    Args:
+        scenario: The file.
+    """
+    started = Path(getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0]).resolve()
+    command = [sys.executable, "-m", "botyard.cli.main", "scenario", scenario, "--bundle", str(started.parent)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [*command, "--entrypoint", started.stem])  # noqa: S606 - no shell

@@ -9,6 +9,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,19 @@ class RestartRequested(BaseException):
     """The loop is to be entered anew, with a fresh context. Not an `Exception`: bots catch those."""
 
 
+@dataclass(frozen=True)
+class TestRun:
+    """What a context says of the scenario that runs it.
+
+    Attributes:
+        happy_yaml: The scenario's file.
+        providers: Accounts that the bot is to take as connected.
+    """
+
+    happy_yaml: str
+    providers: tuple[str, ...] = ()
+
+
 class RobotContext:
     """What one Persona's main loop works with."""
 
@@ -45,6 +59,7 @@ class RobotContext:
         parking: Parking,
         dialect: Dialect = "document",
         erp_tables: Collection[str] | None = None,
+        test_run: TestRun | None = None,
     ) -> None:
         """Prepare a context.
 
@@ -56,6 +71,7 @@ class RobotContext:
             parking: Where its events wait.
             dialect: Order of the rows that handlers of changes get.
             erp_tables: Names of all tables there are; None allows any.
+            test_run: The scenario that runs the bot; None: it serves.
         """
         self.fclient = fclient
         self.persona = persona
@@ -65,9 +81,9 @@ class RobotContext:
         self.external_auth: dict[str, Any] = {}
         self.messengers: list[Any] = []
         self.personal_mongo: Any = None
-        self.running_test_scenario = False
-        self.running_happy_yaml = ""
-        self.fake_connected_providers: list[str] = []
+        self.running_test_scenario = test_run is not None
+        self.running_happy_yaml = test_run.happy_yaml if test_run else ""
+        self.fake_connected_providers = list(test_run.providers if test_run else ())
         self.bg_call_tasks: set[asyncio.Task[None]] = set()
         self.created_ts = time.time()
         self._shutdown = shutdown

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from botyard.loop.arguments import run_scenario_instead
 from botyard.loop.context import Dialect, RobotContext
 from botyard.loop.tools import CloudTool, duplicates
 
@@ -82,7 +83,7 @@ async def run_bots_in_this_group(
         inprocess_tools: Tools with handlers in that loop.
         marketable_name: Name of the bot, in the document's dialect; later code has it in the client's service name.
         marketable_version_str: Its version; giving it means the document's dialect.
-        scenario_fn: Scenario that the command line named; `botyard scenario` runs those.
+        scenario_fn: Scenario that the command line named: a program started by itself runs it and ends.
         install_func: Declares experts, schedules and setup.
         subscribe_to_erp_tables: Tables whose changes the bot wants.
 
@@ -91,6 +92,8 @@ async def run_bots_in_this_group(
         RuntimeError: The bundle was started by itself, not by Botyard.
     """
     recorder = _recorder.get()
+    if recorder is None and scenario_fn:
+        run_scenario_instead(scenario_fn)
     if recorder is None:
         raise RuntimeError("Nobody runs this bot: start it with `botyard dev FOLDER`, or declare a Bundle and a Bot.")
     tools = tuple(inprocess_tools)

@@ -9,6 +9,7 @@ import contextvars
 import inspect
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -127,7 +128,9 @@ def installation_of(declaration: BotDeclaration) -> Installation:
     installation = Installation()
     context = contextvars.copy_context()
     try:
-        context.run(_run, declaration, installation)
+        # In a thread of its own: functions that are asynchronous need a loop, and here one may run already.
+        with ThreadPoolExecutor(1, "install") as thread:
+            thread.submit(context.run, _run, declaration, installation).result()
     except (Exception, SystemExit) as error:
         log.warning("the install function failed; experts and schedules are unknown", exc_info=error)
         return Installation(problem=f"{type(error).__name__}: {error}")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from botyard.loop import effects
 from botyard.loop import shutdown as shutdowns
-from botyard.loop.context import RestartRequested, RobotContext
+from botyard.loop.context import RestartRequested, RobotContext, TestRun
 from botyard.loop.declaration import BotDeclaration
 from botyard.loop.effects import Post
 from botyard.loop.parking import Parked, Parking
@@ -70,6 +70,7 @@ class PersonaLoop:
         told: Callable[[LoopHealth], None],
         post: Post,
         first_pause: float = FIRST_PAUSE,
+        test_run: TestRun | None = None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -80,6 +81,7 @@ class PersonaLoop:
             told: Hears how the loop fares, from its thread.
             post: Accepts what the loop causes between events; called in its thread's event loop.
             first_pause: Seconds before the first new try.
+            test_run: The scenario that runs the bot; None: it serves.
         """
         self._bot = bot
         self._persona = persona
@@ -87,6 +89,7 @@ class PersonaLoop:
         self._told = told
         self._post = post
         self._first_pause = first_pause
+        self._test_run = test_run
         self._parking = Parking()
         self._shutdown = Shutdown()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -255,6 +258,7 @@ class PersonaLoop:
             shutdown=self._shutdown,
             parking=self._parking,
             dialect=self._bot.dialect,
+            test_run=self._test_run,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from botyard.contract.persona import PersonaConfig
 from botyard.loop import keys
+from botyard.loop.context import TestRun
 from botyard.loop.declaration import BotDeclaration, version_number
 from botyard.loop.install import Installation, installation_of
 from botyard.loop.loading import load_bot
@@ -30,6 +31,8 @@ class LoopProgram:
         self._namespace = namespace
         self.installation = installation
         self._workdirs = workdirs
+        self.test_run: TestRun | None = None
+        """Set by who runs a scenario."""
         self._loops: dict[str, PersonaLoop] = {}
         self._persona_turns = PersonaTurns(installation)
         self._thread_turns = ThreadTurns(installation, bot.tools, ask)
@@ -74,7 +77,9 @@ class LoopProgram:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(io.post(key, payload), here))
 
         workdir = self._workdirs / persona.name
-        loop = PersonaLoop(self.bot, self._persona(persona), workdir=workdir, told=tell, post=post)
+        loop = PersonaLoop(
+            self.bot, self._persona(persona), workdir=workdir, told=tell, post=post, test_run=self.test_run
+        )
         self._loops[persona.name] = loop
         loop.start()
         await io.post(keys.persona_key(persona.name), {"action": "persona.started"})

@@ -160,13 +160,13 @@ class ThreadTurns:
         answered = turn.state.rejection(call.fcall_id)
         if answered is not None:
             return CallOutcome(content=answered)
-        expert = self._expert(turn.state.thread.ft_fexp_name)
-        if call.fcall_name not in self._tools or not expert.allows(call.fcall_name):
-            return no_handler(call.fcall_name)
         asked = {"id": call.fcall_id, "arguments": call.fcall_arguments, "confirmed": call.confirmed_by_human}
 
         async def run(key: str) -> dict[str, Any]:
             call.fcall_untrusted_key = key
+            expert = self._expert(turn.state.thread.ft_fexp_name)
+            if call.fcall_name not in self._tools or not expert.allows(call.fcall_name):
+                return no_handler(call.fcall_name).as_record()
             outcome = await turn.loop.deliver(Parked("call", (call,), key, call.fcall_name))
             assert isinstance(outcome, CallOutcome)
             return outcome.as_record()

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from botyard.contract.bot import Entrypoint
 from botyard.scenario import report
-from botyard.scenario.document import Scenario, ScenarioError, load_file
+from botyard.scenario.document import Scenario, ScenarioError
+from botyard.scenario.files import load_file
+from botyard.scenario.judge import Judging
 from botyard.scenario.model import SCRIPT, ScenarioModel, is_script, script_beside
 from botyard.scenario.runner import Result, run_scenario
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 FOLDER = "scenarios"
+JUDGE_KEY = "BOTYARD_JUDGE_KEY"
+"""Variable of the environment with the key of the judging model."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
         if not wanted:
             raise ScenarioError(f"no scenario's name contains {options.only!r}")
         model = ScenarioModel()
+        judging = _judging(options)
         scripts = {file: options.model_script or script_beside(file) for file, _ in wanted}
         for path in set(scripts.values()):
             model.use(path)
@@ -43,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_USAGE
     module, _, symbol = options.entrypoint.partition(":")
     with model.serving() if any(scripts.values()) else contextlib.nullcontext():
-        results = asyncio.run(_run(bundle, wanted, Entrypoint(module=module, symbol=symbol), model, scripts))
+        results = asyncio.run(_run(bundle, wanted, Entrypoint(module=module, symbol=symbol), model, scripts, judging))
     if options.junit is not None:
         options.junit.write_text(report.junit(results), encoding="utf-8")
     print(report.summary(results))
@@ -61,11 +66,15 @@ async def _run(
     entrypoint: Entrypoint,
     model: ScenarioModel,
     scripts: Mapping[Path, Path | None],
+    judging: Judging | None,
 ) -> list[Result]:
     results = []
     for file, scenario in wanted:
         model.use(scripts[file])
-        result = await run_scenario(scenario, bundle=bundle, file=file, entrypoint=entrypoint, model=model)
+        model.replay((), "")
+        result = await run_scenario(
+            scenario, bundle=bundle, file=file, entrypoint=entrypoint, model=model, judging=judging
+        )
         print(report.text(result), flush=True)
         results.append(result)
         if result.timed_out:
@@ -87,6 +96,16 @@ def _files(path: Path, bundle: Path | None) -> tuple[Path, list[Path]]:
     return (bundle or path).resolve(), files
 
 
+def _judging(options: argparse.Namespace) -> Judging | None:
+    """Return who judges, where the command line says so."""
+    if options.judge is None:
+        return None
+    if not options.judge_model:
+        raise ScenarioError("--judge needs --judge-model: the name of the model there")
+    key = os.environ.get(JUDGE_KEY, "")
+    return Judging(endpoint=options.judge, model=options.judge_model, key=key, threshold=options.threshold)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="botyard scenario",
@@ -105,5 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"answers of the model, in place of the {SCRIPT} that lies beside the scenarios",
     )
+    parser.add_argument(
+        "--judge",
+        metavar="URL",
+        help=f"have a model of the OpenAI protocol rate the conversations; its key is taken from {JUDGE_KEY}",
+    )
+    parser.add_argument("--judge-model", default="", metavar="NAME", help="that model's name")
+    parser.add_argument("--threshold", type=float, metavar="N", help="least rating, 1 to 10, for all scenarios")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the results as JUnit XML")
     return parser

@@ -1,34 +1,18 @@
-"""The YAML of scenarios: its schema, and how files are read."""
+"""The schema of scenarios."""
 
-import re
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from botyard.contract.persona import PersonaConfig
 
 REST = "..."
 """An expectation that stands for any number of further outputs; the last one of a list."""
-MAX_FILE_BYTES = 1024 * 1024
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class ScenarioError(Exception):
     """A scenario file cannot be used; the message names file and line."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads `no`, `on` and dates as the texts that they are in a conversation."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", _TIMESTAMP)]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
 class _Part(BaseModel):
@@ -40,7 +24,12 @@ class _Part(BaseModel):
 class Expectation(_Part):
     """One output of the bot. What is not given is not looked at."""
 
-    event: str = "bot.message"
+    event: str | None = None
+    """Type of the output; left out: an answer of the bot."""
+    tool: str | None = None
+    """Of a loop bot: a call of this tool; its result is the text."""
+    arguments: dict[str, Any] | None = None
+    """What the model gave the tool; more may be there."""
     text: str | None = None
     contains: tuple[str, ...] = ()
     regex: str | None = None
@@ -74,6 +63,36 @@ class ExpectedError(_Part):
         return {"kind": value} if isinstance(value, str) else value
 
 
+class Confirmation(_Part):
+    """What a person decides on calls of a loop bot that wait for it."""
+
+    allow: bool = True
+    reason: str = ""
+    tool: str = ""
+    """Calls of this tool alone; empty: all that wait in one thread."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        return {"allow": value} if isinstance(value, bool) else value
+
+
+class Move(_Part):
+    """A task of a loop bot goes to another column of the board."""
+
+    task: str
+    """Its title or id."""
+    to: str
+
+
+class Judge(_Part):
+    """What a model is asked about the whole conversation, where the run has one (`--judge`)."""
+
+    instructions: str
+    threshold: float = Field(default=7.0, ge=1, le=10)
+    """The scenario fails below this rating."""
+
+
 class SentFile(_Part):
     """A file that the user sends."""
 
@@ -90,7 +109,11 @@ class SentFile(_Part):
         return self
 
 
-ACTIONS = ("say", "press", "callback", "form", "language", "reset", "file", "payload")
+ACTIONS = (
+    "say", "press", "callback", "form", "language", "reset", "file", "payload", "wait",
+    "confirm", "task", "move", "event",
+)  # fmt: skip
+OF_LOOP_BOTS = ("confirm", "task", "move", "event")
 
 
 class Step(_Part):
@@ -109,6 +132,18 @@ class Step(_Part):
     file: SentFile | None = None
     payload: dict[str, Any] | None = None
     """A structured message as it is."""
+    wait: float | None = Field(default=None, ge=0)
+    """Seconds that pass: what is due until then happens."""
+    thread: str = "main"
+    """Of a loop bot: where `say` says it."""
+    expert: str = ""
+    """Of a loop bot: who answers in a thread that begins with this `say`; empty: the default one."""
+    confirm: Confirmation | None = None
+    task: dict[str, Any] | str | None = None
+    """A task comes to the board: its title, or {title, details, column, expert, id}."""
+    move: Move | None = None
+    event: dict[str, Any] | None = None
+    """Any other event of the Persona, or of the `thread` named in it, as the platform writes it."""
 
     expect: tuple[Expectation | Literal["..."], ...] | None = None
     """All outputs of the step in their order; not looked at if left out."""
@@ -117,6 +152,8 @@ class Step(_Part):
     state: str | None = None
     variables: dict[str, Any] | None = None
     """Variables that the session must have then; more may be there."""
+    board: dict[str, tuple[str, ...]] | None = None
+    """Titles of a loop bot's tasks, by column; columns that are left out are not looked at."""
 
     line: int = Field(default=0, exclude=True)
 
@@ -129,7 +166,8 @@ class Step(_Part):
     def _is_one_thing(self) -> "Step":
         given = [name for name in ACTIONS if name in self.model_fields_set]
         if len(given) != 1:
-            raise ValueError(f"a step is exactly one of {', '.join(ACTIONS)}; this one has {given or 'none'}")
+            has = ", ".join(given) or "none"
+            raise ValueError(f"a step is exactly one of {', '.join(ACTIONS)}; this one has {has}")
         if REST in (self.expect or ())[:-1]:
             raise ValueError('"..." stands for the outputs that are left: write it last')
         return self
@@ -158,63 +196,21 @@ class Scenario(_Part):
     user: str = "user"
     timeout: float = Field(default=30.0, gt=0, le=600)
     """Seconds that one step may take."""
+    tools: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Results of a loop bot's tools, in the order of their calls, in place of what their handlers would bring."""
+    judge: Judge | None = None
     steps: tuple[Step, ...] = Field(min_length=1)
 
     line: int = Field(default=0, exclude=True)
+    # Of files of the loop model's kit (see kit_file.py); not written in files of this form.
+    replay: tuple[dict[str, Any], ...] = Field(default=(), exclude=True)
+    """What the model says where no script does."""
+    stand_ins: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude=True)
+    """Results of tools that the bot cannot call here, by tool."""
+    providers: tuple[str, ...] = Field(default=(), exclude=True)
+    """Accounts that the bot is told it has; tools that fail for want of them bring their `stand_ins`."""
 
     @field_validator("persona", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
         return {"name": "persona", **value} if isinstance(value, dict) else value
-
-
-def load_file(path: Path) -> list[Scenario]:
-    """Return the scenarios of a file: one for each YAML document.
-
-    Raises:
-        ScenarioError: It cannot be read, is no YAML, or does not fit the schema.
-    """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ScenarioError(f"{path}: a scenario file may have {MAX_FILE_BYTES} bytes")
-        loader = _Loader(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScenarioError(f"{path}: cannot be read: {error}") from error
-    scenarios = []
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            scenarios.append(_scenario(path, node, loader.construct_document(node)))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ScenarioError(f"{path}:{line}: is no YAML: {error.problem}") from error
-    finally:
-        loader.dispose()
-    if not scenarios:
-        raise ScenarioError(f"{path}: holds no scenario; see docs/scenarios.md")
-    return scenarios
-
-
-def _scenario(path: Path, node: Any, content: Any) -> Scenario:
-    line = node.start_mark.line + 1
-    if not isinstance(content, dict):
-        raise ScenarioError(f"{path}:{line}: a scenario is an object with `scenario` and `steps`")
-    lines = _step_lines(node)
-    try:
-        scenario = Scenario.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = problem["loc"]
-        if len(place) > 1 and place[0] == "steps" and isinstance(place[1], int) and place[1] < len(lines):
-            line = lines[place[1]]
-        where = ".".join(map(str, place))
-        raise ScenarioError(f"{path}:{line}: {where or 'scenario'}: {problem['msg']}") from error
-    steps = tuple(step.model_copy(update={"line": at}) for step, at in zip(scenario.steps, lines, strict=True))
-    return scenario.model_copy(update={"steps": steps, "line": line})
-
-
-def _step_lines(node: Any) -> list[int]:
-    for key, value in node.value:
-        if key.value == "steps" and isinstance(value, yaml.SequenceNode):
-            return [item.start_mark.line + 1 for item in value.value]
-    return []

@@ -10,6 +10,8 @@ from botyard.program import Output
 from botyard.scenario.document import REST, Expectation
 from botyard.scenario.values import UnknownValue, fill
 
+ANSWERS = ("bot.message", "thread.message")
+"""Types of outputs that are answers."""
 _MAX_LINES = 200
 
 
@@ -58,9 +60,14 @@ def subset(want: Any, got: Any, where: str) -> list[str]:
 def _differences(want: Expectation, output: Output, values: dict[str, str]) -> list[str]:
     data = output.data
     text = str(data.get("text", ""))
-    if output.type != want.event:
-        return [f"is a {output.type}, a {want.event} was expected"]
+    wanted = ("thread.tool",) if want.tool is not None else ANSWERS if want.event is None else (want.event,)
+    if output.type not in wanted:
+        return [f"is a {output.type}, a {wanted[0]} was expected"]
     problems = []
+    if want.tool is not None and data.get("tool") != want.tool:
+        problems.append(f"is a call of {data.get('tool')}, one of {want.tool} was expected")
+    if want.arguments is not None:
+        problems += subset(fill(want.arguments, values), data.get("arguments"), "arguments")
     if want.text is not None and (exact := fill(want.text, values)) != text:
         problems.append(f"the text is {_short(text)}, {_short(exact)} was expected")
     problems += [
@@ -97,8 +104,10 @@ def _expected_lines(want: Expectation, values: dict[str, str]) -> list[str]:
         except UnknownValue:
             return given
 
-    head = want.event if want.kind is None else f"{want.event} {want.kind}"
-    lines = [head]
+    said = f"call of {want.tool}" if want.tool is not None else want.event or "answer"
+    lines = [said if want.kind is None else f"{said} {want.kind}"]
+    if want.arguments is not None:
+        lines.append(f"    (arguments) {json.dumps(known(want.arguments), ensure_ascii=False)}")
     if want.text is not None:
         lines += [f"    {line}" for line in known(want.text).splitlines() or [""]]
     lines += [f"    (contains) {part}" for part in known(want.contains)]
@@ -114,9 +123,12 @@ def _expected_lines(want: Expectation, values: dict[str, str]) -> list[str]:
 def output_lines(output: Output) -> list[str]:
     """Return an output as lines for people."""
     data = output.data
-    if output.type != "bot.message":
+    if output.type == "thread.tool":
+        called = [f"call of {data['tool']}", f"    (arguments) {json.dumps(data['arguments'], ensure_ascii=False)}"]
+        return called + [f"    {line}" for line in str(data.get("text", "")).splitlines() or [""]]
+    if output.type not in ANSWERS:
         return [output.type, f"    (data) {json.dumps(data, ensure_ascii=False)}"]
-    head = output.type if data.get("kind") in (None, "text", "buttons", "list") else f"{output.type} {data['kind']}"
+    head = "answer" if data.get("kind") in (None, "text", "buttons", "list") else f"answer {data['kind']}"
     lines = [head, *[f"    {line}" for line in str(data.get("text", "")).splitlines() or [""]]]
     return lines + [f"    [{title}]" for title in _titles(data)]
 

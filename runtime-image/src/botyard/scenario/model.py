@@ -3,7 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -36,12 +37,18 @@ def script_beside(file: Path) -> Path | None:
     return next((path for path in beside if path.is_file()), None)
 
 
+def _mentions(body: Mapping[str, Any], text: str) -> bool:
+    return any(message.get("role") == "user" and message.get("content") == text for message in body["messages"])
+
+
 class ScenarioModel:
     """Answers by the script of the scenario that runs."""
 
     def __init__(self) -> None:
         self._source: ScriptFile | None = None
         self._provider = ScriptedProvider(self._script)
+        self._replay: deque[dict[str, Any]] = deque()
+        self._replayed = ""
 
     def use(self, path: Path | None) -> None:
         """Answer by another script from now on; None: the scenario has no model.
@@ -58,6 +65,16 @@ class ScenarioModel:
         except script.ScriptError as error:
             raise ScenarioError(f"{path} is no model script: {error}") from None
 
+    def replay(self, answers: Sequence[Mapping[str, Any]], conversation: str) -> None:
+        """Say these things, one after the other, in the conversation of that text; no script is asked there.
+
+        Args:
+            answers: Messages of an assistant.
+            conversation: A text by which its calls are known, such as what the user says first; empty: replay nothing.
+        """
+        self._replay = deque(dict(answer) for answer in answers)
+        self._replayed = conversation
+
     def _script(self) -> script.Script:
         if self._source is None:
             raise NoModel(f"the scenario has no model: write {SCRIPT} beside it, or give --model-script")
@@ -71,6 +88,10 @@ class ScenarioModel:
         Raises:
             ModelCallError: It was refused.
         """
+        if self._replayed and _mentions(body, self._replayed):
+            if not self._replay:
+                raise ModelCallError("the scenario's file has no further answer of the assistant", "bad_request")
+            return {"choices": [{"index": 0, "message": self._replay.popleft()}], "usage": {}, "model": "replay"}
         try:
             request = requests.checked(cast("Kind", kind), body)
             if on_event is None:
@@ -83,6 +104,11 @@ class ScenarioModel:
             return collected.completion()
         except ModelError as error:
             raise ModelCallError(str(error), error.code) from error
+
+    @property
+    def has_script(self) -> bool:
+        """Whether a script is in use."""
+        return self._source is not None
 
     @contextmanager
     def serving(self) -> Iterator[None]:

@@ -15,7 +15,8 @@ def text(result: Result) -> str:
     """Return one result as lines."""
     name = result.scenario.scenario
     if result.passed:
-        return f"ok    {name} ({result.seconds:.2f} s)"
+        rated = f", rated {result.judgement.rating:g}" if result.judgement is not None else ""
+        return f"ok    {name} ({result.seconds:.2f} s{rated})"
     step = f", step `{result.step.title()}`" if result.step is not None else ""
     lines = [f"FAIL  {name}", f"  {result.file}:{result.line}{step}"]
     lines += [f"    {line}".rstrip() for line in result.problems]

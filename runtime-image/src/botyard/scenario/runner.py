@@ -7,24 +7,25 @@ import io
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botyard import steps
 from botyard.contract.bot import Entrypoint
-from botyard.core.records import Selection
-from botyard.program import NextEvent, Output, Program, TurnOutcome, TurnRequest
+from botyard.contract.persona import PersonaConfig
+from botyard.loop.context import TestRun
+from botyard.loop.program import LoopProgram
+from botyard.program import EventKind, NextEvent, Output, Program, TurnOutcome
 from botyard.runtime.programs import load
 from botyard.scenario import matching
-from botyard.scenario.document import Scenario, SentFile, Step
+from botyard.scenario.document import OF_LOOP_BOTS, Judge, Scenario, SentFile, Step
+from botyard.scenario.host import KEY, Host, Impossible, Ran, ToolResults
+from botyard.scenario.judge import JudgeError, Judgement, Judging
+from botyard.scenario.kit_file import with_includes
+from botyard.scenario.loop_bots import LoopBot
 from botyard.scenario.model import ScenarioModel
 from botyard.scenario.values import UnknownValue, fill
-
-MAX_FOLLOWING = 100
-"""Events that one step may cause one after the other."""
-_KEY = "scenario"
 
 
 @dataclass
@@ -40,6 +41,9 @@ class Result:
     """The step that failed; None where the bundle could not be loaded."""
     printed: str = ""
     """What the bundle printed."""
+    transcript: list[tuple[Step | None, list[Output]]] = field(default_factory=list)
+    """What happened, and what the bot did then."""
+    judgement: Judgement | None = None
     timed_out: bool = False
     """The bundle's code may still be running."""
 
@@ -54,40 +58,6 @@ class Result:
         return self.step.line if self.step is not None else self.scenario.line
 
 
-class _Impossible(Exception):
-    """A step cannot be done, such as pressing an option that is not offered."""
-
-
-class _IO:
-    """The supervisor's side of a turn."""
-
-    def __init__(self, model: ScenarioModel) -> None:
-        self._model = model
-        self.references: list[str] = []
-        self.emitted: list[Output] = []
-        self.records: dict[str, Any] = {}
-
-    async def emit(self, output: Output) -> None:
-        self.emitted.append(output)
-
-    async def register_reference(self, reference: str) -> None:
-        self.references.append(reference)
-
-    async def read_records(self, names: Sequence[str] = (), *, key: str = "", **args: Any) -> dict[str, Any]:
-        del key  # A scenario has one conversation.
-        return Selection.of({"names": names, **args}).of_all(self.records)
-
-    async def model(
-        self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
-    ) -> dict[str, Any]:
-        del role  # One script answers for all roles.
-        return await self._model.ask(kind, body, on_event)
-
-    async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
-        # As a pod returns it: what JSON makes of it.
-        return json.loads(json.dumps(await run(f"{_KEY}:{name}")))
-
-
 async def run_scenario(
     scenario: Scenario,
     *,
@@ -95,6 +65,7 @@ async def run_scenario(
     file: Path,
     entrypoint: Entrypoint | None = None,
     model: ScenarioModel | None = None,
+    judging: Judging | None = None,
 ) -> Result:
     """Run one scenario to its end or its first failing step.
 
@@ -104,6 +75,7 @@ async def run_scenario(
         file: The scenario's file, for messages and for files that steps send.
         entrypoint: Where the bot is; what is left empty is looked for.
         model: Answers the bundle's model calls; None: it has no model.
+        judging: Rates scenarios that say how; None: nobody does.
     """
     result = Result(scenario, file)
     printed = io.StringIO()
@@ -116,91 +88,119 @@ async def run_scenario(
         except (Exception, SystemExit) as error:
             result.problems = [f"the bundle cannot be loaded: {type(error).__name__}: {error}"]
         else:
-            await _Conversation(program, scenario, file, model or ScenarioModel()).run(result)
+            model = model or ScenarioModel()
+            try:
+                scenario = _included(scenario)
+            except (ImportError, AttributeError) as error:
+                result.problems = [f"a text that the scenario includes is not in the bundle: {error}"]
+            else:
+                if scenario.replay and not model.has_script:
+                    model.replay(scenario.replay, _first_words(scenario))
+                await _Conversation(program, scenario, file, model).run(result)
+                if judging is not None and scenario.judge is not None and result.passed:
+                    await _judge(result, scenario, scenario.judge, judging)
     result.seconds = time.monotonic() - started
     result.printed = printed.getvalue()
     return result
 
 
+def _included(scenario: Scenario) -> Scenario:
+    """Return a scenario with the bundle's texts where it asks for them."""
+    steps = tuple(
+        step if step.event is None else step.model_copy(update={"event": with_includes(step.event)})
+        for step in scenario.steps
+    )
+    return scenario.model_copy(update={"steps": steps})
+
+
+def _first_words(scenario: Scenario) -> str:
+    """Return what the user says first in a scenario that replays a conversation."""
+    return str((scenario.steps[0].event or {})["messages"][-1]["content"])
+
+
+async def _judge(result: Result, scenario: Scenario, wanted: Judge, judging: Judging) -> None:
+    try:
+        result.judgement = judgement = await judging.judge(scenario, result.transcript)
+    except JudgeError as error:
+        result.problems = [str(error)]
+        return
+    least = wanted.threshold if judging.threshold is None else judging.threshold
+    if judgement.rating < least:
+        rated = f"the judge rates it {judgement.rating:g}, {least:g} was wanted: {judgement.feedback}"
+        result.problems = [rated, *judgement.criticism]
+
+
 class _Conversation:
     def __init__(self, program: Program, scenario: Scenario, file: Path, model: ScenarioModel) -> None:
-        self._program = program
         self._scenario = scenario
         self._file = file
-        self._io = _IO(model)
-        self._state: dict[str, Any] | None = None
-        self._ended = False
+        persona = scenario.persona
+        results = ToolResults(
+            instead={tool: deque(given) for tool, given in scenario.tools.items()},
+            otherwise={tool: deque(given) for tool, given in scenario.stand_ins.items()},
+            accounts=bool(scenario.providers),
+        )
+        self._host = Host(program, model, persona=persona, results=results)
+        self._loop: LoopBot | None = None
+        if isinstance(program, LoopProgram):
+            program.test_run = TestRun(file.read_text(encoding="utf-8"), scenario.providers)
+            self._host.persona = persona = persona or PersonaConfig(name="persona")
+            self._loop = LoopBot(persona.name, scenario.user)
         self._values: dict[str, str] = {}
         self._offered: list[dict[str, Any]] = []
-        self._turns = 0
 
     async def run(self, result: Result) -> None:
-        for step in self._scenario.steps:
-            result.step = step
-            try:
-                async with asyncio.timeout(self._scenario.timeout):
-                    outputs, outcome = await self._do(step)
-            except TimeoutError:
-                result.timed_out = True
-                result.problems = [f"the step took more than {self._scenario.timeout:g} seconds"]
-            except (_Impossible, UnknownValue) as error:
-                result.problems = [str(error)]
-            else:
-                result.problems = self._judge(step, outputs, outcome)
-            if result.problems:
-                return
-        result.step = None
+        try:
+            if await self._done(result, None, self._host.begin()):
+                for step in self._scenario.steps:
+                    result.step = step
+                    if not await self._done(result, step, self._do(step)):
+                        return
+                result.step = None
+        finally:
+            if not result.timed_out:
+                await self._host.end()
 
-    async def _do(self, step: Step) -> tuple[list[Output], TurnOutcome]:
-        kind, payload = self._event(step)
-        due = deque([NextEvent(kind=kind, payload=payload)])
-        outputs: list[Output] = []
-        for _ in range(MAX_FOLLOWING):
-            event = due.popleft()
-            outcome = await self._turn(event)
-            outputs += self._io.emitted + list(outcome.outputs)
-            self._io.emitted = []
-            if outcome.error is not None:
-                break
-            due.extend(each for each in outcome.events if each.key in ("", _KEY) and not each.due_ms)
-            if not due:
-                break
+    async def _done(self, result: Result, step: Step | None, doing: Coroutine[Any, Any, Ran]) -> bool:
+        """Do a step, or begin; return whether it went as expected, and note in `result` what did not."""
+        try:
+            async with asyncio.timeout(self._scenario.timeout):
+                ran = await doing
+        except TimeoutError:
+            result.timed_out = True
+            result.problems = [f"the step took more than {self._scenario.timeout:g} seconds"]
+        except (Impossible, UnknownValue) as error:
+            result.problems = [str(error)]
         else:
-            raise _Impossible(f"the step caused more than {MAX_FOLLOWING} events, one after the other")
-        self._remember(outputs)
-        return outputs, outcome
+            outputs = [output for _, output in ran.outputs] if self._loop is None else self._loop.seen(ran.outputs)
+            self._remember(outputs)
+            result.transcript.append((step, outputs))
+            result.problems = self._judge(step or Step(wait=0), outputs, ran.outcome)
+        return not result.problems
 
-    async def _turn(self, event: NextEvent) -> TurnOutcome:
-        self._turns += 1
-        request = TurnRequest(
-            event=f"event-{self._turns}",
-            turn=f"turn-{self._turns}",
-            key=_KEY,
-            kind=event.kind,
-            payload=event.payload,
-            state=self._state,
-            persona=self._scenario.persona,
-        )
-        steps.bind(self._io)
-        outcome = await self._program.run_turn(request, self._io)
-        if outcome.error is None:
-            self._ended = outcome.ended
-            # Through JSON, as between two turns of a pod: what does not survive that is found here.
-            self._state = None if outcome.ended else json.loads(json.dumps(outcome.state))
-            written = {} if outcome.ended else {**self._io.records, **json.loads(json.dumps(outcome.records))}
-            self._io.records = {name: value for name, value in written.items() if value is not None}
-        return outcome
+    async def _do(self, step: Step) -> Ran:
+        if step.wait is not None:
+            return await self._host.wait(step.wait)
+        return await self._host.run(self._event(step))
 
     def _remember(self, outputs: list[Output]) -> None:
         for output in outputs:
             if output.data.get("options"):
                 self._offered = output.data["options"]
-        if self._io.references:
-            self._values["reference"] = self._io.references[-1]
+        if self._host.references:
+            self._values["reference"] = self._host.references[-1]
 
-    def _event(self, step: Step) -> tuple[str, dict[str, Any]]:
-        user = {"user": self._scenario.user}
+    def _event(self, step: Step) -> NextEvent:
         given = fill(getattr(step, step.action), self._values)
+        if self._loop is not None and step.action in (*OF_LOOP_BOTS, "say"):
+            return self._loop.event(step, fill(given.model_dump(), self._values) if step.move else given)
+        if step.action in OF_LOOP_BOTS:
+            raise Impossible(f"`{step.action}` is for loop bots, and this one has no Personas")
+        kind, payload = self._message(step, given)
+        return NextEvent(kind=kind, key="" if self._loop is None else self._loop.key(step.thread), payload=payload)
+
+    def _message(self, step: Step, given: Any) -> tuple[EventKind, dict[str, Any]]:
+        user = {"user": self._scenario.user}
         match step.action:
             case "say":
                 return "message", user | {"text": given}
@@ -227,14 +227,14 @@ class _Conversation:
                 if option.get(member) == wanted:
                     return {"option_id": option["id"], "option_text": option["title"]}
         offered = ", ".join(f"{o['title']} ({o['id']})" for o in self._offered) or "none"
-        raise _Impossible(f"there is no option {wanted!r} to press; the last ones offered are: {offered}")
+        raise Impossible(f"there is no option {wanted!r} to press; the last ones offered are: {offered}")
 
     def _reference(self, step: Step) -> str:
         if step.reference is not None:
             return str(fill(step.reference, self._values))
-        if not self._io.references:
-            raise _Impossible("the bot has handed out no reference for a callback; give one as `reference`")
-        return self._io.references[-1]
+        if not self._host.references:
+            raise Impossible("the bot has handed out no reference for a callback; give one as `reference`")
+        return self._host.references[-1]
 
     def _sent(self, file: SentFile) -> dict[str, str]:
         if file.text is not None:
@@ -244,7 +244,7 @@ class _Conversation:
             try:
                 content = path.read_bytes()
             except OSError as error:
-                raise _Impossible(f"the file {file.path!r} cannot be read: {error}") from error
+                raise Impossible(f"the file {file.path!r} cannot be read: {error}") from error
         encoded = base64.b64encode(content).decode("ascii")
         return {"name": file.name, "type": file.type, "url": f"data:{file.type};base64,{encoded}"}
 
@@ -254,13 +254,18 @@ class _Conversation:
             return problems
         if step.expect is not None:
             problems += matching.compare(step.expect, outputs, self._values)
-        if step.ended is not None and step.ended is not self._ended:
-            problems.append(f"the session has {'' if self._ended else 'not '}ended")
-        main = (self._state or {}).get("main", {})
+        if step.ended is not None and step.ended is not self._host.ended:
+            problems.append(f"the session has {'' if self._host.ended else 'not '}ended")
+        main = (self._host.states.get(KEY) or {}).get("main", {})
         if step.state is not None and main.get("state") != step.state:
             problems.append(f"the session is in state {main.get('state')!r}, {step.state!r} was expected")
         if step.variables is not None:
             problems += matching.subset(fill(step.variables, self._values), main.get("variables", {}), "variables")
+        if step.board is not None and self._loop is not None:
+            wanted = {column: list(fill(titles, self._values)) for column, titles in step.board.items()}
+            problems += matching.subset(wanted, self._loop.board(self._host), "board")
+        if self._host.failing:
+            problems.append(f"the bot's main loop fails: {self._host.failing}")
         return problems
 
 

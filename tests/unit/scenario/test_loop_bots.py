@@ -1,0 +1,320 @@
+"""Scenarios of loop bots: answers, tools, confirmations and tasks; files of the existing kit; a judge."""
+
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from botyard.scenario.command import main
+
+BOT = """
+import asyncio
+
+from flexus_client_kit import ckit_bot_exec, ckit_bot_install, ckit_client, ckit_cloudtool, ckit_kanban, ckit_shutdown
+
+PROMPT = "Find the customer called Ada."
+
+
+def tool(name, *arguments):
+    properties = {argument: {"type": "string"} for argument in arguments}
+    schema = {"type": "object", "properties": properties, "required": list(arguments), "additionalProperties": False}
+    return ckit_cloudtool.CloudTool(strict=True, name=name, description=name, parameters=schema)
+
+
+TOOLS = [tool("look", "what"), tool("delete", "what"), tool("crm", "q"), tool("broken")]
+
+
+async def install(client, name, version, tools):
+    await ckit_bot_install.marketplace_upsert_dev_bot(
+        client,
+        marketable_name=name,
+        marketable_experts=[
+            ("default", ckit_bot_install.FMarketplaceExpertInput(fexp_system_prompt="You are the clerk.")),
+            ("reader", ckit_bot_install.FMarketplaceExpertInput(fexp_system_prompt="You read.")),
+        ],
+    )
+
+
+async def main_loop(client, rcx):
+    @rcx.on_tool_call("look")
+    async def look(call, args):
+        return f"saw {args['what']}"
+
+    @rcx.on_tool_call("delete")
+    async def delete(call, args):
+        if not call.confirmed_by_human:
+            raise ckit_cloudtool.NeedsConfirmation(
+                confirm_setup_key="", confirm_command=f"delete {args['what']}", confirm_explanation="It is for good."
+            )
+        return f"deleted {args['what']}"
+
+    @rcx.on_tool_call("broken")
+    async def broken(call, args):
+        raise RuntimeError("no account")
+
+    @rcx.on_updated_task
+    async def on_task(task):
+        if task.ktask_column == "inbox" and task.ktask_title.startswith("New"):
+            await ckit_kanban.bot_kanban_post_into_inbox(client, rcx.persona.persona_id, "Follow up", {})
+
+    if rcx.persona.persona_setup.get("crash"):
+        raise RuntimeError("it does not start")
+    while not ckit_shutdown.shutdown_event.is_set():
+        await rcx.unpark_collected_events(sleep_if_no_work=10.0)
+
+
+def main():
+    scenario_fn = ckit_bot_exec.parse_bot_args()
+    client = ckit_client.FlexusClient(ckit_client.bot_service_name("clerk", "1.0.0"))
+    asyncio.run(
+        ckit_bot_exec.run_bots_in_this_group(
+            client,
+            marketable_name="clerk",
+            marketable_version_str="1.0.0",
+            bot_main_loop=main_loop,
+            inprocess_tools=TOOLS,
+            scenario_fn=scenario_fn,
+            install_func=install,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+SCRIPT = """
+rules:
+- when: {last_role: user, contains: find}
+  reply: {text: "I look.", tool_calls: [{name: look, arguments: {what: Ada}}]}
+- when: {last_role: user, contains: remove}
+  reply: {tool_calls: [{name: delete, arguments: {what: Ada}}, {name: delete, arguments: {what: Bob}}]}
+- when: {last_role: user, contains: lookup}
+  reply: {tool_calls: [{name: crm, arguments: {q: Ada}}]}
+- when: {last_role: tool}
+  reply: {text: "It says: {last}"}
+- reply: {text: "ok"}
+"""
+
+HAPPY = """
+persona_marketable_name: clerk
+fake_connected_providers: [crm_provider]
+judge_instructions: Ada must be found.
+messages:
+- {role: cd_instruction, content: It is Monday.}
+- role: user
+  content: !PYTHON[bot.PROMPT]
+- role: assistant
+  content: I look.
+  tool_calls:
+  - {id: c1, type: function, function: {name: look, arguments: '{"what": "Ada"}'}}
+  - {id: c2, type: function, function: {name: crm, arguments: '{"q": "Ada"}'}}
+- {role: tool, call_id: c1, content: not used}
+- {role: tool, call_id: c2, content: Ada lives in Oslo.}
+- {role: assistant, content: Ada lives in Oslo.}
+- {role: user, content: Thanks.}
+- {role: assistant, content: You are welcome.}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_modules():
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    sys.modules.pop("bot", None)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """Writes a bundle, with one file of scenarios and its model script."""
+
+    def write(scenarios: str, script: str = SCRIPT, name: str = "talk.yaml") -> Path:
+        (tmp_path / "bot.py").write_text(BOT)
+        folder = tmp_path / "scenarios"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(dedent(scenarios))
+        if script:
+            (folder / "model-script.yaml").write_text(script)
+        return tmp_path
+
+    return write
+
+
+def of(steps: str) -> str:
+    return "scenario: It works\nsteps:\n" + dedent(steps)
+
+
+class TestWhatHappensToALoopBot:
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            "- {say: hello, expect: ok}",
+            """
+            - say: find Ada
+              expect:
+              - I look.
+              - {tool: look, arguments: {what: Ada}, text: saw Ada}
+              - {contains: saw Ada}
+            """,
+            """
+            - say: remove them
+              expect:
+              - {event: thread.confirmation, text: It is for good., data: {tool: delete, command: delete Ada}}
+              - {event: thread.confirmation, arguments: {what: Bob}}
+            - confirm: true
+              expect: [{tool: delete, text: deleted Ada}, {tool: delete, text: deleted Bob}, "It says: deleted Bob"]
+            """,
+            """
+            - say: remove them
+            - confirm: {allow: false, reason: They stay.}
+              expect: [{tool: delete, contains: They stay.}, {tool: delete, contains: rejected}, "..."]
+            """,
+            """
+            - task: New contact
+              expect: [{event: task.updated, text: New contact}, {event: task.updated, text: Follow up}]
+              board: {inbox: [New contact, Follow up], done: []}
+            - move: {task: Follow up, to: done}
+              board: {done: [Follow up]}
+            """,
+            """
+            - {say: hello, thread: a, expert: reader, expect: {text: ok, data: {thread: a}}}
+            - {event: {action: task.create, id: t1, ktask_title: X}, board: {inbox: [X]}}
+            """,
+        ],
+        ids=["answer", "tool", "confirmed", "rejected", "tasks", "threads-and-events"],
+    )
+    def test_each_step_is_held_against_what_the_bot_did(self, bundle, steps, capsys):
+        assert main([str(bundle(of(steps)))]) == 0, capsys.readouterr().out
+
+    def test_a_scenario_can_give_the_results_of_tools(self, bundle, capsys):
+        steps = "- {say: lookup, expect: [{tool: crm, text: Oslo}, 'It says: Oslo']}"
+        assert main([str(bundle("tools: {crm: [Oslo]}\n" + of(steps)))]) == 0, capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("steps", "said"),
+        [
+            (
+                "- {say: find, expect: [I look., {tool: delete}, '...']}",
+                "is a call of look, one of delete",
+            ),
+            ("- {say: find, expect: [..., ]}\n- {confirm: true}", "no call of a tool waits for a confirmation"),
+            ("- {move: {task: X, to: done}}", "there is no task 'X'; there are: none"),
+            ("- {task: X, board: {inbox: [Y]}}", 'board.inbox is ["X"], ["Y"] was expected'),
+            ("- {say: lookup, expect: [{tool: crm, text: Oslo}, '...']}", "crm has no handler in this bot"),
+        ],
+        ids=["other-tool", "nothing-waits", "no-task", "board", "no-handler"],
+    )
+    def test_what_differs_is_told(self, bundle, capsys, steps, said):
+        assert main([str(bundle(of(steps)))]) == 1
+        assert said in capsys.readouterr().out
+
+    def test_a_loop_that_fails_fails_the_scenario(self, bundle, capsys):
+        steps = "persona: {setup: {crash: true}}\n" + of("- {say: hello}")
+        assert main([str(bundle(steps))]) == 1
+        assert "the bot's main loop fails: RuntimeError: it does not start" in capsys.readouterr().out
+
+
+class TestAFileOfTheKit:
+    def test_is_replayed_where_there_is_no_script(self, bundle, capsys):
+        """The model says what the file's assistant said; tools are called, those without account are stood in for."""
+        assert main([str(bundle(HAPPY, script="", name="default__find.yaml"))]) == 0, capsys.readouterr().out
+
+    def test_holds_calls_of_a_scripted_model_against_its_own(self, bundle, capsys):
+        script = "rules:\n- when: {last_role: tool}\n  reply: {text: done}\n- reply: {text: I will not.}"
+        assert main([str(bundle(HAPPY, script=script, name="default__find.yaml"))]) == 1
+        assert "outputs were expected, 1 came" in capsys.readouterr().out
+
+    def test_fails_where_a_handler_fails(self, bundle, capsys):
+        text = dedent(HAPPY).replace("look,", "broken,").replace('{"what": "Ada"}', "{}")
+        text = text.replace("fake_connected_providers: [crm_provider]", "fake_connected_providers: []")
+        assert main([str(bundle(text, script="", name="default__find.yaml"))]) == 1
+        assert "Tool error, see logs for details" in capsys.readouterr().out
+
+    def test_includes_only_what_the_bundle_has(self, bundle, capsys):
+        assert main([str(bundle(HAPPY.replace("PROMPT", "MISSING"), script="", name="default__find.yaml"))]) == 1
+        assert "a text that the scenario includes is not in the bundle" in capsys.readouterr().out
+
+    def test_is_run_by_the_bots_own_command_line(self, bundle, tmp_path):
+        folder = bundle(HAPPY, script="", name="default__find.yaml")
+        command = [sys.executable, str(folder / "bot.py"), "--scenario", "scenarios/default__find.yaml"]
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        assert (ran.returncode, "1 passed, 0 failed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+
+
+class TestAFileThatIsNoScenario:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("scenario: X\nsteps:\n- say: a\n  exspect: b\n", "talk.yaml:4: steps.0.exspect: Extra inputs"),
+            ("scenario: X\nsteps:\n- say: a\n- confirm: {alow: true}\n", "talk.yaml:4: steps.1.confirm.alow"),
+            ("scenario: X\ntimeout: soon\nsteps: [{say: a}]\n", "talk.yaml:2: timeout: Input should be a valid number"),
+            ("scenario: X\nreplay: []\nsteps: [{say: a}]\n", "talk.yaml:2: replay: there is no such key"),
+            ("scenario: [X\n", "talk.yaml:2: is no YAML"),
+            ("messages:\n- {role: user, content: a}\n- {role: robot}\n", "talk.yaml:3: messages.1.role"),
+            (
+                "messages:\n- {role: assistant, content: a}\n",
+                "talk.yaml:2: messages: Value error, a conversation",
+            ),
+        ],
+        ids=["unknown-key", "nested-key", "wrong-type", "internal", "no-yaml", "kit-role", "kit-begin"],
+    )
+    def test_is_told_with_file_line_and_key(self, bundle, capsys, text, said):
+        assert main([str(bundle(text))]) == 2
+        assert said in capsys.readouterr().err
+
+
+class TestAJudge:
+    @pytest.fixture
+    def judge(self):
+        """A server of the OpenAI protocol that answers with a judgement, and keeps what it was asked."""
+        asked: list[dict] = []
+        said = {"text": ""}
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                body = json.dumps({"choices": [{"message": {"content": said["text"]}}]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", said, asked
+        server.shutdown()
+
+    SCENARIO = "judge: {instructions: Be kind., threshold: 6}\n" + of("- {say: hello, expect: ok}")
+
+    @pytest.mark.parametrize(
+        ("said", "more", "code", "told"),
+        [
+            ('{"rating": 8, "feedback": "Kind."}', [], 0, "rated 8"),
+            ('Well: {"rating": 4, "feedback": "Curt."}', [], 1, "the judge rates it 4, 6 was wanted: Curt."),
+            ('{"rating": 8}', ["--threshold", "9"], 1, "9 was wanted"),
+            ("I do not know.", [], 1, "the judge answered 3 times without a rating"),
+        ],
+        ids=["enough", "not-enough", "threshold-of-the-run", "no-rating"],
+    )
+    def test_rates_the_conversation(self, bundle, judge, capsys, said, more, code, told):
+        url, answer, asked = judge
+        answer["text"] = said
+        assert main([str(bundle(self.SCENARIO)), "--judge", url, "--judge-model", "m", *more]) == code
+        assert told in capsys.readouterr().out
+        assert "say: hello" in asked[0]["messages"][1]["content"]
+
+    def test_nobody_is_asked_without_one(self, bundle, capsys):
+        assert main([str(bundle(self.SCENARIO))]) == 0
+
+    def test_a_judge_that_cannot_be_asked_fails_the_scenario(self, bundle, capsys):
+        assert main([str(bundle(self.SCENARIO)), "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m"]) == 1
+        assert "cannot be asked" in capsys.readouterr().out
