@@ -27,6 +27,7 @@ from botyard_operator.reconcile.persona import PersonaReconciler
 from botyard_operator.reconcile.persona_shards import PersonaShardsReconciler, ShardReader
 from botyard_operator.reconcile.routes import RoutesReconciler
 from botyard_operator.recorder import EventRecorder
+from botyard_operator.sessions import Sessions
 from botyard_operator.settings import Settings
 from botyard_operator.spending import Spending
 from botyard_operator.watches import Watches, WatchHealth
@@ -37,16 +38,17 @@ STUCK_AFTER = 300.0
 """A key that waits this many seconds for a worker shows that the queue does not move."""
 
 
-def reconcilers(spending: Spending | None = None) -> dict[str, Reconciler]:
+def reconcilers(spending: Spending | None = None, sessions: Sessions | None = None) -> dict[str, Reconciler]:
     """Return the reconcilers of Bots, Personas and what is aggregated from them.
 
     Args:
         spending: What was spent; None: statuses do not tell.
+        sessions: The stored conversations; None: no revision is held back for them.
     """
     reader = ShardReader()
     spending = spending or Spending(None, SystemClock())
     return {
-        "Bot": BotReconciler(spending),
+        "Bot": BotReconciler(spending, sessions),
         "Persona": PersonaReconciler(reader, spending),
         persona_shards.KIND: PersonaShardsReconciler(reader),
         routes.KIND: RoutesReconciler(),
@@ -66,6 +68,7 @@ class ControlLoop:
         reconcilers: Mapping[str, Reconciler],
         clock: Clock | None = None,
         spending: Spending | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         """Wire the loop; nothing runs before `run`.
 
@@ -77,6 +80,7 @@ class ControlLoop:
             reconcilers: A reconciler for each kind of key; keys of other kinds are dropped.
             clock: Time.
             spending: What the reconcilers were given; it is kept up to date while the loop runs.
+            sessions: Likewise.
         """
         self._settings = settings
         self._caches = caches
@@ -86,6 +90,7 @@ class ControlLoop:
         self.watch_health = WatchHealth()
         self.watches = Watches(caches=caches, kube=kube, settings=settings, metrics=metrics, health=self.watch_health)
         self._spending = spending
+        self._sessions = sessions
         self._recorder = EventRecorder(kube, clock, metrics, settings.identity)
         self.context = Context(
             caches=caches,
@@ -114,6 +119,8 @@ class ControlLoop:
         if self._spending is not None:
             looking = self._spending.run(self._caches, self.enqueue, self.watches.synced)
             tasks.append(asyncio.create_task(looking, name="spending"))
+        if self._sessions is not None:
+            tasks.append(asyncio.create_task(self._sessions.run(self.enqueue), name="sessions"))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -33,6 +33,7 @@ from botyard_operator.metrics import Metrics
 from botyard_operator.reconcile.bundle import BundleReconciler, count_by_ready
 from botyard_operator.reconcile.bundle_builds import BundleBuilds
 from botyard_operator.scaling.autoscaler import Autoscaler
+from botyard_operator.sessions import Sessions
 from botyard_operator.settings import Settings, SettingsError
 from botyard_operator.spending import Spending
 
@@ -90,13 +91,15 @@ async def run_operator(settings: Settings) -> int:
     builds = BundleBuilds(records, live, concurrency=settings.build_concurrency)
     ledgers = connect(settings.redis_url, max_connections=4)
     spending = Spending(ledgers, SystemClock())
+    sessions = Sessions(settings.redis_url, SystemClock())
     loop = ControlLoop(
         settings=settings,
         kube=kube,
         caches=caches,
         metrics=metrics,
-        reconcilers={**reconcilers(spending), "Bundle": BundleReconciler(jobs, store, builds=builds)},
+        reconcilers={**reconcilers(spending, sessions), "Bundle": BundleReconciler(jobs, store, builds=builds)},
         spending=spending,
+        sessions=sessions,
     )
     server = ArtifactServer(
         store,

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -144,7 +145,10 @@ async def test_a_revision_is_ready_once_it_is_built_and_inspected(
     assert operator.store.has(status["layer"]["digest"])
     assert status["history"][0]["layer"]["digest"] == status["layer"]["digest"]
     path = f"/api/v1/namespaces/{operator.namespace}/configmaps/repairs-manifest"
-    assert "Counter" in operator.server.client.request("GET", path)["data"]["manifest.json"]
+    published = operator.server.client.request("GET", path)["data"]
+    assert "Counter" in published["manifest.json"]
+    (machine,) = json.loads(published["machines.json"]).values()
+    assert machine["states"] == ["zero", "listen", "answer"]
     pod = operator.list_jobs()[0]["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     # From here on a steady state: no write, no further Job.
@@ -171,6 +175,9 @@ async def test_a_revision_that_cannot_be_imported_leaves_the_last_good_one(
     assert (find(status["conditions"], "Stalled") or {})["reason"] == "ImportFailed"
     better = repository.commit({"bot.py": BOT + "\n# better\n"})
     status = await operator.until(at(better), SECONDS)
+    path = f"/api/v1/namespaces/{operator.namespace}/configmaps/repairs-manifest"
+    machines = json.loads(operator.server.client.request("GET", path)["data"]["machines.json"])
+    assert list(machines) == sorted(kept["digest"] for kept in status["history"])
     assert find(status["conditions"], "Stalled") is None
 
 

@@ -97,6 +97,30 @@ BOT: Mapping[Reason, Guidance] = {
         "Bot another name",
         "Decide who keeps the name; nothing of others is touched.",
     ),
+    Reason.COUNTING_CONVERSATIONS: Guidance(
+        f"the stored conversations are held against {_REVISION}; main@sha1:77aa… runs until then", "Wait."
+    ),
+    Reason.CONVERSATIONS_NOT_COUNTED: Guidance(
+        "Redis does not answer: ConnectionError: …; main@sha1:77aa… runs on",
+        "See to Redis; it is tried again every 30 s, and at once by annotating `botyard.dev/requestedAt`.",
+    ),
+    Reason.STATE_INCOMPATIBLE: Guidance(
+        f"7 of 20 stored conversations cannot go on with {_REVISION}: StateGone ask (5), VariableInvalid amount (2); "
+        "main@sha1:77aa… runs on. Bring back what the conversations need, let them end (they are counted again every "
+        "30 s), or write spec.rollout.onIncompatibleState: Reset",
+        "Keep the states and variables in the code until the conversations have left them, or let them begin anew. "
+        "`botyard compatibility DIR BOT` shows which ones before you push.",
+    ),
+    Reason.CONVERSATIONS_RESET: Guidance(
+        f"7 of 20 stored conversations cannot go on with {_REVISION}: StateGone ask (7): they begin anew at their next "
+        "message",
+        "Nothing to do: `spec.rollout.onIncompatibleState: Reset` asks for it.",
+    ),
+    Reason.MANIFEST_MISSING: Guidance(
+        f"the machine of {_REVISION} is not known, so its conversations were not looked at: the installation builds "
+        "no bundles, or it is older than the Bundle's manifest",
+        "Let the installation build bundles (`builds` of the chart's values).",
+    ),
     Reason.DEFAULT_CONFLICT: Guidance(
         "spec.default is true in clerk of namespace shop too: leave it true in one Bot; until then the oldest is the "
         "default",

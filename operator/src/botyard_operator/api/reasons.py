@@ -157,6 +157,27 @@ class Reason(_Documented):
     IMAGE_PULL_FAILED = "ImagePullFailed", "The runtime image cannot be pulled.", "Bundle", "Bot"
     UNSCHEDULABLE = "Unschedulable", "No node has room for the pods.", "Bundle", "Bot"
     CONFLICT = "Conflict", "An object with the name of a child exists and belongs to somebody else.", "Bundle", "Bot"
+    COUNTING_CONVERSATIONS = (
+        "CountingConversations",
+        "The stored conversations are held against the new revision; the old one runs until then.",
+        "Bot",
+    )
+    CONVERSATIONS_NOT_COUNTED = (
+        "ConversationsNotCounted",
+        "The stored conversations could not be held against the new revision; the old one runs on.",
+        "Bot",
+    )
+    STATE_INCOMPATIBLE = (
+        "StateIncompatible",
+        "Stored conversations cannot go on with the new revision, so the old one runs on.",
+        "Bot",
+    )
+    CONVERSATIONS_RESET = (
+        "ConversationsReset",
+        "Stored conversations that the revision cannot go on with begin anew, as the spec asks.",
+        "Bot",
+    )
+    MANIFEST_MISSING = "ManifestMissing", "Nothing is known of the revision's machine.", "Bot"
     DEFAULT_CONFLICT = "DefaultConflict", "Another Bot of the namespace is the default already.", "Bot"
 
     BOT_NOT_FOUND = "BotNotFound", "The Bot of `spec.botRef` does not exist.", "Persona"

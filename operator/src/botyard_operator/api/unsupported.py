@@ -61,7 +61,7 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     "Bot": (
         Entry("spec.events", _REMOVE),
         Entry("spec.rollout.scenarios", _REMOVE),
-        Entry("spec.rollout.onIncompatibleState", _REMOVE),
+        Entry("spec.rollout.onIncompatibleState", "write Block or Reset", lambda value: value != "Drain"),
         Entry("spec.rollout.ramp", _REMOVE),
     ),
     "Persona": (
@@ -75,7 +75,7 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
 
 PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
     "Bundle": (),
-    "Bot": (ConditionType.STATE_COMPATIBLE,),
+    "Bot": (),
     "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED),
 }
 """Conditions that are reserved for the fields above and not reported yet."""

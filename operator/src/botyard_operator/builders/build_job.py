@@ -58,7 +58,7 @@ def build_objects(inputs: BuildInputs) -> list[JsonObject]:
     return [_secret(inputs), *([policy] if policy is not None else []), _job(inputs)]
 
 
-def manifest_config_map(bundle: str, namespace: str, uid: str, manifest: str) -> JsonObject:
+def manifest_config_map(bundle: str, namespace: str, uid: str, manifest: str, machines: str) -> JsonObject:
     """Return the ConfigMap that holds a Bundle's whole manifest.
 
     Args:
@@ -66,10 +66,11 @@ def manifest_config_map(bundle: str, namespace: str, uid: str, manifest: str) ->
         namespace: Its namespace.
         uid: Its uid.
         manifest: The manifest as JSON.
+        machines: The machines of the revisions that the Bundle keeps, as JSON.
     """
     return {
         **_meta("v1", "ConfigMap", names.manifest_name(bundle), bundle, namespace, uid),
-        "data": {names.MANIFEST_FILE: manifest},
+        "data": {names.MANIFEST_FILE: manifest, names.MACHINES_FILE: machines},
     }
 
 

@@ -23,8 +23,10 @@ from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted,
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.refresh import dated, read_live, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
+from botyard_operator.reconcile.state_gate import StateGate, standing
 from botyard_operator.reconcile.status import report
 from botyard_operator.reconcile.taking_back import failure, proven
+from botyard_operator.sessions import Sessions
 from botyard_operator.spending import Spending
 
 logger = logging.getLogger(__name__)
@@ -43,17 +45,25 @@ class _Outcome:
     resolved: Resolved | None = None
     wrote: bool = False
 
+    @property
+    def again(self) -> float | None:
+        """Seconds after which the Bot is looked at without any event."""
+        verdict = self.resolved.verdict if self.resolved is not None else None
+        return verdict.again if verdict is not None else None
+
 
 class BotReconciler:
     """Reconciles keys of kind `Bot`."""
 
-    def __init__(self, spending: Spending | None = None) -> None:
+    def __init__(self, spending: Spending | None = None, sessions: Sessions | None = None) -> None:
         self._spending = spending or Spending(None, SystemClock())
+        self._gate = StateGate(sessions or Sessions(None, SystemClock()))
 
     async def reconcile(self, key: Key, ctx: Context) -> Result:
         """Bring the children of a Bot to what its spec says, and its status to what its children are."""
         obj = ctx.caches.get("Bot", key.namespace, key.name)
         if obj is None or obj["metadata"].get("deletionTimestamp"):
+            self._gate.forget(key)
             return Result()  # The children go with their owner.
         outcome = await self._converge(key, obj, ctx)
         if outcome.wrote and outcome.problem is None:
@@ -64,7 +74,7 @@ class BotReconciler:
         went_back = await self._report(key, current, outcome, ctx)
         if outcome.problem is not None and outcome.problem.retry:
             raise RetryLater(outcome.problem.message)
-        return Result(requeue_after=0.0) if went_back else Result()
+        return Result(requeue_after=0.0 if went_back else outcome.again)
 
     async def _converge(self, key: Key, obj: JsonObject, ctx: Context) -> _Outcome:
         try:
@@ -81,7 +91,7 @@ class BotReconciler:
         live = ctx.caches.get("Deployment", key.namespace, key.name)
         resolved: Resolved | None = None
         try:
-            resolved = await resolve(bot, live, ctx)
+            resolved = await resolve(bot, live, self._gate, ctx)
             now = ctx.clock.now()
             wanted = [
                 dated(child, bot=key, caches=ctx.caches, now=now) if read_live(child) else child
@@ -95,7 +105,8 @@ class BotReconciler:
             return _Outcome(blocked.problem, bot, resolved)
         except PodTemplateRefused as error:
             return _Outcome(Problem(Reason.INVALID_SPEC, str(error), stalled=True), bot, resolved)
-        problem = await refresh_pods(key, ctx) or _default_conflict(key, bot, ctx)
+        held = resolved.verdict.problem if resolved.verdict is not None else None
+        problem = await refresh_pods(key, ctx) or held or _default_conflict(key, bot, ctx)
         return _Outcome(problem, bot, resolved, bool(written))
 
     async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> bool:
@@ -107,6 +118,8 @@ class BotReconciler:
         history = _history(outcome, rollout, deployment)
         suspended = bool(obj["spec"].get("suspend"))
         states = conditions(rollout, outcome.problem, suspended=suspended, failed=history.failed, sleeps=_sleeps(obj))
+        if (compatible := _compatible(obj, outcome)) is not None:
+            states.append(compatible)
         spent = self._spending.of(key)
         limit = (obj["spec"].get("budget") or {}).get("daily")
         if (over := exceeded(f"Bot {key.name}", spent, limit, obj.get("status") or {})) is not None:
@@ -163,6 +176,11 @@ def _history(outcome: _Outcome, rollout: Rollout | None, deployment: JsonObject 
     return _History(good, previous, resolved.failed or found, went_back=found is not None)
 
 
+def _compatible(obj: JsonObject, outcome: _Outcome) -> ConditionState | None:
+    verdict = outcome.resolved.verdict if outcome.resolved is not None else None
+    return verdict.condition if verdict is not None else standing(obj)
+
+
 def _dump(part: Model | None) -> JsonObject | None:
     return None if part is None else part.model_dump(by_alias=True, exclude_defaults=True)
 
@@ -204,7 +222,7 @@ def conditions(
     about_bundle = problem is not None and problem.reason in _BUNDLE_REASONS
     if about_bundle and problem is not None:
         states.append(ConditionState(ConditionType.BUNDLE_READY, "False", problem.reason, problem.message))
-    elif problem is None and not suspended:
+    elif (problem is None or problem.reason in _GATE_REASONS) and not suspended:
         message = "the Bundle has a revision to run"
         states.append(ConditionState(ConditionType.BUNDLE_READY, "True", Reason.SUCCEEDED, message))
     if problem is None and moving is None and failed is not None:
@@ -222,6 +240,7 @@ def _taken_back(failed: FailedRevision) -> str:
 
 
 _BUNDLE_REASONS = frozenset({Reason.BUNDLE_NOT_FOUND, Reason.BUNDLE_NOT_READY})
+_GATE_REASONS = frozenset({Reason.COUNTING_CONVERSATIONS, Reason.CONVERSATIONS_NOT_COUNTED, Reason.STATE_INCOMPATIBLE})
 
 
 def _sleeps(obj: JsonObject) -> bool:

@@ -19,6 +19,7 @@ from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bot_models import models_of
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.revision_choice import find_bundle, running_revision, wanted_revision
+from botyard_operator.reconcile.state_gate import StateGate, Verdict
 from botyard_operator.reconcile.taking_back import given_up, good_revision
 
 
@@ -29,14 +30,17 @@ class Resolved:
     inputs: BotInputs
     failed: FailedRevision | None = None
     """The revision that the spec asks for, where it failed and the last good one runs in its place."""
+    verdict: Verdict | None = None
+    """Whether that revision could go on with the stored conversations."""
 
 
-async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> Resolved:
+async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Context) -> Resolved:
     """Return the inputs of a Bot's children.
 
     Args:
         bot: The Bot.
         live: Its Deployment as it is, or None.
+        gate: What a new revision has to pass.
         ctx: Where the Bundle and the Secrets are read.
 
     Raises:
@@ -69,14 +73,22 @@ async def resolve(bot: Bot, live: JsonObject | None, ctx: Context) -> Resolved:
         system_namespace=settings.system_namespace,
         network_policy=settings.network_policies,
     )
-    failed = given_up(bot, inputs)
+    failed, verdict = given_up(bot, inputs), None
     if failed is None:
-        return Resolved(inputs)
-    good = good_revision(bot, bundle, settings.artifact_base_url)
-    inputs = replace(
-        inputs, artifact=_steady(good, live), layer=_layer(good), artifact_tokens=_tokens(bot, good, live, ctx)
-    )
-    return Resolved(inputs, failed)
+        runs = running_revision(live)
+        verdict = await gate.judge(bot, bundle, stored, runs, ctx)
+        if verdict.holds and runs is not None:
+            inputs = _of(inputs, bot, runs, live, ctx)
+            failed = given_up(bot, inputs)  # What runs may have failed, too.
+    if failed is not None:
+        inputs = _of(inputs, bot, good_revision(bot, bundle, settings.artifact_base_url), live, ctx)
+    return Resolved(inputs, failed, verdict)
+
+
+def _of(inputs: BotInputs, bot: Bot, revision: Revision, live: JsonObject | None, ctx: Context) -> BotInputs:
+    """Return the inputs with another revision than the spec asks for."""
+    tokens = _tokens(bot, revision, live, ctx)
+    return replace(inputs, artifact=_steady(revision, live), layer=_layer(revision), artifact_tokens=tokens)
 
 
 def _steady(stored: Revision, live: JsonObject | None) -> Artifact:
@@ -153,6 +165,7 @@ def _config(bot: Bot, bundle: Bundle, model: ModelConfig | None) -> BotConfig:
         config=bot.spec.config,
         budget=BotBudget(daily=bot.spec.budget.daily if bot.spec.budget is not None else None),
         quotas=_quotas(bot),
+        on_incompatible_state=bot.spec.rollout.on_incompatible_state,
         model=model,
         events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
     )

@@ -40,8 +40,10 @@ from botyard_operator.reconcile.bundle_status import (
     next_artifact,
     next_history,
 )
+from botyard_operator.reconcile.machines import machines_text
 from botyard_operator.reconcile.ownership import apply_changed
 from botyard_operator.reconcile.problems import Blocked
+from botyard_operator.reconcile.revision_choice import stored
 
 SWEEP_INTERVAL = 600.0
 """Seconds between two sweeps of artifacts that nothing refers to."""
@@ -155,7 +157,7 @@ class BundleReconciler:
                 return Result()
             if running < _SLOW_FETCH:
                 return Result(requeue_after=_SLOW_FETCH - running + _SHORTEST_WAIT)
-        build = None
+        build, digest = None, ""
         if isinstance(result, Fetched) and self._builds is not None:
             source = next_artifact(
                 bundle.status.artifact,
@@ -164,9 +166,10 @@ class BundleReconciler:
                 base_url=ctx.settings.artifact_base_url,
                 now=ctx.clock.now(),
             )
+            digest = source.digest
             build = await self._builds.look(key, ctx, bundle, source, forced=plan.forced)
         try:
-            await self._publish(key, ctx, bundle, build)
+            await self._publish(key, ctx, bundle, build, digest)
         except Blocked as blocked:
             build = refused_manifest(build, blocked.problem)
         await self._write(ctx, obj, bundle.status, bundle, result=result, ref=plan.ref, halt=None, build=build)
@@ -179,14 +182,16 @@ class BundleReconciler:
             again = build.look_again if again is None else min(again, build.look_again)
         return Result(requeue_after=again)
 
-    async def _publish(self, key: Key, ctx: Context, bundle: Bundle, build: Build | None) -> None:
+    async def _publish(self, key: Key, ctx: Context, bundle: Bundle, build: Build | None, digest: str) -> None:
         """Write the whole manifest of a revision that becomes the current one; raises Blocked."""
         if build is None or build.manifest is None or build.state != "done":
             return
         text = json.dumps(build.manifest, ensure_ascii=False, sort_keys=True)
-        await apply_changed(
-            [manifest_config_map(key.name, key.namespace, bundle.metadata.uid, text)], key, bundle.metadata.uid, ctx
-        )
+        before = await ctx.kube.config_map(key.namespace, names.manifest_name(key.name)) or {}
+        kept = [each.digest for each in stored(bundle)]
+        machines = machines_text(before.get(names.MACHINES_FILE), digest, text, kept)
+        wanted = manifest_config_map(key.name, key.namespace, bundle.metadata.uid, text, machines)
+        await apply_changed([wanted], key, bundle.metadata.uid, ctx)
 
     async def _halted(
         self,

@@ -117,3 +117,5 @@ def manifest_name(bundle: str) -> str:
 
 
 MANIFEST_FILE = "manifest.json"
+MACHINES_FILE = "machines.json"
+"""Beside it: the machines of the revisions that the Bundle keeps, as `MachineShape` by the artifact's digest."""

@@ -1,0 +1,256 @@
+"""A revision that stored conversations cannot go on with, and what becomes of them."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from botyard.compatibility import Census, CensusFailed, Group, Judge
+from botyard.contract.machine import MachineShape
+from botyard.core.address import BotAddress
+from botyard_operator.reconcile.bot import BotReconciler
+from botyard_operator.sessions import FRESH_SECONDS, Sessions
+from tests.unit.operator.reconcile.offline import BOT, Object, Space, artifact
+
+ASK, PAY = ("zero", "ask", "end"), ("zero", "pay", "end")
+
+
+class Stored:
+    """Saved sessions by their state, counted by the real rules."""
+
+    def __init__(self, *states: str) -> None:
+        self.states = list(states)
+        self.counts = 0
+        self.failure: CensusFailed | None = None
+
+    async def __call__(self, bot: BotAddress, shape: MachineShape) -> Census:
+        self.counts += 1
+        if self.failure is not None:
+            raise self.failure
+        judge, groups = Judge(shape), {}
+        for state in self.states:
+            for misfit in judge.misfits({"main": {"state": state, "variables": {}}}):
+                group = groups.setdefault(misfit.subject, Group(misfit.kind, misfit.subject, misfit.message))
+                group.sessions += 1
+        incompatible = sum(group.sessions for group in groups.values())
+        return Census(len(self.states), incompatible, list(groups.values()))
+
+
+class Gated(Space):
+    """A Bot of a machine, which runs its first revision."""
+
+    def __init__(self, stored: Stored, machines: dict[int, tuple[str, ...]], **spec: Any) -> None:
+        super().__init__(1, **spec)
+        self.stored = stored
+        self.sessions = Sessions(None, self.clock, count=stored)
+        self.reconciler = BotReconciler(sessions=self.sessions)
+        shapes = {artifact(number)["digest"]: {"states": states} for number, states in machines.items()}
+        self.hold("ConfigMap", "clerk-manifest", data={"machines.json": json.dumps(shapes)})
+        self.publish(1)
+        self.reconcile()
+        self.rolled_out()
+
+    def _bundle(self) -> Object:
+        bundle = super()._bundle()
+        bundle["status"]["manifest"] = {"model": "fsm", "states": ["zero"]}
+        return bundle
+
+    def counted(self) -> None:
+        """Let the count that was asked for be done, and the Bot be reconciled for it."""
+        assert asyncio.run(self.sessions.count_next()) == BOT
+        self.reconcile()
+
+    def compatible(self) -> tuple[str, str]:
+        found = self.condition("StateCompatible") or {}
+        return found["status"], found["reason"]
+
+
+def test_the_first_revision_has_no_conversations_before_it() -> None:
+    space = Gated(Stored(), {1: ASK})
+    assert space.compatible() == ("True", "Succeeded")
+    assert space.stored.counts == 0
+
+
+def test_a_revision_with_the_same_machine_passes_uncounted() -> None:
+    space = Gated(Stored("ask"), {1: ASK, 2: ASK})
+    space.publish(2, 1)
+    space.reconcile()
+    assert space.runs == 2
+    assert space.stored.counts == 0
+    assert space.compatible() == ("True", "Succeeded")
+
+
+def test_the_old_revision_runs_while_conversations_are_counted_and_the_new_one_when_all_can_go_on() -> None:
+    space = Gated(Stored("zero", "end"), {1: ASK, 2: PAY})
+    space.publish(2, 1)
+    space.reconcile()
+    assert space.runs == 1
+    assert space.compatible() == ("Unknown", "CountingConversations")
+    assert (space.condition("Reconciling") or {})["reason"] == "CountingConversations"
+    space.counted()
+    assert space.runs == 2
+    space.rolled_out()
+    assert space.compatible() == ("True", "Succeeded")
+    assert "all 2 stored conversations" in (space.condition("StateCompatible") or {})["message"]
+
+
+def _blocked(**spec: Any) -> Gated:
+    space = Gated(Stored("ask", "ask", "zero"), {1: ASK, 2: PAY, 3: ASK}, **spec)
+    space.publish(2, 1)
+    space.reconcile()
+    space.counted()
+    return space
+
+
+def test_block_keeps_the_old_revision_and_says_which_states_are_missing_and_what_to_do() -> None:
+    space = _blocked()
+    assert space.runs == 1
+    assert space.compatible() == ("False", "StateIncompatible")
+    message = (space.condition("StateCompatible") or {})["message"]
+    for told in ("2 of 3 stored conversations", "StateGone ask (2)", artifact(2)["revision"], "Reset"):
+        assert told in message
+    assert (space.condition("Stalled") or {})["reason"] == "StateIncompatible"
+    assert (space.condition("RolledOut") or {})["status"] == "False"
+    assert (space.condition("Ready") or {})["status"] == "True", "the old revision serves"
+    assert (space.condition("BundleReady") or {})["status"] == "True"
+
+
+def test_a_blocked_bot_still_takes_over_changes_of_its_spec() -> None:
+    space = _blocked()
+    space.edit(config={"mode": "new"})
+    space.reconcile()
+    assert space.runs == 1
+    assert '"new"' in space.get("ConfigMap", "clerk-bot")["data"]["bot.json"]
+
+
+def test_conversations_are_counted_again_after_a_while_and_the_revision_passes_when_they_have_ended() -> None:
+    space = _blocked()
+    space.stored.states = ["zero"]
+    space.reconcile()
+    assert space.stored.counts == 1
+    space.clock.seconds += FRESH_SECONDS
+    space.reconcile()
+    assert space.compatible() == ("False", "StateIncompatible"), "the old count holds until the new one is there"
+    space.counted()
+    assert space.runs == 2
+    assert space.condition("Stalled") is None
+
+
+def test_asking_for_it_counts_at_once() -> None:
+    space = _blocked()
+    space.stored.states = []
+    space.annotate(requestedAt="now")
+    space.reconcile()
+    space.counted()
+    assert space.runs == 2
+
+
+def test_a_revision_that_brings_the_states_back_passes() -> None:
+    space = _blocked()
+    space.publish(3, 2, 1)
+    space.reconcile()
+    assert space.runs == 3
+    assert space.compatible() == ("True", "Succeeded")
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_reset_lets_the_revision_through_and_tells_its_pods(from_the_start: bool) -> None:
+    reset = {"rollout": {"onIncompatibleState": "Reset"}}
+    space = _blocked(**(reset if from_the_start else {}))
+    if not from_the_start:
+        assert space.runs == 1
+        space.edit(**reset)
+        space.reconcile()
+    assert space.runs == 2
+    assert '"onIncompatibleState":"Reset"' in space.get("ConfigMap", "clerk-bot")["data"]["bot.json"]
+    space.rolled_out()
+    assert space.compatible() == ("True", "ConversationsReset")
+    assert "StateGone ask (2): they begin anew" in (space.condition("StateCompatible") or {})["message"]
+    assert space.condition("Stalled") is None
+
+
+def test_drain_is_refused_by_name() -> None:
+    space = Space(1, rollout={"onIncompatibleState": "Drain"})
+    space.reconcile()
+    stalled = space.condition("Stalled") or {}
+    assert stalled["reason"] == "FieldNotSupported"
+    assert "spec.rollout.onIncompatibleState" in stalled["message"]
+    assert "Block or Reset" in stalled["message"]
+
+
+def test_a_pin_to_an_older_revision_stands_before_the_gate_too() -> None:
+    space = Gated(Stored("pay"), {1: ASK, 2: PAY})
+    space.stored.states = []
+    space.publish(2, 1)
+    space.reconcile()
+    space.counted()
+    space.rolled_out()
+    space.stored.states = ["pay"]
+    space.edit(bundleRef={"name": "clerk", "revision": artifact(1)["revision"]})
+    space.reconcile()
+    space.counted()
+    assert space.runs == 2
+    assert "StateGone pay (1)" in (space.condition("StateCompatible") or {})["message"]
+
+
+@pytest.mark.parametrize(("passing", "settles"), [(True, "Reconciling"), (False, "Stalled")])
+def test_without_a_count_the_old_revision_runs_on(passing: bool, settles: str) -> None:
+    space = Gated(Stored("ask"), {1: ASK, 2: PAY})
+    space.stored.failure = CensusFailed("Redis does not answer: away", passing=passing)
+    space.publish(2, 1)
+    space.reconcile()
+    space.counted()
+    assert space.runs == 1
+    assert space.compatible() == ("Unknown", "ConversationsNotCounted")
+    assert "Redis does not answer" in (space.condition(settles) or {})["message"]
+    space.stored.failure = None
+    space.stored.states = []
+    space.clock.seconds += FRESH_SECONDS
+    space.reconcile()
+    space.counted()
+    assert space.runs == 2
+
+
+def test_what_runs_may_fail_while_the_next_one_is_held() -> None:
+    space = Gated(Stored("ask"), {1: ASK, 2: ASK, 3: PAY})
+    space.publish(2, 1)
+    space.reconcile()
+    space.publish(3, 2, 1)
+    space.reconcile()
+    space.counted()
+    assert space.runs == 2
+    space.fails()
+    assert space.runs == 1, "the last good one"
+    assert space.status["failedRevision"]["digest"] == artifact(2)["digest"]
+
+
+def test_a_failed_revision_is_taken_back_past_the_gate() -> None:
+    space = Gated(Stored(), {1: ASK, 2: PAY})
+    space.publish(2, 1)
+    space.reconcile()
+    space.counted()
+    assert space.runs == 2
+    space.stored.states = ["pay"]
+    space.fails()
+    assert space.runs == 1
+
+
+def test_without_a_known_machine_it_passes_and_who_asked_for_a_policy_is_told() -> None:
+    silent = Gated(Stored("ask"), {})
+    silent.publish(2, 1)
+    silent.reconcile()
+    assert silent.runs == 2
+    asking = Gated(Stored("ask"), {}, rollout={"onIncompatibleState": "Block"})
+    asking.publish(2, 1)
+    asking.reconcile()
+    assert asking.runs == 2
+    assert asking.compatible() == ("Unknown", "ManifestMissing")
+
+
+def test_other_models_have_no_gate() -> None:
+    space = Gated(Stored("ask"), {1: ASK, 2: ()})
+    space.publish(2, 1)
+    space.reconcile()
+    assert space.runs == 2
+    assert space.stored.counts == 0
