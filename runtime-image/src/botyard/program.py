@@ -137,6 +137,13 @@ class TurnIO(Protocol):
             TypeError: JSON cannot express the request or the result.
         """
 
+    async def record_usage(self, event: bytes) -> None:
+        """Keep what the turn used of a service (`botyard.workflow.accounting`), as JSON; the same event counts once.
+
+        Raises:
+            Exception: It is not kept.
+        """
+
     async def model(
         self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
     ) -> dict[str, Any]:

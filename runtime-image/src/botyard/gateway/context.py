@@ -29,6 +29,7 @@ from botyard.gateway.metrics import Metrics
 from botyard.gateway.rate import RateLimiter
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.waking import Waker
+from botyard.usage.reports import UsageReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Gateway:
     references: References
     records: Records
     spending: Reports
+    usage: UsageReports
     grant: Callable[..., Awaitable[tuple[str, bool]]]
     """Allows a further amount (`botyard.budget.grants.grant`)."""
     cancellations: Cancellations
@@ -127,6 +129,7 @@ class Gateway:
             references=References(redis),
             records=Records(redis),
             spending=Reports(redis),
+            usage=UsageReports(redis),
             grant=partial(grant, redis),
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),

@@ -23,11 +23,13 @@ from botyard.gateway.config_map_routes import ConfigMapRoutes
 from botyard.gateway.context import Gateway, StreamLimits
 from botyard.gateway.oidc import ClaimNames, OidcTokens
 from botyard.gateway.route_sources import FileRoutes, RouteSource
-from botyard.gateway.routes import RoutingTable
+from botyard.gateway.routes import RoutingTable, address
 from botyard.gateway.server import GatewayServer, ServerSettings
 from botyard.gateway.settings import LOCAL_HOSTS, OidcSettings, Settings, add_arguments, from_arguments
 from botyard.gateway.signing_keys import SigningKeys
 from botyard.gateway.token_reviews import TokenReviews
+from botyard.usage.writer import UsageWriter
+from botyard.workflow.storage import Storage, StorageError, open_storage
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,10 @@ async def serve(settings: Settings) -> None:
         if gateway.channels is not None:
             tasks.append(asyncio.create_task(gateway.channels.run(), name="channels"))
             tasks[-1].add_done_callback(_report)
+        if settings.accounting:
+            writer = UsageWriter(redis, _storage(settings.accounting), lambda: map(address, table))
+            tasks.append(asyncio.create_task(writer.run(), name="usage"))
+            tasks[-1].add_done_callback(_report)
         server = GatewayServer(
             gateway,
             ServerSettings(
@@ -103,6 +109,13 @@ async def serve(settings: Settings) -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _storage(uri: str) -> Storage:
+    try:
+        return open_storage(uri)
+    except StorageError as error:
+        raise ValueError(f"--accounting: {error}") from None
 
 
 def _channels(settings: Settings, redis: Redis, table: RoutingTable) -> ChannelService | None:

@@ -441,6 +441,25 @@ class BudgetAnswer(BudgetReport):
     on_exceeded: str
 
 
+class UsageRow(Answer):
+    """What one component of a bot used of one service."""
+
+    service_type: str
+    component: str
+    model: str
+    sums: dict[str, int] = Field(
+        description="calls, failed, requests, input, output and all tokens, milliseconds, microdollars; what is not 0."
+    )
+
+
+class UsageReport(Answer):
+    """What a bot used of services."""
+
+    day: str = Field(description="In UTC; empty in the answer for a turn.")
+    turn: str
+    rows: tuple[UsageRow, ...]
+
+
 class GrantRequest(Body):
     """A further amount for a Persona's day, or for one task or one thread."""
 

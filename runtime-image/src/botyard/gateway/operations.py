@@ -22,6 +22,7 @@ from botyard.gateway import (
     models,
     personas,
     turns,
+    usage,
 )
 from botyard.gateway.context import Gateway
 
@@ -227,6 +228,22 @@ PERSONA_OPERATIONS: tuple[Operation, ...] = (
         answer=models.AcceptedEvent,
         body=models.ConfirmRequest,
         problems=(*_CHANGE_PROBLEMS, "conversation-of-another-user"),
+    ),
+)
+
+USAGE_OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET",
+        BASE + "/usage",
+        usage.get_usage,
+        "Tell what a Bot used of paid services, by component and model",
+        200,
+        answer=models.UsageReport,
+        problems=(*_BOT_PROBLEMS, "storage-unavailable"),
+        parameters=(
+            Parameter("day", "query", "A day in UTC such as 2026-11-21; today where it is left out."),
+            Parameter("turn", "query", "Only what this turn used."),
+        ),
     ),
 )
 
@@ -468,4 +485,5 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *PERSONA_OPERATIONS,
     *BUDGET_OPERATIONS,
+    *USAGE_OPERATIONS,
 )

@@ -67,6 +67,7 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         "  -d '{\"allow\": true}' $BOT/personas/nora/calls/$THREAD.2.0/confirm"
     ),
+    "get_usage": 'curl -s -H "$AUTH" "$BOT/usage?day=2026-11-21"',
     "get_budget": 'curl -s -H "$AUTH" "$BOT/budget?days=31"',
     "get_persona_budget": 'curl -s -H "$AUTH" "$BOT/personas/nora/budget?thread=nora~t1"',
     "post_grant": (

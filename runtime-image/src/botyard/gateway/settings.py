@@ -61,6 +61,8 @@ class Settings:
     write_timeout: float
     drain_delay: float
     drain_timeout: float
+    accounting: str = ""
+    """Address of the storage that gets the events of accounting; empty: none does."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +127,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--kubeconfig", type=Path, default=None, metavar="FILE", help="outside of a cluster: how to reach it"
+    )
+    parser.add_argument(
+        "--accounting",
+        default=env("BOTYARD_ACCOUNTING", ""),
+        metavar="STORAGE",
+        help="where events of accounting are written, file:///folder (docs/accounting.md); by default nowhere",
     )
     _add_limits(parser)
     parser.add_argument(
@@ -263,6 +271,7 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         write_timeout=args.write_timeout,
         drain_delay=args.drain_delay,
         drain_timeout=args.drain_timeout,
+        accounting=args.accounting,
     )
 
 

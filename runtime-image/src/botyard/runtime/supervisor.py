@@ -36,6 +36,8 @@ from botyard.runtime.pool import LoadFailed, WorkerPool
 from botyard.runtime.reader import InboxReader
 from botyard.runtime.turn_models import TurnModels
 from botyard.runtime.turn_runner import TurnRunner
+from botyard.usage.book import UsageBook
+from botyard.usage.metrics import UsageMetrics
 
 log = logging.getLogger("botyard.supervisor")
 
@@ -108,6 +110,7 @@ class Supervisor:
             deliverable=self._courier.look,
             models=self._models,
             quotas=self._meter,
+            usage=UsageBook(redis, self.address, UsageMetrics(self.metrics.registry)),
             revision=revision,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)

@@ -1,5 +1,6 @@
 """What a turn's code may ask of the supervisor while it runs, and the answers."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,13 +16,23 @@ from botyard.core.turns import Turns
 from botyard.runtime.persistence import persist
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.tool_costs import Charges, charge_tool
+from botyard.usage.book import UsageBook
+from botyard.workflow.accounting.recorder import MAX_EVENT
 
 
 class TurnCalls:
     """Answers the calls of all turns of this replica."""
 
-    def __init__(self, redis: Redis, turns: Turns, retention: Retention, charges: Charges | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        turns: Turns,
+        retention: Retention,
+        charges: Charges | None = None,
+        usage: UsageBook | None = None,
+    ) -> None:
         self._charges = charges
+        self._usage = usage
         self._turns = turns
         self._references = References(redis, retention=retention)
         self._records = Records(redis)
@@ -67,4 +78,10 @@ class TurnCalls:
                 raise ValueError(f"records of {key!r} cannot be read from a turn of {entry.key!r}")
             selection = Selection.of(args)
             return await persist(lambda: self._records.read(entry.partition.bot, key, selection))
+        if method == "usage.record" and self._usage is not None:
+            body, usage = bytes(args["event"]), self._usage
+            if len(body) > MAX_EVENT:
+                raise ValueError(f"an event of accounting has {MAX_EVENT} bytes at most, not {len(body)}")
+            event = json.loads(body)
+            return await persist(lambda: usage.record(entry, event))
         raise ValueError(f"the supervisor has no method {method!r}")

@@ -38,6 +38,7 @@ from botyard.runtime.pool import Handler, Tell, TurnCancelled, TurnTimeout, Work
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.turn_calls import TurnCalls
 from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, spender_of, with_refusal
+from botyard.usage.book import UsageBook
 
 log = logging.getLogger("botyard.turns")
 
@@ -62,6 +63,7 @@ class TurnRunner:
         revision: str = "",
         models: ModelAccess | None = None,
         quotas: Quotas | None = None,
+        usage: UsageBook | None = None,
     ) -> None:
         """Prepare.
 
@@ -75,15 +77,17 @@ class TurnRunner:
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
             models: Makes model calls; None: turns cannot make any.
             quotas: Counts the turns of users and what tools cost; None: nobody does.
+            usage: Keeps what turns say that they used of services; None: nobody does.
         """
         self._models = models
         self._quotas = quotas
+        self._usage = usage
         self._deliverable = deliverable
         self._revision = revision
         self.clock = ServerClock()
         self._turns = Turns(redis)
         self._files = Files(redis)
-        self._calls = TurnCalls(redis, self._turns, retention, quotas)
+        self._calls = TurnCalls(redis, self._turns, retention, quotas, usage)
         self._parking = Parking(redis)
         self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool
@@ -223,6 +227,8 @@ class TurnRunner:
         finally:
             if models is not None:
                 models.close()
+            if self._usage is not None:
+                self._usage.turn_over(entry.turn)
             del self._cancelled[entry.turn]
 
     async def _run_in_worker(

@@ -82,6 +82,10 @@ class WorkerIO:
             raise ModelCallError(str(error), error.code or "error") from error
         return answer
 
+    async def record_usage(self, event: bytes) -> None:
+        """Have the supervisor keep what the turn used of a service."""
+        await self._worker.call(self._turn, "usage.record", {"event": event})
+
     async def _keep(self, ordinal: str, record: bytes) -> bytes:
         return bytes(await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record}))
 

@@ -94,6 +94,9 @@ class _IO:
         found: dict[str, Any] = json.loads(json.dumps(Selection.of({"names": names, **how}).of_all(kept)))
         return found
 
+    async def record_usage(self, event: bytes) -> None:
+        """What a scenario uses nobody is charged for."""
+
     async def model(
         self, kind: str, body: dict[str, Any], role: str, on_event: Callable[[dict[str, Any]], None] | None
     ) -> dict[str, Any]:
