@@ -16,6 +16,8 @@ from kubernetes.aio.config import ConfigException
 from botyard.core.activity import Activity
 from botyard.core.connection import connect
 from botyard_operator import logs
+from botyard_operator.artifacts.bucket import Bucket, BucketSettings
+from botyard_operator.artifacts.bucket_store import BucketStore
 from botyard_operator.artifacts.build_server import BuildEndpoints
 from botyard_operator.artifacts.builds import BuildRecords, LiveBuilds
 from botyard_operator.artifacts.package_index import PackageIndex
@@ -65,12 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if not settings.artifact_key:
             raise SettingsError("BOTYARD_ARTIFACT_KEY_FILE must name a file with at least 32 random bytes")
+        store = artifact_store(settings)
         logs.configure(settings.log_level)
     except (SettingsError, ValueError) as error:
         sys.stderr.write(f"botyard-operator: {error}\n")
         return 2
     try:
-        return asyncio.run(run_operator(settings))
+        return asyncio.run(run_operator(settings, store))
     except ConfigException as error:
         sys.stderr.write(f"botyard-operator: no API server is configured: {error}\n")
         return 2
@@ -78,12 +81,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-async def run_operator(settings: Settings) -> int:
+def artifact_store(settings: Settings) -> ArtifactStore:
+    """Return the store that the settings ask for, not opened yet; raises SettingsError."""
+    quota = settings.artifact_quota_bytes or None
+    if not settings.artifact_bucket:
+        return ArtifactStore(settings.artifact_dir, quota_bytes=quota)
+    try:
+        bucket = BucketSettings(
+            url=settings.artifact_bucket,
+            endpoint=settings.artifact_bucket_endpoint,
+            region=settings.artifact_bucket_region,
+            credentials=settings.artifact_bucket_credentials,
+        )
+    except ValueError as error:
+        raise SettingsError(f"BOTYARD_ARTIFACT_BUCKET: {error}") from error
+    return BucketStore(
+        settings.artifact_dir, Bucket(bucket), quota_bytes=quota, cache_bytes=settings.artifact_cache_bytes
+    )
+
+
+async def run_operator(settings: Settings, store: ArtifactStore) -> int:
     """Run the operator until a signal or the loss of leadership; return the exit code."""
     metrics = Metrics()
     caches = Caches()
     kube = KubeClient(await load_configuration(settings.kubeconfig), caches, metrics)
-    store = ArtifactStore(settings.artifact_dir, quota_bytes=settings.artifact_quota_bytes or None)
     fetcher = Fetcher(FetchSettings(memory_bytes=settings.fetch_memory_bytes))
     jobs = FetchJobs(fetcher, store, concurrency=settings.fetch_concurrency, observer=metrics)
     records = BuildRecords(store)

@@ -46,6 +46,15 @@ class Settings:
     """Address space of one fetch process."""
     artifact_quota_bytes: int = 0
     """Limit on all artifacts together; 0: the volume alone limits."""
+    artifact_bucket: str = ""
+    """Bucket that keeps artifacts, as `s3://bucket/prefix`; `artifact_dir` is then a cache. Empty: the folder alone."""
+    artifact_bucket_endpoint: str = ""
+    """Address of the S3-compatible service; empty: Amazon's."""
+    artifact_bucket_region: str = "us-east-1"
+    artifact_bucket_credentials: Path | None = None
+    """Folder with `access-key-id` and `secret-access-key`; None: what the environment gives."""
+    artifact_cache_bytes: int = 1024 * 1024 * 1024
+    """What artifacts of a bucket may take in `artifact_dir`."""
     allow_insecure_sources: bool = False
     """Let Bundles use `file://` sources: for tests and laptops only."""
     network_policies: bool = True
@@ -144,6 +153,11 @@ class Settings:
             fetch_concurrency=whole("FETCH_CONCURRENCY", default.fetch_concurrency),
             fetch_memory_bytes=whole("FETCH_MEMORY_BYTES", default.fetch_memory_bytes),
             artifact_quota_bytes=whole("ARTIFACT_QUOTA_BYTES", default.artifact_quota_bytes),
+            artifact_bucket=text("ARTIFACT_BUCKET", default.artifact_bucket),
+            artifact_bucket_endpoint=text("ARTIFACT_BUCKET_ENDPOINT", default.artifact_bucket_endpoint).rstrip("/"),
+            artifact_bucket_region=text("ARTIFACT_BUCKET_REGION", default.artifact_bucket_region),
+            artifact_bucket_credentials=_path(environ, "BOTYARD_ARTIFACT_BUCKET_CREDENTIALS"),
+            artifact_cache_bytes=whole("ARTIFACT_CACHE_BYTES", default.artifact_cache_bytes),
             allow_insecure_sources=flag("ALLOW_INSECURE_SOURCES", default.allow_insecure_sources),
             network_policies=flag("NETWORK_POLICIES", default.network_policies),
             builds=flag("BUILDS", default.builds),

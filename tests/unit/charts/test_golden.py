@@ -37,6 +37,17 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         "redis": {"persistence": {"enabled": True, "size": "20Gi"}},
         "networkPolicies": {"enabled": True},
     },
+    "bucket": {
+        "operator": {
+            "artifacts": {
+                "bucket": {
+                    "url": "s3://bots/artifacts",
+                    "endpoint": "https://s3.example.com",
+                    "existingSecret": "bucket",
+                }
+            }
+        }
+    },
     "own-redis": {"redis": {"enabled": False, "existingSecret": "shared-redis"}},
 }
 

@@ -178,8 +178,9 @@ BUNDLE: Mapping[Reason, Guidance] = {
         "revision stays in storage meanwhile.",
     ),
     Reason.STORAGE_FAILED: Guidance(
-        "sha256:2c26b46b68ff… is not on the operator's volume; it is fetched again",
-        "Wait; where it stays, look for errors of the volume in the operator's log.",
+        "the bucket s3://bots/artifacts cannot be reached; check its endpoint and the network to it",
+        "As the message says; it heals by itself. Meanwhile what lies in the operator's cache is served, and nothing is "
+        "forgotten. Without a bucket look for errors of the volume in the operator's log.",
     ),
     Reason.OUT_OF_MEMORY: Guidance(
         f"{_URL}: the fetch ran out of memory; raise the installation's fetch memory or use a smaller repository. "

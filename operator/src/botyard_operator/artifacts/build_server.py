@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from botyard.contract.build import HEADER_DIGEST, MAX_REPORT_BYTES, BuildReport
 from botyard_operator.artifacts.builds import BuildRecord, BuildRecords, LiveBuild, LiveBuilds
-from botyard_operator.artifacts.store import ArtifactStore, StorageError
+from botyard_operator.artifacts.errors import StorageError
+from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.artifacts.tokens import build_token, equal
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class BuildEndpoints:
         build = self._authorised(request)
         inputs = f"sha256:{request.match_info['inputs']}"
         digest = await asyncio.to_thread(self._records.layer, self._running(build).namespace, inputs)
-        if digest is None or not await asyncio.to_thread(self._store.verify, digest):
+        if digest is None or not await self._verified(digest):
             raise web.HTTPNotFound(text="no layer was made from these inputs yet\n")
         return web.FileResponse(self._store.path(digest), headers={HEADER_DIGEST: digest})
 
@@ -78,9 +79,15 @@ class BuildEndpoints:
         build = self._authorised(request)
         record = await asyncio.to_thread(self._records.get, build)
         digest = record.report.log_digest if record is not None else ""
-        if not digest or not await asyncio.to_thread(self._store.verify, digest):
+        if not digest or not await self._verified(digest):
             raise web.HTTPNotFound(text="there is no log of this build\n")
         return web.FileResponse(self._store.path(digest), headers={hdrs.CONTENT_TYPE: "application/gzip"})
+
+    async def _verified(self, digest: str) -> bool:
+        try:
+            return await asyncio.to_thread(self._store.verify, digest)
+        except StorageError as error:
+            raise _storage_problem(error) from error
 
     async def _artifact(self, request: web.Request) -> web.Response:
         build = self._authorised(request)

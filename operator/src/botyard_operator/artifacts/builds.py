@@ -64,7 +64,7 @@ class BuildRecords:
 
     def forget(self, build: str) -> None:
         """Drop a record, so that the build runs again."""
-        (self._builds / f"{build}.json").unlink(missing_ok=True)
+        self._store.remove(self._builds / f"{build}.json")
 
     def holds(self, digest: str) -> bool:
         """Return whether a layer is in storage."""
@@ -90,11 +90,11 @@ class BuildRecords:
         for path in self._builds.glob("*.json"):
             with contextlib.suppress(FileNotFoundError):
                 if path.stem not in in_use and path.stat().st_mtime < oldest:
-                    path.unlink()
+                    self._store.remove(path)
         for path in self._layers.glob("*.json"):
             entry = _read(path, _LayerEntry)
             if entry is None or not self._store.has(entry.digest):
-                path.unlink(missing_ok=True)
+                self._store.remove(path)
 
     def _layer_path(self, namespace: str, inputs: str) -> Path:
         return self._layers / f"{hashlib.sha256(f'{namespace}:{inputs}'.encode()).hexdigest()}.json"

@@ -8,10 +8,12 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
+from botyard_operator.artifacts.errors import StorageError
 from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.artifacts.tokens import token_matches
 
 _BLOCK = 1 << 18
+_RETRY_SECONDS = "2"
 _NAME = re.compile(r"(?P<hex>[0-9a-f]{64})\.tar\.gz")
 _BEARER = re.compile(r"Bearer +(?P<token>[0-9A-Za-z._~+/=-]{1,256})", re.IGNORECASE)
 
@@ -85,18 +87,27 @@ class ArtifactServer:
             answer = _problem(401, "Unauthorized", "Send the token that belongs to this digest as a Bearer token.")
             answer.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="artifacts"'
             return answer
-        if not self._store.is_verified(digest) and not await asyncio.to_thread(self._store.verify, digest):
-            return _problem(
-                404, "Artifact not in storage", f"{digest} is not here; the operator fetches it again, try later."
-            )
         async with self._downloads:
+            try:
+                if not self._store.is_verified(digest) and not await asyncio.to_thread(self._store.verify, digest):
+                    return _problem(
+                        404,
+                        "Artifact not in storage",
+                        f"{digest} is not here; the operator fetches it again, try later.",
+                    )
+            except StorageError as error:
+                answer = _problem(503, "Storage out of reach", f"{digest} cannot be read now: {error}.")
+                answer.headers[hdrs.RETRY_AFTER] = _RETRY_SECONDS
+                return answer
             return await self._send(request, digest)
 
     async def _send(self, request: web.Request, digest: str) -> web.StreamResponse:
         try:
             content = await asyncio.to_thread(self._store.path(digest).open, "rb")
         except FileNotFoundError:
-            return _problem(404, "Artifact not in storage", f"{digest} was removed; the operator fetches it again.")
+            answer = _problem(503, "Artifact made room for others", f"{digest} was removed just now; try again.")
+            answer.headers[hdrs.RETRY_AFTER] = _RETRY_SECONDS
+            return answer
         with content:
             size = self._store.size(digest)
             etag = f'"{digest}"'

@@ -19,6 +19,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from botyard_operator.artifacts.errors import StorageError
+
 _PREFIX = "sha256:"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SUFFIX = ".tar.gz"
@@ -26,14 +28,6 @@ _BLOCK = 1 << 20
 
 Signature = tuple[int, int, int]
 """Size, modification time in ns, inode: what changes when a file is touched."""
-
-
-class StorageError(Exception):
-    """An artifact could not be stored; `full` tells whether room is missing."""
-
-    def __init__(self, message: str, *, full: bool) -> None:
-        super().__init__(message)
-        self.full = full
 
 
 class ArtifactStore:
@@ -60,19 +54,35 @@ class ArtifactStore:
         Returns:
             The digests whose content was damaged; their files are gone.
         """
+        self._make_folders()
+        damaged = self._verify_all()
+        for path in self._sources.glob("*.json"):
+            if self._read_source(path) is None:
+                self.remove(path)
+        return damaged
+
+    def check(self) -> None:
+        """Return when artifacts can be stored and read; raises StorageError otherwise. A disk always can."""
+
+    @property
+    def trouble(self) -> str:
+        """Why artifacts cannot be stored and read now; empty: they can."""
+        return ""
+
+    def _make_folders(self) -> None:
         shutil.rmtree(self._tmp, ignore_errors=True)
         for folder in (self._artifacts, self._sources, self._tmp):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def _verify_all(self) -> list[str]:
+        """Remove what is no artifact or a damaged one; return the digests of the latter."""
         damaged = []
         for path in sorted(self._artifacts.iterdir()):
             digest = f"{_PREFIX}{path.name.removesuffix(_SUFFIX)}"
             if not path.name.endswith(_SUFFIX) or not _DIGEST.fullmatch(digest):
                 _remove(path)
-            elif not self.verify(digest):
+            elif not self._verify_here(digest):
                 damaged.append(digest)
-        for path in self._sources.glob("*.json"):
-            if self._read_source(path) is None:
-                _remove(path)
         return damaged
 
     @contextmanager
@@ -85,7 +95,7 @@ class ArtifactStore:
         try:
             path = Path(tempfile.mkdtemp(dir=self._tmp))
         except OSError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
         try:
             yield path
         finally:
@@ -115,7 +125,11 @@ class ArtifactStore:
                 os.fsync(out.fileno())
             Path(name).replace(target)
         except OSError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
+
+    def remove(self, target: Path) -> None:
+        """Remove a small document, if it is there."""
+        target.unlink(missing_ok=True)
 
     def adopt(self, file: Path, digest: str) -> int:
         """Take a finished archive over into the store.
@@ -130,28 +144,40 @@ class ArtifactStore:
         Raises:
             StorageError: it is damaged, over the quota, or the disk refuses.
         """
-        target = self.path(digest)
         try:
-            size = file.stat().st_size
-            if _digest_of(file) != digest:
-                raise StorageError(f"the archive's content is not {digest}; it is fetched again", full=False)
             with self._lock:
-                # Present already: equal by name, and replaced in case the old copy was damaged.
-                size_before = target.stat().st_size if target.exists() else 0
-                if self._quota is not None and self.usage() - size_before + size > self._quota:
-                    raise StorageError(
-                        f"the artifact of {size} bytes does not fit into the store's quota of {self._quota} bytes; "
-                        "raise it or retain fewer revisions",
-                        full=True,
-                    )
-                file.chmod(0o600)
-                _sync(file)
-                file.replace(target)
-                _sync(self._artifacts)
-                self._verified[digest] = _signature(target)
+                size = self._admit(file, digest)
+                self._place(file, digest)
         except OSError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
         return size
+
+    def _admit(self, file: Path, digest: str) -> int:
+        """Hold an archive against its digest and the quota; return its size."""
+        size = file.stat().st_size
+        if digest_of(file) != digest:
+            raise StorageError(f"the archive's content is not {digest}; it is fetched again", full=False)
+        # Present already: equal by name, and replaced in case the old copy was damaged.
+        try:
+            size_before = self.size(digest)
+        except FileNotFoundError:
+            size_before = 0
+        if self._quota is not None and self.usage() - size_before + size > self._quota:
+            raise StorageError(
+                f"the artifact of {size} bytes does not fit into the store's quota of {self._quota} bytes; "
+                "raise it or retain fewer revisions",
+                full=True,
+            )
+        return size
+
+    def _place(self, file: Path, digest: str) -> None:
+        """Move a verified archive to its place."""
+        target = self.path(digest)
+        file.chmod(0o600)
+        _sync(file)
+        file.replace(target)
+        _sync(self._artifacts)
+        self._verified[digest] = _signature(target)
 
     def path(self, digest: str) -> Path:
         """Return where an artifact lies or would lie.
@@ -164,8 +190,12 @@ class ArtifactStore:
         return self._artifacts / f"{digest.removeprefix(_PREFIX)}{_SUFFIX}"
 
     def has(self, digest: str) -> bool:
-        """Return whether the artifact is here, without reading it."""
+        """Return whether the artifact is in storage, without reading it."""
         return bool(_DIGEST.fullmatch(digest)) and self.path(digest).is_file()
+
+    def available(self, digest: str) -> bool:
+        """Return whether the artifact can be served now."""
+        return self.has(digest)
 
     def size(self, digest: str) -> int:
         """Return the artifact's size in bytes; raises FileNotFoundError when it is not here."""
@@ -179,13 +209,20 @@ class ArtifactStore:
             return False
 
     def verify(self, digest: str) -> bool:
-        """Return whether the artifact is here with the right content; a damaged one is removed."""
+        """Return whether the artifact is here with the right content; a damaged one is removed.
+
+        Raises:
+            StorageError: where it is cannot be reached.
+        """
+        return self._verify_here(digest)
+
+    def _verify_here(self, digest: str) -> bool:
         if self.is_verified(digest):
             return True
         path = self.path(digest)
         try:
             before = _signature(path)
-            found = _digest_of(path)
+            found = digest_of(path)
         except FileNotFoundError:
             return False
         with self._lock:
@@ -250,7 +287,7 @@ class ArtifactStore:
         if removed:
             for path in self._sources.glob("*.json"):
                 if self._read_source(path) is None:
-                    _remove(path)
+                    self.remove(path)
         return removed
 
     def digests(self) -> set[str]:
@@ -279,7 +316,8 @@ def _signature(path: Path) -> Signature:
     return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
-def _digest_of(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Return the digest of a file's content, `sha256:<hex>`."""
     found = hashlib.sha256()
     with path.open("rb") as content:
         while block := content.read(_BLOCK):
@@ -302,7 +340,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _storage_error(error: OSError) -> StorageError:
+def storage_error(error: OSError) -> StorageError:
+    """Return what an error of the disk means for an artifact."""
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     advice = "the artifact volume is full; enlarge it" if full else "check the artifact volume"
     return StorageError(f"{error.strerror}: {advice}", full=full)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from botyard_operator.artifacts.store import ArtifactStore, StorageError
+from botyard_operator.artifacts.errors import StorageError
+from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.fetch.archive import FORMAT
 from botyard_operator.fetch.errors import CONTENT, HOST_TROUBLE, FetchError, Reason
 from botyard_operator.fetch.listing import RefLister
@@ -305,7 +306,8 @@ class FetchJobs:
         return known.fetched(self._store.size(known.digest), looked, fetched)
 
     def _known(self, source: str) -> _Known | None:
-        """Return what is in storage of a source."""
+        """Return what is in storage of a source; raises StorageError before anything is fetched in vain."""
+        self._store.check()
         known = self._store.known(source)
         if known is None:
             return None

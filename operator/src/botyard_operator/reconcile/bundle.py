@@ -136,7 +136,7 @@ class BundleReconciler:
         if outcome is not None and result is not None and outcome.ended != polling.seen:
             polling.seen = outcome.ended
             _schedule(polling, result, now, interval=bundle.spec.interval.seconds)
-        if isinstance(result, Fetched) and not self._store.has(result.digest):
+        if isinstance(result, Fetched) and not self._store.available(result.digest):
             result, polling.due = None, now
         wait = max(polling.due - now, self._jobs.pause_of(plan.host))
         running = self._jobs.running_for(key, plan.tag)
@@ -293,7 +293,8 @@ class BundleReconciler:
         before, verified = find(previous, "Fetched"), find(previous, "Verified")
         states = conditions(
             artifact=artifact,
-            in_storage=artifact is not None and self._store.has(artifact.digest),
+            in_storage=artifact is not None and self._store.available(artifact.digest),
+            storage_trouble=self._store.trouble,
             result=result,
             halt=halt,
             fetched_before=_state(before) if before else None,

@@ -126,6 +126,7 @@ def conditions(
     *,
     artifact: Artifact | None,
     in_storage: bool,
+    storage_trouble: str = "",
     result: Fetched | FetchError | None,
     halt: Halt | None,
     fetched_before: ConditionState | None,
@@ -140,6 +141,7 @@ def conditions(
     Args:
         artifact: the last good artifact, if any.
         in_storage: whether it can be downloaded.
+        storage_trouble: why the storage cannot be reached, if so.
         result: how the last fetch of this spec ended; None: it is under way, or there is none.
         halt: why there is no fetching, if so.
         fetched_before: the Fetched condition that the status has, kept while nothing newer is known.
@@ -172,7 +174,7 @@ def conditions(
     if verified is not None:
         states.append(verified)
     states.extend(build_conditions(build, layer, built_before))
-    states.append(_storage(artifact, in_storage=in_storage))
+    states.append(_storage(artifact, in_storage=in_storage, trouble=storage_trouble))
     return states
 
 
@@ -215,7 +217,7 @@ def _verified(result: Fetched | FetchError | None) -> ConditionState | None:
     return None
 
 
-def _storage(artifact: Artifact | None, *, in_storage: bool) -> ConditionState:
+def _storage(artifact: Artifact | None, *, in_storage: bool, trouble: str) -> ConditionState:
     if artifact is None:
         return ConditionState("ArtifactInStorage", "False", Reason.PROGRESSING, "nothing was fetched yet")
     if in_storage:
@@ -224,5 +226,7 @@ def _storage(artifact: Artifact | None, *, in_storage: bool) -> ConditionState:
         "ArtifactInStorage",
         "False",
         Reason.STORAGE_FAILED,
-        f"{artifact.digest} is not on the operator's volume; it is fetched again",
+        f"{artifact.digest} cannot be read: {trouble}"
+        if trouble
+        else f"{artifact.digest} is not in the operator's storage; it is fetched again",
     )
