@@ -159,7 +159,7 @@ class KubeClient:
             if error.status == 404:
                 return False
             raise
-        self._remember(resource.kind, answer)
+        self._remember_change(resource.kind, answer)
         return True
 
     async def patch_metadata(self, key: Key, metadata: JsonObject) -> None:
@@ -173,7 +173,7 @@ class KubeClient:
             if error.status != 404:
                 raise
         else:
-            self._remember(resource.kind, answer)
+            self._remember_change(resource.kind, answer)
 
     async def scale(self, key: Key, replicas: int) -> None:
         """Set the replicas of an object through its scale subresource; one that is gone is no error."""
@@ -259,6 +259,13 @@ class KubeClient:
         if fresh is not None:
             self._caches.put(kind, fresh)
         return fresh
+
+    def _remember_change(self, kind: str, answer: JsonObject) -> None:
+        """Take over a changed object, unless its deletion was heard of while the change was under way."""
+        metadata = answer.get("metadata", {})
+        key = Key(kind, metadata.get("namespace", ""), metadata.get("name", ""))
+        if kind in _WATCHED and self._caches.version(key) is not None:
+            self._remember(kind, answer)
 
     def _remember(self, kind: str, answer: JsonObject) -> JsonObject:
         if kind in _WATCHED and "resourceVersion" in answer.get("metadata", {}):

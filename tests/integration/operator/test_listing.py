@@ -65,6 +65,20 @@ async def test_what_was_made_since_the_list_is_kept(world: World, kube: KubeClie
     assert caches.get("ConfigMap", world.namespace, "newer") is not None
 
 
+async def test_an_object_whose_deletion_was_heard_of_does_not_come_back_by_a_late_answer(
+    world: World, kube: KubeClient, caches: Caches
+) -> None:
+    world.bundle("goes")
+    await listing.fill(kube, caches, [world.namespace])
+    key = Key("Bundle", world.namespace, "goes")
+    held = caches.get("Bundle", world.namespace, "goes")
+    assert held is not None
+    caches.remove(key)
+    assert await kube.patch_status(held, {"observedGeneration": 7}), "the write itself was in time"
+    await kube.patch_metadata(key, {"annotations": {"example.com/late": "1"}})
+    assert caches.get("Bundle", world.namespace, "goes") is None
+
+
 async def test_other_namespaces_are_not_touched(world: World, kube: KubeClient, caches: Caches) -> None:
     metadata = {"name": "far", "namespace": "elsewhere", "resourceVersion": "1"}
     caches.put("ConfigMap", {"metadata": metadata})

@@ -36,7 +36,10 @@ from tests.unit.charts.conftest import Template, TemplateError
         ({"gateway": {"limits": {"userRate": -1}}}, "gateway/limits/userRate"),
         ({"gateway": {"limits": {"streams": 100_000}}}, "gateway/limits/streams"),
         ({"gateway": {"limits": {"userRates": 1}}}, "'userRates' not allowed"),
-        ({"operator": {"artifacts": {"bucket": {"url": "https://s3.example.com/bots"}}}}, "operator/artifacts/bucket/url"),
+        (
+            {"operator": {"artifacts": {"bucket": {"url": "https://s3.example.com/bots"}}}},
+            "operator/artifacts/bucket/url",
+        ),
         ({"operator": {"artifacts": {"bucket": {"endpoint": "https://key@s3.example.com"}}}}, "bucket/endpoint"),
         ({"redis": {"enabled": False}}, "set redis.url, or redis.existingSecret"),
         ({"redis": {"url": "redis://other:6379/0"}}, "need redis.enabled=false"),

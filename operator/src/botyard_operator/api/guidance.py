@@ -179,7 +179,7 @@ BUNDLE: Mapping[Reason, Guidance] = {
     ),
     Reason.STORAGE_FAILED: Guidance(
         "the bucket s3://bots/artifacts cannot be reached; check its endpoint and the network to it",
-        "As the message says; it heals by itself. Meanwhile what lies in the operator's cache is served, and nothing is "
+        "As the message says; it heals by itself. Meanwhile what lies in the operator's cache is served, nothing is "
         "forgotten. Without a bucket look for errors of the volume in the operator's log.",
     ),
     Reason.OUT_OF_MEMORY: Guidance(
