@@ -185,6 +185,17 @@ class ResidentIO(Protocol):
             event_id: A second event of this id is the same event; empty: each is one of its own.
         """
 
+    async def ask(self, method: str, args: Mapping[str, Any]) -> Any:
+        """Ask something else of the platform.
+
+        Args:
+            method: `documents.list`, `.read`, `.versions`, `.write` or `.remove` (see `botyard.core.documents`).
+            args: As the method takes them, JSON-able.
+
+        Raises:
+            Exception: It is refused; where the platform has a word for why, as its attribute `code`.
+        """
+
 
 @runtime_checkable
 class ResidentialProgram(Program, Protocol):

@@ -206,3 +206,22 @@ def channel_owner(channel: str) -> str:
 def channel_salt(channel: str) -> str:
     """String: what makes the names of a channel's conversations impossible to guess; made once."""
     return f"{PREFIX}:{{channel/{channel}}}:salt"
+
+
+def _documents(workspace: str) -> str:
+    return f"{PREFIX}:{{documents/{workspace}}}"
+
+
+def document_paths(workspace: str) -> str:
+    """Sorted set of the paths of a workspace's documents, all with score 0: ordered by name."""
+    return f"{_documents(workspace)}:paths"
+
+
+def document(workspace: str, path: str) -> str:
+    """Hash {version, digest, content, by, at}: the newest version of a document."""
+    return f"{_documents(workspace)}:doc:{path}"
+
+
+def document_versions(workspace: str, path: str) -> str:
+    """Capped stream of a document's versions; entry `n-0` is version n."""
+    return f"{_documents(workspace)}:vers:{path}"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from botyard.loop import tools
-from botyard.loop.errors import AlreadyFakedResult, NeedsConfirmation, TransportError, WaitForSubchats
+from botyard.loop.errors import AlreadyFakedResult, NeedsConfirmation, WaitForSubchats, is_refusal
 from botyard.loop.tools import BadArguments, FCloudtoolCall
 
 log = logging.getLogger("botyard.loop.tools")
@@ -73,9 +73,9 @@ async def run_call(
         return CallOutcome("confirmation", confirmation=confirmation)
     except AlreadyFakedResult:
         return CallOutcome()
-    except TransportError as error:
-        return CallOutcome(content=f"Error: {error}", failed=True)
     except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if is_refusal(error):
+            return CallOutcome(content=f"Error: {error}", failed=True)
         logged.error("the handler of %s failed", call.fcall_name, exc_info=error)
         return CallOutcome(content=tools.FAILED, failed=True)
     return CallOutcome(content=result.content, multimodal=result.multimodal, coins=tools.coins(result.dollars))

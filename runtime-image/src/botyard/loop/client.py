@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from botyard.loop.declaration import version_number, version_string
+from botyard.loop.errors import query_error
 
 marketplace_version_as_int = version_number
 marketplace_version_as_str = version_string
@@ -66,8 +67,8 @@ class Transport:
         """Refuse: there is no backend that takes queries.
 
         Raises:
-            RuntimeError: Always; it says what to use.
+            gql.transport.exceptions.TransportQueryError: Always; it says what to use.
         """
-        raise RuntimeError(
+        raise query_error(
             "Botyard has no GraphQL backend; use the functions of ckit_kanban, ckit_ask_model, ckit_erp and the like."
         )

@@ -60,6 +60,7 @@ class RobotContext:
         dialect: Dialect = "document",
         erp_tables: Collection[str] | None = None,
         test_run: TestRun | None = None,
+        ask: effects.Ask | None = None,
     ) -> None:
         """Prepare a context.
 
@@ -72,6 +73,7 @@ class RobotContext:
             dialect: Order of the rows that handlers of changes get.
             erp_tables: Names of all tables there are; None allows any.
             test_run: The scenario that runs the bot; None: it serves.
+            ask: Answers what its handlers ask of the platform at once.
         """
         self.fclient = fclient
         self.persona = persona
@@ -90,6 +92,7 @@ class RobotContext:
         self._parking = parking
         self._dialect = dialect
         self._erp_tables = erp_tables
+        self._ask = ask
         self._on_message: Handler | None = None
         self._on_thread: Handler | None = None
         self._on_task: Handler | None = None
@@ -207,6 +210,7 @@ class RobotContext:
         """Hand one event to its handler; never raises but for cancelling."""
         caused = effects.Effects(event.key)
         event.context.run(effects.handling, caused)
+        event.context.run(effects.asking, self._ask)
         event.context.run(shutdowns.enter, self._shutdown)
         try:
             # A task of its own, because only a task can run in another context; it is awaited here, one at a time.

@@ -69,6 +69,29 @@ def posting(post: Post) -> None:
     _post.set(post)
 
 
+Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
+"""Asks the platform for something that is no event: (method, arguments) → answer."""
+
+_ask: contextvars.ContextVar[Ask | None] = contextvars.ContextVar("botyard_loop_ask", default=None)
+
+
+def asking(ask: Ask | None) -> None:
+    """From now on what this context's code asks of the platform goes to `ask`."""
+    _ask.set(ask)
+
+
+async def ask(method: str, arguments: dict[str, Any]) -> Any:
+    """Ask the platform for something, at once.
+
+    Raises:
+        RuntimeError: This code runs in no Persona's loop.
+        PlatformError: The platform refuses.
+    """
+    if (asked := _ask.get()) is None:
+        raise RuntimeError("only code of a Persona's loop can do this")
+    return await asked(method, arguments)
+
+
 async def cause(key: str, payload: dict[str, Any]) -> None:
     """Cause the event `payload` for `key`: with the event that is being handled, or at once where there is none.
 

@@ -42,3 +42,35 @@ class AlreadyFakedResult(Exception):
 
 class TransportError(Exception):
     """A service that a handler used refused; the message goes to the model as it is, for it can act on it."""
+
+
+class PlatformError(TransportError):
+    """The platform refused what a bot asked of it.
+
+    Attributes:
+        code: Why, in one word where there is one, such as `NotFound`.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Tell whether the model may read what an exception says: a service refused, it is no fault of the bot.
+
+    Bots of the existing kit know `gql.transport.exceptions.TransportError` for that.
+    """
+    return isinstance(error, TransportError) or any(
+        (kind.__module__, kind.__name__) == ("gql.transport.exceptions", "TransportError")
+        for kind in type(error).__mro__
+    )
+
+
+def query_error(message: str) -> Exception:
+    """Return the exception by which bots of the existing kit recognise a refused query."""
+    try:
+        from gql.transport.exceptions import TransportQueryError
+    except ImportError:  # gql comes with the image, and with the extra `bundles`.
+        return PlatformError(message)
+    return TransportQueryError(message)

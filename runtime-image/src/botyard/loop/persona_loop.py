@@ -18,7 +18,7 @@ from botyard.loop import effects
 from botyard.loop import shutdown as shutdowns
 from botyard.loop.context import RestartRequested, RobotContext, TestRun
 from botyard.loop.declaration import BotDeclaration
-from botyard.loop.effects import Post
+from botyard.loop.effects import Ask, Post
 from botyard.loop.parking import Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
@@ -69,6 +69,7 @@ class PersonaLoop:
         workdir: Path,
         told: Callable[[LoopHealth], None],
         post: Post,
+        ask: Ask | None = None,
         first_pause: float = FIRST_PAUSE,
         test_run: TestRun | None = None,
     ) -> None:
@@ -80,6 +81,7 @@ class PersonaLoop:
             workdir: Folder of the Persona's own; made if it is not there.
             told: Hears how the loop fares, from its thread.
             post: Accepts what the loop causes between events; called in its thread's event loop.
+            ask: Answers what its code asks of the platform; called there too.
             first_pause: Seconds before the first new try.
             test_run: The scenario that runs the bot; None: it serves.
         """
@@ -88,6 +90,7 @@ class PersonaLoop:
         self._workdir = workdir
         self._told = told
         self._post = post
+        self._ask = ask
         self._first_pause = first_pause
         self._test_run = test_run
         self._parking = Parking()
@@ -189,6 +192,7 @@ class PersonaLoop:
     def _run(self) -> None:
         shutdowns.enter(self._shutdown)
         effects.posting(self._post)
+        effects.asking(self._ask)
         try:
             asyncio.run(self._main())
         except BaseException as error:  # SystemExit in a bot ends its Persona's loop, not the process
@@ -259,6 +263,7 @@ class PersonaLoop:
             parking=self._parking,
             dialect=self._bot.dialect,
             test_run=self._test_run,
+            ask=self._ask,
         )
 
 

@@ -9,6 +9,7 @@ from botyard.contract.persona import PersonaConfig
 from botyard.loop import keys
 from botyard.loop.context import TestRun
 from botyard.loop.declaration import BotDeclaration, version_number
+from botyard.loop.errors import PlatformError
 from botyard.loop.install import Installation, installation_of
 from botyard.loop.loading import load_bot
 from botyard.loop.parking import LoopEnded
@@ -76,9 +77,21 @@ class LoopProgram:
         async def post(key: str, payload: dict[str, Any]) -> None:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(io.post(key, payload), here))
 
+        async def ask(method: str, arguments: dict[str, Any]) -> Any:
+            try:
+                return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(io.ask(method, arguments), here))
+            except Exception as error:
+                raise PlatformError(str(error), str(getattr(error, "code", ""))) from error
+
         workdir = self._workdirs / persona.name
         loop = PersonaLoop(
-            self.bot, self._persona(persona), workdir=workdir, told=tell, post=post, test_run=self.test_run
+            self.bot,
+            self._persona(persona),
+            workdir=workdir,
+            told=tell,
+            post=post,
+            ask=ask,
+            test_run=self.test_run,
         )
         self._loops[persona.name] = loop
         loop.start()

@@ -37,8 +37,8 @@ Handler = Callable[[str, Mapping[str, Any], Tell], Awaitable[Any]]
 """Answers a turn's call: (method, args, parts) → result. An exception is raised in the turn, with its `code`."""
 
 
-Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
-"""Accepts an event that a resident asks for: (its name, {key, payload, id})."""
+AnswerResident = Callable[[str, str, Mapping[str, Any]], Awaitable[Any]]
+"""Answers what a resident asks between events: (its name, method, args)."""
 
 
 class WorkerDied(Exception):
@@ -150,7 +150,7 @@ class WorkerPool:
         self.model_url = ""
         """Base URL of the metered endpoint, told to workers that start from now on; empty: there is none."""
         self._answers: set[asyncio.Task[None]] = set()
-        self._post: Post | None = None
+        self._answer_call: AnswerResident | None = None
         self._residential = False
         self.residents: Residents | None = None
         """Of a bundle whose Personas live in workers."""
@@ -171,18 +171,18 @@ class WorkerPool:
         *,
         wanted: Callable[[], Mapping[str, PersonaConfig]],
         changed: Callable[[str, Mapping[str, Any]], None],
-        post: Post,
+        answer: AnswerResident,
     ) -> Residents | None:
         """Keep residents from now on, if the bundle has any; the caller runs what is returned. Call once it is loaded.
 
         Args:
             wanted: Personas that should live here now, by name.
             changed: Told how a resident fares.
-            post: Answers what a resident asks: (its name, {key, payload, id}).
+            answer: Answers what a resident asks: (its name, method, args).
         """
         if not self._residential:
             return None
-        self._post = post
+        self._answer_call = answer
         self.residents = Residents(wanted=wanted, hosts=self._regulars, kill=self._kill_host, changed=changed)
         return self.residents
 
@@ -497,7 +497,7 @@ class WorkerPool:
             await self.residents.hears(worker, message)
             return
         name = str(message.get("turn"))
-        if kind == "call" and name.startswith("@") and self._post is not None:
+        if kind == "call" and name.startswith("@") and self._answer_call is not None:
             posting = asyncio.create_task(self._answer_resident(channel, name[1:], message))
             self._answers.add(posting)
             posting.add_done_callback(self._answers.discard)
@@ -549,10 +549,12 @@ class WorkerPool:
     async def _answer_resident(self, channel: frames.Channel, name: str, message: frames.Message) -> None:
         reply: frames.Message = {"t": "answer", "turn": message["turn"], "id": message["id"]}
         try:
-            assert self._post is not None
-            reply["result"] = await self._post(name, message["args"])
+            assert self._answer_call is not None
+            reply["result"] = await self._answer_call(name, str(message["method"]), message["args"])
         except Exception as error:
-            reply["error"] = f"{type(error).__name__}: {error}"
+            code = getattr(error, "code", None)
+            reply["error"] = str(error) if code else f"{type(error).__name__}: {error}"
+            reply |= {"code": code} if code else {}
         with contextlib.suppress(ConnectionError):
             await channel.send(reply)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 import time
@@ -17,7 +16,6 @@ from botyard.budget.metrics import BudgetMetrics
 from botyard.contract import names
 from botyard.contract.persona import PersonaConfig
 from botyard.core.address import BotAddress, Partition
-from botyard.core.inbox import Inbox
 from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
 from botyard.models.access import ModelAccess
@@ -34,6 +32,7 @@ from botyard.runtime.ownership import Ownership
 from botyard.runtime.persistence import persist
 from botyard.runtime.pool import LoadFailed, WorkerPool
 from botyard.runtime.reader import InboxReader
+from botyard.runtime.resident_calls import ResidentCalls
 from botyard.runtime.turn_models import TurnModels
 from botyard.runtime.turn_runner import TurnRunner
 from botyard.usage.book import UsageBook
@@ -129,7 +128,7 @@ class Supervisor:
         )
         self._health_address = (health_host, health_port)
         self._health_port_file = health_port_file
-        self._inbox = Inbox(redis, retention=retention)
+        self._resident_calls = ResidentCalls(redis, self.address, configuration, retention)
         self._vacating: set[Partition] = set()
         self._beat = 0.0
         self._draining = False
@@ -155,7 +154,9 @@ class Supervisor:
             tasks.append(_start(self._watch_loop()))
             if not await self._loaded(stop):
                 return
-            residents = self.pool.house(wanted=self._residents, changed=self._resident_changed, post=self._post)
+            residents = self.pool.house(
+                wanted=self._residents, changed=self._resident_changed, answer=self._resident_calls
+            )
             if residents is not None:
                 tasks.append(_start(residents.run()))
             tasks += [
@@ -251,26 +252,6 @@ class Supervisor:
 
     def _resident_changed(self, name: str, health: Mapping[str, Any]) -> None:
         log.info("persona %s: %s %s", name, health.get("state"), health.get("message", ""))
-
-    async def _post(self, resident: str, args: Mapping[str, Any]) -> None:
-        """Accept an event that a resident asks for between events.
-
-        Raises:
-            ValueError: It is for somebody else.
-            CoreError: The inbox refuses it.
-        """
-        key, payload = str(args["key"]), dict(args["payload"])
-        if BotAddress.affinity(key) != resident:
-            raise ValueError(f"{resident} may not cause events of {key!r}")
-        size = len(json.dumps(payload))
-        if size > (limit := self._configuration.bot.limits.max_input_bytes):
-            raise ValueError(f"the event has {size} bytes as JSON; {limit} are allowed")
-        event = f"{resident}.{args['id']}"[:200] if args.get("id") else None
-        await persist(
-            lambda: self._inbox.accept(
-                self.address, key=key, kind="action", payload=payload, may_act_for_others=True, event_id=event
-            )
-        )
 
     async def _loaded(self, stop: asyncio.Event) -> bool:
         """Return whether a worker imported the bundle before `stop` was set."""

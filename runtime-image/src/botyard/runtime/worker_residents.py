@@ -78,3 +78,7 @@ class _ResidentIO:
     async def post(self, key: str, payload: Mapping[str, Any], *, event_id: str = "") -> None:
         """Have an event of the Persona, or of something that belongs to it, accepted."""
         await self._call(f"@{self._name}", "post", {"key": key, "payload": dict(payload), "id": event_id})
+
+    async def ask(self, method: str, args: Mapping[str, Any]) -> Any:
+        """Ask something of the platform."""
+        return await self._call(f"@{self._name}", method, dict(args))

@@ -18,6 +18,7 @@ from botyard.contract.persona import PersonaConfig
 from botyard.core.records import Selection
 from botyard.loop.calls import no_handler
 from botyard.program import NextEvent, Output, Program, ResidentialProgram, TurnOutcome, TurnRequest
+from botyard.scenario.documents import ScenarioDocuments
 from botyard.scenario.model import ScenarioModel
 
 MAX_FOLLOWING = 100
@@ -138,6 +139,7 @@ class Host:
         self.states: dict[str, dict[str, Any] | None] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.references: list[str] = []
+        self.documents = ScenarioDocuments()
         self.ended = False
         self.failing = ""
         """Why the Persona's own loop does not run; empty: it does, or the bot has none."""
@@ -258,3 +260,6 @@ class _ResidentIO:
 
 def _clock_ms() -> int:
     return int(time.time() * 1000)
+
+    async def ask(self, method: str, args: Mapping[str, Any]) -> Any:
+        return self._host.documents.ask(method, args)
