@@ -257,9 +257,9 @@ class _ResidentIO:
         del event_id  # A scenario runs in one process: nothing is told twice.
         self._host.post(NextEvent(kind="action", key=key, payload=dict(payload)))
 
+    async def ask(self, method: str, args: Mapping[str, Any]) -> Any:
+        return self._host.documents.ask(method, args)
+
 
 def _clock_ms() -> int:
     return int(time.time() * 1000)
-
-    async def ask(self, method: str, args: Mapping[str, Any]) -> Any:
-        return self._host.documents.ask(method, args)
