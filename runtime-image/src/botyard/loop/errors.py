@@ -4,6 +4,7 @@ Source: the document of the loop model and the facts about its existing kit (nam
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 
 
 class WaitForSubchats(Exception):
@@ -70,7 +71,8 @@ def is_refusal(error: BaseException) -> bool:
 def query_error(message: str) -> Exception:
     """Return the exception by which bots of the existing kit recognise a refused query."""
     try:
-        from gql.transport.exceptions import TransportQueryError
+        kind = import_module("gql.transport.exceptions").TransportQueryError
     except ImportError:  # gql comes with the image, and with the extra `bundles`.
         return PlatformError(message)
-    return TransportQueryError(message)
+    error: Exception = kind(message)
+    return error
