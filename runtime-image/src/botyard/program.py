@@ -9,6 +9,7 @@ from botyard.contract.base import Document
 from botyard.contract.persona import PersonaConfig
 
 EventKind = Literal["message", "callback", "timer", "action"]
+Audience = Literal["", "everyone", "privileged"]
 
 
 class TurnRequest(Document):
@@ -31,11 +32,24 @@ class TurnRequest(Document):
     """What wrote `state`: {revision (of the bundle), schema (`TurnOutcome.state_schema`)}."""
     attempt: int = 1
     persona: PersonaConfig | None = None
+    config: dict[str, Any] | None = None
+    """The Bot's free-form properties as they are now; None: as they were when the bundle was loaded."""
 
     @property
     def run(self) -> str:
         """Name of this very attempt."""
         return f"{self.turn}/{self.attempt}"
+
+
+class Delivery(Document):
+    """How an output travels; what is left out is told by its type."""
+
+    event: str = ""
+    """Name under which channels carry it, such as `chat_service`."""
+    audience: Audience = ""
+    """Who receives it, whatever its type says."""
+    broadcast: bool = False
+    """For all connections of the session, not only the one that asked."""
 
 
 class Output(Document):
@@ -47,6 +61,10 @@ class Output(Document):
     title: str | None = None
     agent: str | None = None
     data: dict[str, Any] = Field(default_factory=dict)
+    members: dict[str, Any] = Field(default_factory=dict)
+    """Further members of the envelope: `delta` (then there is no `data`), `text`, `idx`, `extra`, `route`; and
+    `markdown`, which goes into its `event`."""
+    delivery: Delivery = Delivery()
 
 
 class TurnError(Document):
@@ -84,6 +102,9 @@ class TurnOutcome(Document):
     records: dict[str, Any] = Field(default_factory=dict)
     """Lasting records of the turn's key to write, by name; None removes one. They are not part of `state` and are read
     by `TurnIO.read_records`, so that threads, boards and histories cost a turn only what it touches."""
+    completion: Output | None = None
+    """What the last event of a turn that did not fail says beside the commit: its step, status, title, agent and data;
+    None: nothing."""
     ended: bool = False
     """The session is over: its state and records are dropped, the conversation stays readable."""
     error: TurnError | None = None

@@ -19,6 +19,18 @@ class TurnIdentity:
     event: str
     user: str
     attempt: int
+    session: str = ""
+    """The session that the conversation belongs to; empty: it is one of its own."""
+    tenant: str = ""
+    """For whom the platform works; empty: the namespace."""
+    project: str = ""
+    """The tenant's project; empty: the bot."""
+    person: Mapping[str, Any] | None = None
+    """The user in full (`service.user_obj`), where the channel tells it."""
+
+
+MEMBERS = ("delta", "text", "idx", "extra", "route")
+"""What an envelope may have beside what all have."""
 
 
 def envelope(
@@ -31,6 +43,8 @@ def envelope(
     title: str | None = None,
     agent: str | None = None,
     data: Mapping[str, Any] | None = None,
+    members: Mapping[str, Any] | None = None,
+    delivery: Mapping[str, Any] | None = None,
 ) -> str:
     """Return one output event as JSON text.
 
@@ -43,28 +57,39 @@ def envelope(
         title: For people, optional.
         agent: Who speaks, optional.
         data: The content.
+        members: Further members, as far as MEMBERS names them; one with `delta` has no `data`. `markdown` goes into
+            `event`.
+        delivery: How it travels, for channels and the gateway, which take it out; empty: as its type says.
     """
     stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps(
-        {
-            "type": type,
-            "timestamp": stamp,
-            "ts": int(now * 1000),
-            "service": {
-                "request_id": turn.event,
-                "tenant": turn.bot.namespace,
-                "project": turn.bot.name,
-                "user": turn.user,
-            },
-            "conversation": {
-                "session_id": turn.conversation,
-                "conversation_id": turn.conversation,
-                "turn_id": turn.turn,
-            },
-            "event": {"step": step, "status": status, "title": title, "agent": agent},
-            "attempt": turn.attempt,
-            "data": dict(data or {}),
+    given = members or {}
+    service: dict[str, Any] = {
+        "request_id": turn.event,
+        "tenant": turn.tenant or turn.bot.namespace,
+        "project": turn.project or turn.bot.name,
+        "user": turn.user,
+    }
+    if turn.person is not None:
+        service["user_obj"] = turn.person
+    event: dict[str, Any] = {"step": step, "status": status, "title": title, "agent": agent}
+    if "markdown" in given:
+        event["markdown"] = given["markdown"]
+    content: dict[str, Any] = {"type": type}
+    if delivery:
+        content["delivery"] = delivery
+    content |= {
+        "timestamp": stamp,
+        "ts": int(now * 1000),
+        "service": service,
+        "conversation": {
+            "session_id": turn.session or turn.conversation,
+            "conversation_id": turn.conversation,
+            "turn_id": turn.turn,
         },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+        "event": event,
+        "attempt": turn.attempt,
+    }
+    content |= {name: given[name] for name in MEMBERS if name in given}
+    if "delta" not in given:
+        content["data"] = dict(data or {})
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

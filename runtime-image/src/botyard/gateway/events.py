@@ -18,6 +18,7 @@ from botyard.gateway.stream import EventStream, check_room
 from botyard.gateway.visibility import visible
 
 _FIRST_KEY = re.compile(r'\{"type":"([A-Za-z0-9_.:-]{1,128})"')
+_AUDIENCE = re.compile(r'\{"type":"[^"]*","delivery":\{[^{}]*?"audience":"([a-z]+)"')
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -58,7 +59,7 @@ async def _frames(
             yield None
             continue
         kind = event_type(stored.envelope)
-        if visible(kind, allow=allow, privileged=privileged):
+        if visible(kind, allow=allow, privileged=privileged, audience=audience_of(stored.envelope)):
             yield frame(stored, kind)
 
 
@@ -77,12 +78,23 @@ def event_type(envelope: str) -> str:
     return kind if isinstance(kind, str) and _NAME.fullmatch(kind) else "message"
 
 
+def audience_of(envelope: str) -> str:
+    """Return for whom an envelope says that it is; the runtime writes that behind the type."""
+    found = _AUDIENCE.match(envelope)
+    return found[1] if found else ""
+
+
 def _as_json(admission: Admission, page: list[Stored], after: str, limit: int, *, privileged: bool) -> Response:
     allow = frozenset(admission.route.events_allow)
     events = [
         StoredEvent(id=stored.id, event=kind, data=json.loads(stored.envelope))
         for stored in page
-        if visible(kind := event_type(stored.envelope), allow=allow, privileged=privileged)
+        if visible(
+            kind := event_type(stored.envelope),
+            allow=allow,
+            privileged=privileged,
+            audience=audience_of(stored.envelope),
+        )
     ]
     last = page[-1].id if page else after or "0"
     return JSONResponse(EventList(events=tuple(events), last=last, more=len(page) == limit).model_dump())

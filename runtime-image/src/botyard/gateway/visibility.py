@@ -1,7 +1,7 @@
 """Which events a client receives.
 
-By default everything but the steps and accounts of a bot's inner life; a Bot opens more with `spec.events.allow`.
-Callers with the verb `actas` receive everything.
+By default everything but the steps and accounts of a bot's inner life, unless the event itself says for whom it is, as
+those of workflow bots do; a Bot opens more with `spec.events.allow`. Callers with the verb `actas` receive everything.
 """
 
 from collections.abc import Collection
@@ -10,14 +10,17 @@ HIDDEN_TYPES = frozenset({"chat.step", "accounting.usage"})
 HIDDEN_PREFIXES = ("chat.step.", "accounting.", "internal.", "debug.")
 
 
-def visible(event_type: str, *, allow: Collection[str], privileged: bool) -> bool:
+def visible(event_type: str, *, allow: Collection[str], privileged: bool, audience: str = "") -> bool:
     """Tell whether a client receives events of this type.
 
     Args:
         event_type: The envelope's type.
         allow: What the Bot allows beyond the default.
         privileged: The caller has the verb `actas`.
+        audience: For whom the event says that it is: `everyone`, `privileged`, or nothing.
     """
     if privileged or event_type in allow:
         return True
+    if audience:
+        return audience == "everyone"
     return event_type not in HIDDEN_TYPES and not event_type.startswith(HIDDEN_PREFIXES)

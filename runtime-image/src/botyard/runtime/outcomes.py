@@ -25,7 +25,27 @@ MAX_OUTPUTS = 8 * 1024 * 1024
 
 def identity(bot: BotAddress, entry: Entry, attempt: int) -> TurnIdentity:
     """Return what the outputs of a run say about where they come from."""
-    return TurnIdentity(bot, entry.key, entry.turn, entry.event, entry.user, attempt)
+    chat = _chat(entry)
+    return TurnIdentity(
+        bot,
+        entry.key,
+        entry.turn,
+        str(chat.get("request_id") or entry.event),
+        entry.user,
+        attempt,
+        session=str(chat.get("session_id") or ""),
+        tenant=str(chat.get("tenant") or ""),
+        project=str(chat.get("project") or ""),
+        person=chat.get("user"),
+    )
+
+
+def _chat(entry: Entry) -> dict[str, Any]:
+    """Return what a channel knows of the event's session and user (`botyard.workflow.requests`)."""
+    if '"chat"' not in entry.payload:
+        return {}
+    found = json.loads(entry.payload).get("chat")
+    return found if isinstance(found, dict) else {}
 
 
 def wrap(turn: TurnIdentity, output: Output, now: float) -> str:
@@ -39,6 +59,8 @@ def wrap(turn: TurnIdentity, output: Output, now: float) -> str:
         title=output.title,
         agent=output.agent,
         data=output.data,
+        members=output.members,
+        delivery=output.delivery.model_dump(exclude_defaults=True),
     )
 
 
@@ -62,7 +84,8 @@ def failed(kind: str, message: str) -> TurnOutcome:
 def within_limits(outcome: TurnOutcome) -> TurnOutcome:
     """Return `outcome`, or an error in its place when it is larger than what a conversation may hold."""
     try:
-        sizes = [len(output.model_dump_json()) for output in outcome.outputs]
+        said = (*outcome.outputs, *((outcome.completion,) if outcome.completion is not None else ()))
+        sizes = [len(output.model_dump_json()) for output in said]
         if max(sizes, default=0) > MAX_OUTPUT or sum(sizes) > MAX_OUTPUTS:
             return failed(
                 "OutputTooLarge",
@@ -124,9 +147,7 @@ def commit_of(
             error.message,
             extra={"fields": {"conversation": entry.key, "turn": entry.turn, "where": error.where}},
         )
-    last = {"committed": True, "state": record["state"], "ended": outcome.ended}
-    status = "error" if outcome.error else "completed"
-    outputs.append(envelope(turn, now=now, type="chat.complete", step="turn", status=status, data=last))
+    outputs.append(_last(turn, outcome, record["state"], now))
     change: StateChange = "keep"
     if not outcome.error:
         change = "set" if outcome.state is not None and not outcome.ended else "drop"
@@ -144,6 +165,14 @@ def commit_of(
         now_ms=int(now * 1000),
         retention=retention,
     )
+
+
+def _last(turn: TurnIdentity, outcome: TurnOutcome, state: str, now: float) -> str:
+    """Return the envelope that marks a turn as committed."""
+    said = outcome.completion if outcome.completion is not None and not outcome.error else None
+    said = said or Output(type="chat.complete", status="error" if outcome.error else "completed")
+    committed = {"committed": True, "state": state, "ended": outcome.ended}
+    return wrap(turn, said.model_copy(update={"data": {**said.data, **committed}}), now)
 
 
 def _next(entry: Entry, number: int, event: program.NextEvent) -> NextEvent:

@@ -93,4 +93,8 @@ def load(
         # Bots of this model read their keys from the environment.
         os.environ.update(credentials)
         return model, LoopProgram.load(bundle, entrypoint.module, entrypoint.symbol, namespace=namespace)
-    raise LoadError(f"this release cannot run bundles of the {model} model yet; only fsm and loop bundles run")
+    from botyard.workflow.program import WorkflowProgram
+
+    # Bots of this model read their keys from the environment.
+    os.environ.update(credentials)
+    return model, WorkflowProgram.load(bundle, entrypoint.module, entrypoint.symbol, config=config, namespace=namespace)

@@ -260,6 +260,7 @@ class TurnRunner:
                 made_by=dict(begun.made_by),
                 attempt=begun.attempt,
                 persona=self._configuration.personas.get(persona),
+                config=self._configuration.bot.config or None,
             ),
             timeout=limits.turn_timeout_seconds,
             journal={place: record for place, record in begun.journal.items() if not place.startswith(PLACE)},

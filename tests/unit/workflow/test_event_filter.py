@@ -1,0 +1,73 @@
+"""Who receives which event."""
+
+from typing import Any
+
+import pytest
+
+from botyard.workflow.event_filter import DefaultEventFilter, EventFilterInput
+from botyard.workflow.tasks import build_comm_from_comm_context
+from tests.unit.workflow.host import MemoryRelay, task
+
+
+@pytest.mark.parametrize(
+    ("event", "public"),
+    [
+        (EventFilterInput(type="chat.start", socket_event="chat_start"), True),
+        (EventFilterInput(type="chat.delta", socket_event="chat_delta"), True),
+        (EventFilterInput(type="chat.complete", socket_event="chat_complete"), True),
+        (EventFilterInput(type="chat.error", socket_event="chat_error"), True),
+        (EventFilterInput(type="rate_limit.denied", socket_event="chat_service"), True),
+        (EventFilterInput(type="chat.step", socket_event="chat_step"), False),
+        (EventFilterInput(type="chat.followups", socket_event="chat_step"), False),
+        (EventFilterInput(type="chat.followups", route="chat.followups", socket_event="chat_step"), True),
+        (EventFilterInput(type="chat.files", route="chat.files", socket_event="chat_step"), True),
+        (EventFilterInput(type="chat.citations", route="chat.citations", socket_event="chat_step"), True),
+        (EventFilterInput(type="chat.turn.summary", route="chat.turn.summary", socket_event="chat_step"), True),
+        (EventFilterInput(type="t", route="chat.conversation.title", socket_event="chat_step"), True),
+        (EventFilterInput(type="chat.files", route="chat.internal", socket_event="chat_step"), False),
+        (EventFilterInput(type="x", route="chat", socket_event="chat_step"), False),
+        (EventFilterInput(type="x", route="c", socket_event="chat_step"), False),
+        (EventFilterInput(), False),
+    ],
+)
+def test_the_default(event: EventFilterInput, public: bool) -> None:
+    for user_type in ("anonymous", "registered", "paid", "unheard-of"):
+        assert DefaultEventFilter().allow_event(user_type=user_type, user_id="u1", event=event, data={}) is public
+    assert DefaultEventFilter().allow_event(user_type="privileged", user_id="u1", event=event, data={})
+
+
+def test_the_route_comes_before_the_name_under_which_an_event_travels() -> None:
+    assert EventFilterInput(route="chat.files", socket_event="chat_step").route_key == "chat.files"
+    assert EventFilterInput(socket_event="chat_step").route_key == "chat_step"
+
+
+async def test_a_bundles_own_filter_decides_on_what_it_is_told() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class OnlyAnswers:
+        def allow_event(self, **given: Any) -> bool:
+            asked.append(given)
+            return bool(given["event"].socket_event == "chat_delta")
+
+    relay = MemoryRelay()
+    comm = build_comm_from_comm_context(task(), relay=relay, event_filter=OnlyAnswers())
+    await comm.step(step="secret", status="started", agent="me")
+    await comm.delta(text="x", index=0)
+    assert relay.events == ["chat_delta"]
+    assert asked[0]["user_type"] == "registered"
+    assert asked[0]["user_id"] == "u1"
+    assert asked[0]["event"] == EventFilterInput(
+        type="chat.step", socket_event="chat_step", agent="me", step="secret", status="started"
+    )
+    assert asked[0]["data"]["event"]["step"] == "secret"
+
+
+async def test_a_filter_that_fails_lets_nothing_through() -> None:
+    class Broken:
+        def allow_event(self, **given: Any) -> bool:
+            raise RuntimeError("no database")
+
+    relay = MemoryRelay()
+    comm = build_comm_from_comm_context(task(), relay=relay, event_filter=Broken())
+    await comm.delta(text="x", index=0)
+    assert relay.sent == []
