@@ -1,5 +1,10 @@
 """The messages and statuses of both dialects."""
 
+from enum import Enum
+from typing import Dict, List, Optional  # noqa: UP035 - bots import these names from here
+
+from pydantic import BaseModel, model_validator
+
 from botyard.fsm import (
     AudioMessage,
     ButtonMessage,
@@ -30,10 +35,13 @@ from botyard.fsm import (
 
 __all__ = [
     "AudioMessage",
+    "BaseModel",
     "ButtonMessage",
     "DialogMessage",
     "DialogOption",
+    "Dict",
     "DocumentMessage",
+    "Enum",
     "FSMInput",
     "FSMIntent",
     "FSMOutput",
@@ -42,11 +50,13 @@ __all__ = [
     "ImageMessage",
     "InteractiveMessage",
     "InteractiveReplyMessage",
+    "List",
     "ListMessage",
     "Message",
     "MessageData",
     "MessageType",
     "Option",
+    "Optional",
     "OptionsListType",
     "RAGQuery",
     "ReturnStatus",
@@ -54,4 +64,5 @@ __all__ = [
     "TextMessage",
     "UploadFile",
     "Webhook",
+    "model_validator",
 ]

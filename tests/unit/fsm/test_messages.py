@@ -225,7 +225,7 @@ class TestBothDialects:
     def test_options_are_read_under_both_names_and_turn_into_each_other(self):
         option, listed = OPTIONS[0], LEGACY_OPTIONS[0]
         assert (option.id, option.title) == (listed.option_id, listed.option_text) == ("1", "A")
-        assert ButtonMessage(body="x", options=LEGACY_OPTIONS).options == OPTIONS
+        assert ButtonMessage(header="", body="x", footer="", options=LEGACY_OPTIONS).options == OPTIONS
         assert legacy(options_list=OPTIONS).options_list == LEGACY_OPTIONS
 
     def test_message_data_is_readable_on_every_output(self):

@@ -11,6 +11,7 @@ from botyard.fsm.errors import ConditionsFalseError, NoTransitionError, StateUnf
 from botyard.fsm.helpers.tasks import TaskHelpers
 from botyard.fsm.messages import FSMIntent, FSMOutput, Webhook
 from botyard.fsm.plugins import RUNNING, PluginResult, run_plugin
+from botyard.fsm.published import in_place_of
 from botyard.fsm.status import ReturnStatus, Status, default_return_status
 from botyard.fsm.structure import INITIAL, Structure, state_name, structure_of
 from botyard.fsm.variables import Variables
@@ -276,7 +277,7 @@ class AbstractFSM(TaskHelpers, ABC):
 
     def get_reference_id(self) -> str:
         """Return a new reference for a third party's callback, made known to the platform before it returns."""
-        reference = f"jbkey{str(uuid.uuid4())[:25]}jbkey"
+        reference = f"jbkey{str(in_place_of(uuid, 'abstract_fsm', 'uuid').uuid4())[:25]}jbkey"
         self.send_message(FSMOutput(intent=FSMIntent.WEBHOOK, webhook=Webhook(reference_id=reference)))
         return reference
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from botyard.fsm.llm import CREDENTIAL_ARGUMENTS, LLMError, LLMManager
+from botyard.fsm.published import in_place_of
 
 _BY_DEPLOYMENT = (
     "openai_deployment_type",
@@ -22,10 +23,18 @@ _BY_VENDOR = (
     "model",
 )
 _JSON = {"type": "json_object"}
+SYSTEM_PROMPT = "Reply with one JSON object and nothing else."
+"""What the model is told after the task."""
+_OPTIONS_PROMPT = (
+    '\nThe reply is {"id": <id of the option that the user means>}; the id is null where it is none of them.'
+)
 
 
 class OptionParser:
     """Finds the option that a user means."""
+
+    system_prompt: ClassVar[str] = f"{SYSTEM_PROMPT}{_OPTIONS_PROMPT}"
+    """What the model is told after the task."""
 
     @classmethod
     def parse(cls, user_task: str, options: Sequence[Any], user_input: Any, *args: Any, **kwargs: Any) -> str:
@@ -70,15 +79,14 @@ class Parser:
 
 
 def _ask(task: str, options: Sequence[Any] | None, user_input: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    messages = [LLMManager.sm(f"{task}\nReply with one JSON object and nothing else.")]
+    manager = in_place_of(LLMManager, "parsers.option_parser", "LLMManager")
+    messages = [manager.sm(f"{task}\n{SYSTEM_PROMPT}")]
     if options:
         choices = json.dumps([_choice(option) for option in options], ensure_ascii=False)
-        messages[0]["content"] += (
-            '\nThe reply is {"id": <id of the option that the user means>}; the id is null where it is none of them.'
-        )
-        messages.append(LLMManager.am(f"The options are: {choices}"))
-    messages.append(LLMManager.um(user_input if isinstance(user_input, str) else str(user_input)))
-    text = LLMManager.llm(messages, response_format=_JSON, **arguments)
+        messages[0] = manager.sm(f"{task}\n{SYSTEM_PROMPT}{_OPTIONS_PROMPT}")
+        messages.append(manager.am(f"The options are: {choices}"))
+    messages.append(manager.um(user_input if isinstance(user_input, str) else str(user_input)))
+    text = manager.llm(messages, response_format=_JSON, **arguments)
     try:
         answer = json.loads(text) if isinstance(text, str | bytes) else text
     except ValueError as error:

@@ -1,5 +1,10 @@
 """The parsers under the module that defined them."""
 
-from botyard.fsm import LLMManager, OptionParser, Parser
+import json
+import os
+from pathlib import Path
 
-__all__ = ["LLMManager", "OptionParser", "Parser"]
+from botyard.fsm import LLMManager, OptionParser, Parser
+from botyard.fsm.parsers import SYSTEM_PROMPT
+
+__all__ = ["SYSTEM_PROMPT", "LLMManager", "OptionParser", "Parser", "Path", "json", "os"]

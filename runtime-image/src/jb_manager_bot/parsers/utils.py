@@ -1,10 +1,12 @@
 """LLMManager, and the client classes that it calls models with."""
 
-from typing import Any
+import json
+import os
+from typing import Any, List  # noqa: UP035 - bots import these names from here
 
 from botyard.fsm import LLMManager
 
-__all__ = ["LLMManager"]
+__all__ = ["LLMManager", "List", "json", "os"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,10 +21,11 @@ from botyard.fsm.messages import (
 from botyard.fsm.messages.neutral import MAX_BUTTONS
 from botyard.fsm.status import Status
 
-_HEADER = "Please choose"
-_FOOTER = "Choose one"
-_MENU_BUTTON = "Options"
-_MENU_TITLE = "Options"
+# Users of existing bots know these labels.
+_HEADER = "Select Below"
+_FOOTER = "Please select"
+_MENU_BUTTON = "Menu"
+_MENU_TITLE = "Select an option"
 
 
 def option_list(options: Sequence[Any]) -> list[Option]:
@@ -92,7 +93,7 @@ def _display_output(
             return FSMOutput(intent=FSMIntent.LANGUAGE_CHANGE)
         if known is not None:
             content = Message(message_type=MessageType.DIALOG, dialog=DialogMessage(dialog_id=known))
-            return FSMOutput(intent=FSMIntent.SEND_MESSAGE, message=content, dest=dest_channel)
+            return _said(content, dest_channel)
     if options:
         made = option_list(options)
         if len(made) <= MAX_BUTTONS:
@@ -116,7 +117,13 @@ def _display_output(
         content = Message(message_type=MessageType.IMAGE, image=ImageMessage(url=media_url, caption=message or ""))
     else:
         content = Message(message_type=MessageType.TEXT, text=TextMessage(body=message))
-    return FSMOutput(intent=FSMIntent.SEND_MESSAGE, message=content, dest=dest_channel)
+    return _said(content, dest_channel)
+
+
+def _said(content: Message, dest: str) -> FSMOutput:
+    """Return the output of a message; its destination is written out only where it is not the user."""
+    elsewhere = {} if dest == "out" else {"dest": dest}
+    return FSMOutput(intent=FSMIntent.SEND_MESSAGE, message=content, **elsewhere)
 
 
 def _dialog_of(name: str) -> DialogOption | None:

@@ -9,6 +9,7 @@ from botyard.fsm.helpers.base import MachineHelpers
 from botyard.fsm.helpers.display import option_list
 from botyard.fsm.llm import llm_arguments
 from botyard.fsm.parsers import Parser
+from botyard.fsm.published import in_place_of
 from botyard.fsm.status import Status
 
 
@@ -70,7 +71,7 @@ class LogicHelpers(MachineHelpers):
         if direct is not None:
             return direct
         task = f"The user was asked: {message}" if message else "The user was asked to choose an option."
-        answer = Parser.parse_user_input(task, choices, given, **self._llm_arguments())
+        answer = _parser().parse_user_input(task, choices, given, **self._llm_arguments())
         return texts.get(str(answer.get("id", "")))
 
     def _formatted_answer(self, message: str | None, validation: str | None, given: Any) -> Any:
@@ -80,7 +81,7 @@ class LogicHelpers(MachineHelpers):
             'Bring the answer into the form asked for. Reply with the JSON object {"result": <the answer>}; '
             "the result is null where the input is no such answer."
         )
-        return Parser.parse_user_input(task, None, given, **self._llm_arguments()).get("result")
+        return _parser().parse_user_input(task, None, given, **self._llm_arguments()).get("result")
 
     def _llm_arguments(self) -> dict[str, Any]:
         return llm_arguments(self._credentials())
@@ -91,6 +92,10 @@ class LogicHelpers(MachineHelpers):
             return bool(lambda_func(variables.read(self.variables, variable_name)))
         except Exception:
             return False
+
+
+def _parser() -> type[Parser]:
+    return in_place_of(Parser, "abstract_fsm", "Parser")
 
 
 def direct_choice(texts: dict[str, str], given: Any) -> str | None:

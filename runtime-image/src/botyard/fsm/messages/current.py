@@ -51,9 +51,9 @@ class Option(BaseModel):
 class InteractiveMessage(BaseModel):
     """What messages with choices share."""
 
-    header: str = ""
+    header: str
     body: str
-    footer: str = ""
+    footer: str
 
 
 class ButtonMessage(InteractiveMessage):
@@ -73,9 +73,9 @@ class ListMessage(InteractiveMessage):
 class FormMessage(BaseModel):
     """A form that the channel knows by its id."""
 
-    header: str = ""
+    header: str
     body: str
-    footer: str = ""
+    footer: str
     form_id: str
 
 
@@ -83,7 +83,7 @@ class ImageMessage(BaseModel):
     """A picture behind an address."""
 
     url: str
-    caption: str = ""
+    caption: str
 
 
 class DocumentMessage(BaseModel):
@@ -91,7 +91,7 @@ class DocumentMessage(BaseModel):
 
     url: str
     name: str
-    caption: str = ""
+    caption: str
 
 
 class InteractiveReplyMessage(BaseModel):
