@@ -3,7 +3,8 @@
     python -m benchmarks.budgets [--replicas 8] [--calls 1000] [--json FILE]
 
 First replicas as processes spend from one budget, each with up to 125 calls under way, while this process looks at the
-account. Then one process alone reserves and settles one call after the other, beside as many PINGs.
+account. Then one process alone reserves and settles one call after the other, beside as many PINGs; as in a supervisor,
+uvloop runs it.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from redis.asyncio import Redis
 
 from botyard.budget.calls import Usage
@@ -91,7 +93,7 @@ async def cost(redis: Redis, calls: int) -> dict[str, float]:
         await timed("settle", sut.settle(hold, Usage(input_tokens=10, output_tokens=20)))
     figures = {f"{what}_p50_ms": statistics.median(each) for what, each in taken.items()}
     both = figures["reserve_p50_ms"] + figures["settle_p50_ms"]
-    return {**figures, "both_over_two_round_trips_ms": both - 2 * figures["ping_p50_ms"]}
+    return {**figures, "both_over_one_round_trip_ms": both - figures["ping_p50_ms"]}
 
 
 async def measure(replicas: int, calls: int) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1000, help="of each replica")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    text = json.dumps(asyncio.run(measure(options.replicas, options.calls)), indent=2)
+    text = json.dumps(uvloop.run(measure(options.replicas, options.calls)), indent=2)
     print(text)
     if options.json:
         options.json.write_text(text + "\n")

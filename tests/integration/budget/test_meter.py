@@ -18,6 +18,8 @@ from botyard.budget.errors import (
     UnknownPrice,
 )
 from botyard.budget.grants import grant
+from botyard.budget.ledger import DAY_MS
+from botyard.budget.meter import ASKS
 from botyard.budget.reports import Reports, csv, today
 from botyard.contract.prices import parse_prices
 from botyard.core.connection import connect
@@ -210,6 +212,18 @@ class TestPolicies:
         assert await reports.asks(ADDRESS, await reports.now_ms()) == []
         assert (await sut.reserve(call(3, 60))).coins == 150
 
+    async def test_requests_of_days_that_are_over_make_room_for_new_ones(
+        self, redis_client: Redis, terms: Terms
+    ) -> None:
+        over = {f"persona:nora:day-{number}": json.dumps({"until_ms": 1}) for number in range(ASKS)}
+        await redis_client.hset(keys.asks(ADDRESS), mapping=over)
+        terms.persona(daily=50, on_exceeded="Ask")
+        with pytest.raises(BudgetExceeded):
+            await meter(redis_client, terms).reserve(call(1, 60))
+        reports = Reports(redis_client)
+        assert len(await reports.asks(ADDRESS, await reports.now_ms())) == 1
+        assert await redis_client.hlen(keys.asks(ADDRESS)) == 1
+
     @pytest.mark.parametrize(("level", "spender"), [("task", Spender(task="t")), ("thread", Spender(thread="t"))])
     async def test_tasks_and_threads_have_caps_of_their_own(
         self, redis_client: Redis, terms: Terms, level: str, spender: Spender
@@ -314,3 +328,26 @@ async def test_the_history_has_one_line_a_day_and_account(redis_client: Redis, t
         f"{day},bot,30,0,,1,10,4,20,3,0,0,0,0,0",
         f"{day},persona:nora,30,0,1000,1,10,4,20,3,0,0,0,0,0",
     ]
+
+
+async def test_users_are_counted_but_not_in_the_history(redis_client: Redis, terms: Terms) -> None:
+    """They would push days out of it: there are as many of their hours as users come."""
+    terms.quotas(tokens_per_hour=1000, requests_per_day=10)
+    sut = meter(redis_client, terms)
+    for number in range(5):
+        user = f"user-{number}"
+        spender = Spender(persona="nora", user=user)
+        await sut.settle(await sut.reserve(call(number, spender=spender)), Usage(input_tokens=10, output_tokens=20))
+        hold = await sut.admit(f"t{number}", user)
+        assert hold is not None
+        await sut.leave(hold)
+    members = await redis_client.zrange(keys.periods(ADDRESS), 0, -1)
+    assert sorted(member.decode().rsplit(":", 1)[0] for member in members) == ["bot", "persona:nora"]
+
+
+async def test_days_that_are_older_than_the_history_are_taken_out_of_it(redis_client: Redis, terms: Terms) -> None:
+    now = await Reports(redis_client).now_ms()
+    old, young = now - 401 * DAY_MS, now - 399 * DAY_MS
+    await redis_client.zadd(keys.periods(ADDRESS), {"bot:old": old, "bot:young": young})
+    await meter(redis_client, terms).keep()
+    assert await redis_client.zrange(keys.periods(ADDRESS), 0, -1) == [b"bot:young"]

@@ -8,6 +8,7 @@ import pytest
 from botyard.cli.dev import changes, inputs
 from botyard.cli.dev.processes import readable
 from botyard.cli.errors import CommandError
+from botyard.contract.spending import PersonaBudget
 
 
 @pytest.mark.parametrize(
@@ -39,18 +40,27 @@ def test_personas_come_from_manifests(tmp_path: Path) -> None:
     path = tmp_path / "personas.yaml"
     path.write_text(
         "kind: Persona\nmetadata: {name: nora}\nspec: {displayName: Nora, setup: {limit: 7}}\n---\n"
-        "kind: Persona\nmetadata: {name: otto}\nspec: {}\n"
+        "kind: Persona\nmetadata: {name: otto}\nspec: {budget: {daily: 500, perThread: 90, onExceeded: Ask}}\n"
     )
     found = inputs.personas([path]).personas
     assert [(each.name, each.display_name, each.setup) for each in found] == [
         ("nora", "Nora", {"limit": 7}),
         ("otto", "", {}),
     ]
+    assert found[0].budget == PersonaBudget()
+    assert found[1].budget == PersonaBudget(daily=500, per_thread=90, on_exceeded="Ask")
 
 
 @pytest.mark.parametrize(
     ("text", "part"),
-    [("kind: Bot\n", "not Bot"), ("- 1\n", "something else"), ("kind: [", "not YAML"), ("kind: Persona\n", "name")],
+    [
+        ("kind: Bot\n", "not Bot"),
+        ("- 1\n", "something else"),
+        ("kind: [", "not YAML"),
+        ("kind: Persona\n", "name"),
+        ("kind: Persona\nmetadata: {name: a}\nspec: {budget: {daily: -1}}", "budget.daily: Input should be greater"),
+        ("kind: Persona\nmetadata: {name: a}\nspec: {budget: {timeZone: Mars/Olympus}}", "there is no time zone 'Mars"),
+    ],
 )
 def test_other_manifests_are_refused(tmp_path: Path, text: str, part: str) -> None:
     path = tmp_path / "x.yaml"

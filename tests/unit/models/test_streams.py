@@ -90,3 +90,17 @@ def test_answers_have_the_protocols_form():
             completions.checked(answer)
     with pytest.raises(ProviderBroke, match="2 embeddings"):
         completions.checked_embeddings({"data": [{"embedding": []}]}, 2)
+
+
+def test_an_event_that_is_passed_on_keeps_its_own_text():
+    line = b'data: {"choices": [ ],  "x": "\xc3\xa4"}\n\n'
+    (event,) = sse.EventParser().feed(line)
+    assert sse.encode(event) == line
+    assert sse.encode(dict(event)) == b'data: {"choices":[],"x":"\xc3\xa4"}\n\n'
+
+
+def test_what_comes_before_the_end_is_told_apart_from_it():
+    collected = Collected()
+    assert collected.add_all([chunk({"content": "a"}), chunk({"content": "b"})]) == 2
+    assert collected.add_all([chunk({"content": "c"}), chunk({}, "stop"), {"choices": [], "usage": {}}]) == 1
+    assert collected.completion()["choices"][0]["message"]["content"] == "abc"

@@ -39,9 +39,9 @@ class Calendar:
     hours: bool = False
 
     def around(self, now_ms: int) -> tuple[Window, Window, Window]:
-        """Return the window of a time with the ones before and after.
+        """Return three windows that follow each other, with a time in one of them.
 
-        Redis' clock picks one of them. Windows follow each other without a gap, also where a day has 23 or 25 hours.
+        Which one that is, Redis' clock says. Windows follow each other without a gap, also where a day has 23 or 25 hours.
 
         Raises:
             ValueError: The time zone does not exist.

@@ -246,10 +246,13 @@ class Ledger:
     async def keep(self, calls: Sequence[str], *, limit: int = 1000) -> list[str]:
         """Prolong the holds of calls that are under way; return the calls whose holds lapsed, whosever they were.
 
+        Days that are older than the history are taken out of it.
+
         Raises:
             LedgerUnavailable: Redis does not answer.
         """
-        answer = await self._run("keep", {"lease": self._lease_ms, "calls": list(calls), "limit": limit}, [])
+        plan = {"lease": self._lease_ms, "calls": list(calls), "limit": limit, "history": KEEP_DAYS * DAY_MS}
+        answer = await self._run("keep", plan, [keys.periods(self._bot)])
         return [call.decode() for call in answer[1]]
 
     async def grant(self, grant: str, charge: Charge, coins: int, *, record: str) -> tuple[str, bool]:

@@ -201,10 +201,18 @@ class LedgerMeter:
             "at_ms": self._ledger.now_ms(),
         }
         try:
+            if await self._redis.hlen(keys.asks(self._bot)) >= ASKS:
+                await self._forget_asks()
             if await self._redis.hlen(keys.asks(self._bot)) < ASKS:
                 await self._redis.hsetnx(keys.asks(self._bot), refused.account, json.dumps(asked))
         except Unavailable as error:
             log.warning("nobody could be asked for a grant: %s", error)
+
+    async def _forget_asks(self) -> None:
+        """Make room: what was asked for a day that is over is not asked any more."""
+        now, asks = self._ledger.now_ms(), await self._redis.hgetall(keys.asks(self._bot))
+        if over := [account for account, text in asks.items() if 0 < json.loads(text)["until_ms"] <= now]:
+            await self._redis.hdel(keys.asks(self._bot), *over)
 
     def _opened(self, hold: Hold, held: Held) -> None:
         self._open[hold.id] = hold

@@ -121,7 +121,8 @@ def today(zone: str, now_ms: int) -> Window:
     Raises:
         ValueError: There is no such time zone.
     """
-    return Calendar(zone).around(now_ms)[1]
+    windows = Calendar(zone).around(now_ms)
+    return next(window for window in windows if window.start_ms <= now_ms < window.end_ms)
 
 
 def account_of(name: str, period: str, row: Mapping[bytes, bytes]) -> Account:

@@ -112,13 +112,11 @@ class ModelAccess:
             last: list[dict[str, Any]] = []
             async with aclosing(call.target.provider.stream(call.request)) as pieces:  # type: ignore[type-var]
                 async for events in pieces:
-                    for event in events:
-                        collected.add(event)
-                    if collected.finish_reason is None:
-                        yield events
-                    else:
-                        # What tells the reader that the answer is whole waits until it is kept.
-                        last += events
+                    # What tells the reader that the answer is whole waits until it is kept.
+                    going_on = collected.add_all(events)
+                    if going_on:
+                        yield events[:going_on]
+                    last += events[going_on:]
             call.answered = True
             whole = collected.completion()
             call.usage = reported(whole, call.bound)

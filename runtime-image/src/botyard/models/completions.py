@@ -1,6 +1,6 @@
 """Pieces of a streamed answer and the whole: one from the other, both ways."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botyard.models.errors import ProviderBroke
@@ -22,6 +22,19 @@ class Collected:
         self._size = 0
         self.finish_reason: str | None = None
         self.usage: Mapping[str, Any] | None = None
+
+    def add_all(self, chunks: Sequence[Mapping[str, Any]]) -> int:
+        """Take pieces in their order; return how many of them came before the one that says why the answer ends.
+
+        Raises:
+            ProviderBroke: As `add`.
+        """
+        going_on = 0
+        for chunk in chunks:
+            self.add(chunk)
+            if self.finish_reason is None:
+                going_on += 1
+        return going_on
 
     def add(self, chunk: Mapping[str, Any]) -> None:
         """Take one piece.

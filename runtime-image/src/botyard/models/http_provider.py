@@ -7,7 +7,7 @@ the supervisor makes all calls of a replica.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -105,7 +105,7 @@ class HttpProvider:
             try:
                 while not parser.done and (chunk := await self._piece(response)):
                     if events := parser.feed(chunk):
-                        ended = ended or any(_ends(event) for event in events)
+                        ended = ended or _ends(events)
                         yield events
             finally:
                 # Cancels the call at the provider, if it is not over.
@@ -243,10 +243,13 @@ class HttpProvider:
         return f"the provider of model {self.model}"
 
 
-def _ends(event: Mapping[str, Any]) -> bool:
-    """Whether an event says why the answer ends: some servers leave out the `[DONE]` after it."""
-    choices = event.get("choices")
-    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
+def _ends(events: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether one of these says why the answer ends: some servers leave out the `[DONE]` after it."""
+    for event in events:
+        choices = event.get("choices")
+        if isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices):
+            return True
+    return False
 
 
 class _Again(Exception):

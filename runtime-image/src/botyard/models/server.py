@@ -95,11 +95,11 @@ class OpenAIServer:
                 async for events in pieces:
                     if data := _encoded(events, with_usage):
                         await response.write(data)
-                await response.write(sse.DONE)
+                last = sse.DONE
             except ModelError as error:
-                await response.write(sse.encode(error.body()))
+                last = sse.encode(error.body())
             with suppress(ConnectionError):
-                await response.write_eof()
+                await response.write_eof(last)
             return response
 
 

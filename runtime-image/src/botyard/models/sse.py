@@ -8,6 +8,16 @@ from botyard.models.errors import ProviderBroke
 MAX_EVENT = 4 * 1024 * 1024
 """Bytes of one event."""
 DONE = b"data: [DONE]\n\n"
+_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_read = json.JSONDecoder().raw_decode
+
+
+class Event(dict[str, Any]):
+    """One event as it came; what is passed on as it is need not be written anew."""
+
+    __slots__ = ("data",)
+    data: bytes
+    """Its JSON, on one line."""
 
 
 class EventParser:
@@ -39,16 +49,24 @@ class EventParser:
             if data == b"[DONE]":
                 self.done = True
                 break
-            try:
-                event = json.loads(data)
-            except ValueError as error:
-                raise ProviderBroke(f"the provider sent an event that is no JSON: {data[:200]!r}") from error
-            if not isinstance(event, dict):
-                raise ProviderBroke(f"the provider sent an event that is no object: {data[:200]!r}")
-            events.append(event)
+            events.append(_event(data))
         return events
+
+
+def _event(data: bytes) -> Event:
+    try:
+        text = data.decode()
+        value, end = _read(text)
+    except (ValueError, RecursionError) as error:
+        raise ProviderBroke(f"the provider sent an event that is no JSON: {data[:200]!r}") from error
+    if end != len(text) or not isinstance(value, dict):
+        raise ProviderBroke(f"the provider sent an event that is no object: {data[:200]!r}")
+    event = Event(value)
+    event.data = data
+    return event
 
 
 def encode(event: dict[str, Any]) -> bytes:
     """Return one event as it is sent."""
-    return b"data: " + json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    data = event.data if isinstance(event, Event) else _text(event).encode("utf-8", "replace")
+    return b"data: " + data + b"\n\n"

@@ -27,7 +27,7 @@ local looked, restored, blocked = {}, 0, nil
 for number, charge in ipairs(plan.charges) do
   local window = windows[charge[5]]
   local name = full_name(charge[1], window)
-  local found = redis.call("HMGET", account_key(name), "spent", "reserved", "granted")
+  local found = redis.call("HMGET", account_key(name), "spent", "reserved", "granted", "cap", "need")
   local spent, reserved = tonumber(found[1] or 0), tonumber(found[2] or 0)
   -- Redis came back with an older state: what the asker saw being spent stays spent.
   local seen = plan.seen[name]
@@ -39,7 +39,7 @@ for number, charge in ipairs(plan.charges) do
   end
   local limit = charge[3]
   if limit >= 0 then limit = limit + tonumber(found[3] or 0) end
-  looked[number] = {name, spent, reserved, limit, window}
+  looked[number] = {name, spent, reserved, limit, window, fresh = not found[4], needed = found[5]}
   if limit >= 0 and charge[4] then
     local unit = charge[2]
     if unit == "c" or unit == "t" then
@@ -79,7 +79,7 @@ if blocked then
     redis.call("HSET", account, "need", whole(blocked[4]))
     redis.call("HINCRBY", account, "refused", 1)
     redis.call("PEXPIRE", account, plan.charges[blocked[3]][6])
-    if at[5] then redis.call("ZADD", KEYS[2], whole(at[5][2]), at[1]) end
+    if at[5] and plan.charges[blocked[3]][2] == "c" then redis.call("ZADD", KEYS[2], whole(at[5][2]), at[1]) end
   end
   return {blocked[1], blocked[2], at[1], at[4], at[2], at[3], blocked[4], at[5] and at[5][3] or 0}
 end
@@ -88,11 +88,11 @@ local answer, charges = {"held", amounts.c, amounts.t, restored}, {}
 for number, charge in ipairs(plan.charges) do
   local at, unit = looked[number], charge[2]
   local amount, account = amounts[unit] or 1, account_key(at[1])
-  redis.call("HINCRBY", account, "reserved", whole(amount))
-  redis.call("HSET", account, "cap", whole(at[4]))
-  redis.call("HDEL", account, "need")
-  redis.call("PEXPIRE", account, charge[6])
-  if at[5] then redis.call("ZADD", KEYS[2], whole(at[5][2]), at[1]) end
+  redis.call("HSET", account, "reserved", whole(at[3] + amount), "cap", whole(at[4]))
+  if at.needed then redis.call("HDEL", account, "need") end
+  -- The account of a period lives from its beginning; any other from its last use.
+  if at.fresh or not at[5] then redis.call("PEXPIRE", account, charge[6]) end
+  if at.fresh and at[5] and unit == "c" then redis.call("ZADD", KEYS[2], whole(at[5][2]), at[1]) end
   charges[number] = {at[1], unit, amount}
   answer[#answer + 1] = {at[1], unit, amount, at[2], at[3] + amount, at[4]}
 end

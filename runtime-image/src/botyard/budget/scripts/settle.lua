@@ -13,27 +13,33 @@ if held[1] then
 end
 local released = state == "released"
 local answer = {held[1] and state or "unknown", released and 0 or coins}
+local counting, counts = {"spent", "reserved", "cap", "warned"}, {}
+for field, count in pairs(plan.counts) do
+  counting[#counting + 1], counts[#counts + 1] = field, count
+end
 for _, charge in ipairs(charges) do
   local name, unit, amount = charge[1], charge[2], charge[3]
   local used = released and 0 or settled_amount(unit, amount, plan.coins, plan.tokens)
   local account = account_key(name)
-  -- A hold that Redis lost with an older state set nothing aside in the state that it has now.
-  move(name, held[1] and amount or 0, used)
-  if not held[1] and redis.call("PTTL", account) < 0 then redis.call("PEXPIRE", account, plan.forget) end
-  if unit == "c" and plan.counted[name] and not released then
-    for field, count in pairs(plan.counts) do redis.call("HINCRBY", account, field, whole(count)) end
-  end
-  local found = redis.call("HMGET", account, "spent", "reserved", "cap", "warned")
+  local found = redis.call("HMGET", account, unpack(counting))
   local spent, limit, crossed = tonumber(found[1] or 0), tonumber(found[3] or -1), 0
-  if limit > 0 and spent * 5 >= limit * 4 then
-    if not found[4] then
-      redis.call("HSET", account, "warned", 1)
-      crossed = 1
+  -- A hold that Redis lost with an older state set nothing aside in the state that it has now.
+  local reserved = math.max(0, tonumber(found[2] or 0) - (held[1] and amount or 0))
+  local changed = {"reserved", whole(reserved)}
+  if unit == "c" and plan.counted[name] and not released then
+    for number, count in ipairs(counts) do
+      changed[#changed + 1], changed[#changed + 2] = counting[4 + number], whole(tonumber(found[4 + number] or 0) + count)
     end
+  end
+  if used > 0 then spent = redis.call("HINCRBY", account, "spent", whole(used)) end
+  if limit > 0 and spent * 5 >= limit * 4 then
+    if not found[4] then changed[#changed + 1], changed[#changed + 2], crossed = "warned", 1, 1 end
   elseif found[4] then
     redis.call("HDEL", account, "warned")
   end
-  answer[#answer + 1] = {name, spent, tonumber(found[2] or 0), limit, crossed}
+  redis.call("HSET", account, unpack(changed))
+  if not held[1] and redis.call("PTTL", account) < 0 then redis.call("PEXPIRE", account, plan.forget) end
+  answer[#answer + 1] = {name, spent, reserved, limit, crossed}
 end
 redis.call("HSET", key, "state", state, "c", whole(answer[2]))
 redis.call("PEXPIRE", key, plan.keep)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from botyard.budget.accounts import time_zone
 from botyard.cli.errors import EXIT_USAGE, CommandError
 from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
@@ -144,13 +145,19 @@ def _persona(document: Any, path: Path) -> PersonaConfig:
         raise CommandError(f"dev: {path} must hold Personas, not {kind or 'something else'}", code=EXIT_USAGE)
     spec = document.get("spec") or {}
     metadata = document.get("metadata") or {}
-    fields = {name: spec[name] for name in ("displayName", "setup", "maxInProgress") if name in spec}
+    fields = {name: spec[name] for name in ("displayName", "setup", "maxInProgress", "budget") if name in spec}
     try:
-        return PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise CommandError(f"dev: {path}: {place}: {first['msg']}", code=EXIT_USAGE) from None
+        persona = PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
+        time_zone(persona.budget.time_zone)
+    except ValueError as error:
+        problem = _first(error) if isinstance(error, ValidationError) else f"budget.timeZone: {error}"
+        raise CommandError(f"dev: {path}: {problem}", code=EXIT_USAGE) from None
+    return persona
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _documents(path: Path) -> Iterator[Any]:

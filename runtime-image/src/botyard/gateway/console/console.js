@@ -1,6 +1,7 @@
 // The page: which bots there are, who is signed in, which conversation is open.
 
 import { call, token } from "/console/api.js";
+import { BudgetView } from "/console/budget.js";
 import { Chat } from "/console/chat.js";
 import { $, element } from "/console/dom.js";
 
@@ -8,6 +9,7 @@ const REFRESH = 5000;
 let bots = [];
 let chosen = null;
 let chat = null;
+const budget = new BudgetView();
 
 async function refresh() {
   try {
@@ -56,6 +58,7 @@ function open(bot, conversation = "") {
   $("chat").hidden = false;
   show(false);
   chat = new Chat(bot, conversation, problem);
+  budget.watch(bot);
   drawBots();
   drawChosen();
   $("text").focus();
@@ -91,6 +94,7 @@ function signed(value) {
   chat?.close();
   chat = null;
   chosen = null;
+  budget.watch(null);
   $("chat").hidden = true;
   $("empty").hidden = false;
   return start();
