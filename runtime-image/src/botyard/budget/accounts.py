@@ -41,7 +41,7 @@ class Calendar:
     def around(self, now_ms: int) -> tuple[Window, Window, Window]:
         """Return three windows that follow each other, with a time in one of them.
 
-        Which one that is, Redis' clock says. Windows follow each other without a gap, also where a day has 23 or 25 hours.
+        Which one that is, Redis' clock says. They follow each other without a gap, also where a day has 23 or 25 hours.
 
         Raises:
             ValueError: The time zone does not exist.
