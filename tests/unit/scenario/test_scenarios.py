@@ -236,7 +236,7 @@ class TestFiles:
         [
             ("scenario: x\nsteps:\n- say: hi\n- sing: la\n", ":4: steps.1.sing: Extra inputs"),
             ("scenario: x\nsteps:\n- say: hi\n  press: x\n", ":3: steps.0: Value error, a step is exactly one of"),
-            ("scenario: x\nsteps: []\n", ":1: steps: "),
+            ("scenario: x\nsteps: []\n", ":2: steps: "),
             ("steps:\n- say: hi\n", ":1: scenario: Field required"),
             ("a: [\n", ": is no YAML"),
             ("", "holds no scenario"),
