@@ -351,6 +351,23 @@ class FailedRevision(Model):
     """Digest of everything that was tried together; another one is tried again."""
 
 
+class ScenarioRun(Model):
+    """How the scenarios of a revision went before it took over."""
+
+    revision: str = ""
+    """The revision."""
+    attempt: str = ""
+    """Digest of everything that decides how they go; another one is run again."""
+    total: Annotated[int, Field(ge=0)] = 0
+    """Scenarios that ran."""
+    failed: Annotated[int, Field(ge=0)] = 0
+    """Those that failed."""
+    passed: bool = False
+    """Whether all of them passed."""
+    message: str = ""
+    """What failed first; absent where all passed."""
+
+
 class BotStatus(Model):
     """What runs."""
 
@@ -372,6 +389,8 @@ class BotStatus(Model):
     """Last revision of which all replicas became available; the Bot returns to it when a newer one fails."""
     failed_revision: FailedRevision | None = None
     """Newer revision that failed and was taken back; absent otherwise."""
+    scenarios: ScenarioRun | None = None
+    """The last run of scenarios before a revision took over."""
     url: str = ""
     """Where the Bot is talked to, inside the cluster."""
     personas: PersonaCounts | None = None

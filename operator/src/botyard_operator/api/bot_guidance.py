@@ -97,6 +97,17 @@ BOT: Mapping[Reason, Guidance] = {
         "Bot another name",
         "Decide who keeps the name; nothing of others is touched.",
     ),
+    Reason.SCENARIOS_RUNNING: Guidance(
+        f"{_REVISION} takes over when they passed: its scenarios run",
+        "Wait; `kubectl logs -l botyard.dev/scenarios-of=repairs` follows them.",
+    ),
+    Reason.SCENARIOS_FAILED: Guidance(
+        f"1 of 12 scenarios of {_REVISION} fail: 'A small repair is quoted and booked' (scenarios/booking.yaml:9): "
+        'output 1: the text is "Which bike?", "Which bicycle is it?" was expected; a new revision is tried at once, '
+        "the annotation botyard.dev/requestedAt tries this one again (spec.rollout.scenarios)",
+        "Correct the bot or the scenario: `botyard scenario DIR` shows the same. `spec.rollout.scenarios: Advisory` "
+        "lets the revision take over all the same.",
+    ),
     Reason.COUNTING_CONVERSATIONS: Guidance(
         f"the stored conversations are held against {_REVISION}; main@sha1:77aa… runs until then", "Wait."
     ),

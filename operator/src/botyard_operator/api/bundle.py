@@ -380,6 +380,8 @@ class Manifest(Model):
     """Keys of its setup schema."""
     experts: tuple[str, ...] = ()
     """Experts that it brings."""
+    scenarios: Annotated[int, Field(ge=0)] = 0
+    """Files of scenarios that it brings."""
     digest: str = ""
     """Digest of the full manifest, as `sha256:…`."""
 

@@ -153,6 +153,8 @@ class Reason(_Documented):
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", "The rollout did not advance in time.", "Bot"
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses the pods.", "Bundle", "Bot"
     PODS_REFUSED = "PodsRefused", "The pods cannot be created; the message has the answer.", "Bundle", "Bot"
+    SCENARIOS_RUNNING = "ScenariosRunning", "The new revision's scenarios run; it takes over when they passed.", "Bot"
+    SCENARIOS_FAILED = "ScenariosFailed", "Scenarios of the new revision fail; the message names the first.", "Bot"
     CRASH_LOOP = "CrashLoop", "The process ends again and again; the message has its last words.", "Bot"
     IMAGE_PULL_FAILED = "ImagePullFailed", "The runtime image cannot be pulled.", "Bundle", "Bot"
     UNSCHEDULABLE = "Unschedulable", "No node has room for the pods.", "Bundle", "Bot"

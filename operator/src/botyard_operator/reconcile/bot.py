@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botyard.contract import names
 from botyard_operator.api.base import Model
-from botyard_operator.api.bot import Bot, FailedRevision, GoodRevision
+from botyard_operator.api.bot import Bot, FailedRevision, GoodRevision, ScenarioRun
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.unsupported import unsupported_fields
@@ -48,8 +48,7 @@ class _Outcome:
     @property
     def again(self) -> float | None:
         """Seconds after which the Bot is looked at without any event."""
-        verdict = self.resolved.verdict if self.resolved is not None else None
-        return verdict.again if verdict is not None else None
+        return self.resolved.again if self.resolved is not None else None
 
 
 class BotReconciler:
@@ -66,7 +65,7 @@ class BotReconciler:
             self._gate.forget(key)
             return Result()  # The children go with their owner.
         outcome = await self._converge(key, obj, ctx)
-        if outcome.wrote and outcome.problem is None:
+        if outcome.wrote and outcome.problem is None and not _news_of_scenarios(outcome):
             return Result(requeue_after=SETTLE_SECONDS)
         current = ctx.caches.get("Bot", key.namespace, key.name)
         if current is None:
@@ -92,6 +91,8 @@ class BotReconciler:
         resolved: Resolved | None = None
         try:
             resolved = await resolve(bot, live, self._gate, ctx)
+            if resolved.nothing_to_run:
+                return _Outcome(resolved.held, bot, resolved)
             now = ctx.clock.now()
             wanted = [
                 dated(child, bot=key, caches=ctx.caches, now=now) if read_live(child) else child
@@ -100,13 +101,13 @@ class BotReconciler:
             written = await apply_changed(wanted, key, bot.metadata.uid, ctx)
             for kind in ("PodDisruptionBudget", "NetworkPolicy", "Secret"):
                 kept = {child["metadata"]["name"] for child in wanted if child["kind"] == kind}
+                kept |= resolved.scenarios.objects if resolved.scenarios is not None else set()
                 await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
         except Blocked as blocked:
             return _Outcome(blocked.problem, bot, resolved)
         except PodTemplateRefused as error:
             return _Outcome(Problem(Reason.INVALID_SPEC, str(error), stalled=True), bot, resolved)
-        held = resolved.verdict.problem if resolved.verdict is not None else None
-        problem = await refresh_pods(key, ctx) or held or _default_conflict(key, bot, ctx)
+        problem = await refresh_pods(key, ctx) or resolved.held or _default_conflict(key, bot, ctx)
         return _Outcome(problem, bot, resolved, bool(written))
 
     async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> bool:
@@ -135,6 +136,7 @@ class BotReconciler:
             "previousRevision": history.previous,
             "goodRevision": _dump(history.good),
             "failedRevision": _dump(history.failed),
+            "scenarios": _dump(_scenarios(outcome)),
             "url": f"{ctx.settings.gateway_base_url}/v1/namespaces/{key.namespace}/bots/{key.name}",
             "personas": {"total": total, "ready": count},
             "spentToday": spent.coins if spent is not None else before.get("spentToday"),
@@ -174,6 +176,19 @@ def _history(outcome: _Outcome, rollout: Rollout | None, deployment: JsonObject 
         return _History(good, previous, bot.status.failed_revision)
     found = failure(bot, resolved.inputs, rollout) if resolved.failed is None else None
     return _History(good, previous, resolved.failed or found, went_back=found is not None)
+
+
+def _scenarios(outcome: _Outcome) -> ScenarioRun | None:
+    """Return what is known of the scenarios of the newest revision, or of the one before while nothing newer is."""
+    gate = outcome.resolved.scenarios if outcome.resolved is not None else None
+    if gate is not None:
+        return gate.run
+    return outcome.bot.status.scenarios if outcome.bot is not None else None
+
+
+def _news_of_scenarios(outcome: _Outcome) -> bool:
+    """Whether scenarios came to an end that the status does not tell: it must, before their revision runs."""
+    return outcome.bot is not None and _scenarios(outcome) != outcome.bot.status.scenarios
 
 
 def _compatible(obj: JsonObject, outcome: _Outcome) -> ConditionState | None:
@@ -240,7 +255,15 @@ def _taken_back(failed: FailedRevision) -> str:
 
 
 _BUNDLE_REASONS = frozenset({Reason.BUNDLE_NOT_FOUND, Reason.BUNDLE_NOT_READY})
-_GATE_REASONS = frozenset({Reason.COUNTING_CONVERSATIONS, Reason.CONVERSATIONS_NOT_COUNTED, Reason.STATE_INCOMPATIBLE})
+_GATE_REASONS = frozenset(
+    {
+        Reason.COUNTING_CONVERSATIONS,
+        Reason.CONVERSATIONS_NOT_COUNTED,
+        Reason.STATE_INCOMPATIBLE,
+        Reason.SCENARIOS_RUNNING,
+        Reason.SCENARIOS_FAILED,
+    }
+)
 
 
 def _sleeps(obj: JsonObject) -> bool:

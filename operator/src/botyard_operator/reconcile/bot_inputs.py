@@ -14,11 +14,13 @@ from botyard_operator.api.bot import Bot, FailedRevision
 from botyard_operator.api.bundle import Bundle, Revision
 from botyard_operator.api.reasons import Reason
 from botyard_operator.builders.inputs import Artifact, BotInputs, Layer
+from botyard_operator.reconcile import scenario_gate
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bot_models import models_of
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.revision_choice import find_bundle, running_revision, wanted_revision
+from botyard_operator.reconcile.scenario_gate import Gate
 from botyard_operator.reconcile.state_gate import StateGate, Verdict
 from botyard_operator.reconcile.taking_back import given_up, good_revision
 
@@ -32,6 +34,22 @@ class Resolved:
     """The revision that the spec asks for, where it failed and the last good one runs in its place."""
     verdict: Verdict | None = None
     """Whether that revision could go on with the stored conversations."""
+    scenarios: Gate | None = None
+    """Whether its scenarios let it take over; None: nothing is known."""
+    nothing_to_run: bool = False
+    """No revision may run yet."""
+
+    @property
+    def held(self) -> Problem | None:
+        """What keeps the revision that the spec asks for from taking over."""
+        gates = (self.verdict, self.scenarios)
+        return next((gate.problem for gate in gates if gate is not None and gate.problem is not None), None)
+
+    @property
+    def again(self) -> float | None:
+        """Seconds after which a gate looks again."""
+        pauses = [gate.again for gate in (self.verdict, self.scenarios) if gate is not None and gate.again is not None]
+        return min(pauses, default=None)
 
 
 async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Context) -> Resolved:
@@ -73,16 +91,20 @@ async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Conte
         system_namespace=settings.system_namespace,
         network_policy=settings.network_policies,
     )
-    failed, verdict = given_up(bot, inputs), None
+    failed, verdict, scenarios = given_up(bot, inputs), None, None
     if failed is None:
         runs = running_revision(live)
         verdict = await gate.judge(bot, bundle, stored, runs, ctx)
-        if verdict.holds and runs is not None:
+        if not verdict.holds:
+            scenarios = await scenario_gate.look(bot, bundle, inputs, runs, ctx)
+        if scenarios is not None and scenarios.holds and runs is None:
+            return Resolved(inputs, None, verdict, scenarios, nothing_to_run=True)
+        if (verdict.holds or (scenarios is not None and scenarios.holds)) and runs is not None:
             inputs = _of(inputs, bot, runs, live, ctx)
             failed = given_up(bot, inputs)  # What runs may have failed, too.
     if failed is not None:
         inputs = _of(inputs, bot, good_revision(bot, bundle, settings.artifact_base_url), live, ctx)
-    return Resolved(inputs, failed, verdict)
+    return Resolved(inputs, failed, verdict, scenarios)
 
 
 def _of(inputs: BotInputs, bot: Bot, revision: Revision, live: JsonObject | None, ctx: Context) -> BotInputs:

@@ -17,6 +17,7 @@ from botyard_operator.reconcile.problems import Problem
 
 _MOST_NAMES = 200
 """Names of one sort in a status; the ConfigMap has all of them."""
+_MOST_SCENARIOS = 100_000
 
 
 def next_layer(
@@ -77,8 +78,13 @@ def summary(manifest: dict[str, Any]) -> Manifest:
         states=_names(machine.get("states")),
         setup_keys=_names(setup, key="bs_name"),
         experts=_names(extra.get("experts")),
+        scenarios=_count(extra.get("scenarios")),
         digest=f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
     )
+
+
+def _count(found: object) -> int:
+    return min(found, _MOST_SCENARIOS) if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0
 
 
 def build_conditions(

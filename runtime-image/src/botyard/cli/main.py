@@ -67,6 +67,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("worker-host", "run the workers of a runtime pod", "botyard.cli.worker_host", for_people=False),
     Command("builder", "install and import a bundle in a build pod", "botyard.bundle_build.builder", for_people=False),
     Command("build-courier", "fetch and deliver in a build pod", "botyard.bundle_build.courier", for_people=False),
+    Command("scenario-gate", "run a revision's scenarios in a pod", "botyard.scenario.gate", for_people=False),
     Command("fetch", "fetch and verify the bundle of a runtime pod", "botyard.cli.fetch", for_people=False),
 )
 

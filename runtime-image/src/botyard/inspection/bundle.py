@@ -9,6 +9,7 @@ from botyard.inspection.loop import describe_loop
 from botyard.inspection.machine import describe_machine
 from botyard.inspection.manifest import Finding, Manifest
 from botyard.runtime.programs import LoadError, detect
+from botyard.scenario.files import scenario_files
 
 
 def inspect_bundle(bundle: Path, entrypoint: Entrypoint | None = None) -> tuple[Manifest, str | None]:
@@ -20,7 +21,12 @@ def inspect_bundle(bundle: Path, entrypoint: Entrypoint | None = None) -> tuple[
         bundle: Folder of the unpacked bundle.
         entrypoint: Where the bot is; what is left empty is looked for.
     """
-    entrypoint = entrypoint or Entrypoint()
+    manifest, diagram = _inspected(bundle, entrypoint or Entrypoint())
+    count = len(scenario_files(bundle))
+    return manifest.model_copy(update={"extra": {**manifest.extra, "scenarios": count}} if count else {}), diagram
+
+
+def _inspected(bundle: Path, entrypoint: Entrypoint) -> tuple[Manifest, str | None]:
     credentials = find_credentials(parse(bundle))
     try:
         model = entrypoint.model if entrypoint.model != "auto" else detect(bundle)

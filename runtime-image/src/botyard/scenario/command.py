@@ -11,14 +11,13 @@ from pathlib import Path
 from botyard.contract.bot import Entrypoint
 from botyard.scenario import report
 from botyard.scenario.document import Scenario, ScenarioError
-from botyard.scenario.files import load_file
+from botyard.scenario.files import FOLDER, load_file, scenario_files
 from botyard.scenario.judge import Judging
-from botyard.scenario.model import SCRIPT, ScenarioModel, is_script, script_beside
+from botyard.scenario.model import SCRIPT, ScenarioModel, script_beside
 from botyard.scenario.runner import Result, run_scenario
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-FOLDER = "scenarios"
 JUDGE_KEY = "BOTYARD_JUDGE_KEY"
 """Variable of the environment with the key of the judging model."""
 
@@ -34,30 +33,54 @@ def main(argv: Sequence[str]) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        bundle, files = _files(options.path, options.bundle)
-        wanted = [(file, each) for file in files for each in load_file(file) if options.only in each.scenario]
-        if not wanted:
-            raise ScenarioError(f"no scenario's name contains {options.only!r}")
-        model = ScenarioModel()
-        judging = _judging(options)
-        scripts = {file: options.model_script or script_beside(file) for file, _ in wanted}
-        for path in set(scripts.values()):
-            model.use(path)
+        results = execute(options)
     except ScenarioError as error:
         print(f"botyard scenario: {error}", file=sys.stderr)
         return EXIT_USAGE
-    module, _, symbol = options.entrypoint.partition(":")
-    with model.serving() if any(scripts.values()) else contextlib.nullcontext():
-        results = asyncio.run(_run(bundle, wanted, Entrypoint(module=module, symbol=symbol), model, scripts, judging))
     if options.junit is not None:
         options.junit.write_text(report.junit(results), encoding="utf-8")
     print(report.summary(results))
-    code = EXIT_FAILED if any(not result.passed for result in results) else 0
+    return ended(EXIT_FAILED if any(not result.passed for result in results) else 0, results)
+
+
+def execute(options: argparse.Namespace) -> list[Result]:
+    """Run what a command line asks for and print how each scenario went.
+
+    Raises:
+        ScenarioError: There is nothing to run, or a file is no scenario.
+    """
+    bundle, files = _files(options.path, options.bundle)
+    wanted = [(file, each) for file in files for each in load_file(file) if options.only in each.scenario]
+    if not wanted:
+        raise ScenarioError(f"no scenario's name contains {options.only!r}")
+    model = ScenarioModel()
+    judging = _judging(options)
+    scripts = {file: options.model_script or script_beside(file) for file, _ in wanted}
+    for path in set(scripts.values()):
+        model.use(path)
+    module, _, symbol = options.entrypoint.partition(":")
+    entrypoint = Entrypoint(module=module, symbol=symbol)
+    with model.serving() if any(scripts.values()) else contextlib.nullcontext():
+        return asyncio.run(_run(bundle, wanted, entrypoint, model, scripts, judging))
+
+
+def ended(code: int, results: Sequence[Result]) -> int:
+    """Return the exit code; end the process at once where code of the bundle still runs."""
     if any(result.timed_out for result in results):
         # A thread of the bundle still runs, and Python would wait for it for ever.
         sys.stdout.flush()
         os._exit(code)
     return code
+
+
+def options_of(bundle: Path, entrypoint: str) -> argparse.Namespace:
+    """Return the options that run all scenarios of a bundle.
+
+    Args:
+        bundle: Its folder.
+        entrypoint: `module:symbol`; empty: it is looked for.
+    """
+    return _parser().parse_args([str(bundle), "--entrypoint", entrypoint])
 
 
 async def _run(
@@ -89,8 +112,7 @@ def _files(path: Path, bundle: Path | None) -> tuple[Path, list[Path]]:
         return (bundle or (near.parent if near.name == FOLDER else near)).resolve(), [path]
     if not path.is_dir():
         raise ScenarioError(f"{path} is neither a folder nor a file")
-    found = (file for suffix in ("*.yaml", "*.yml") for file in (path / FOLDER).rglob(suffix))
-    files = sorted(file for file in found if not is_script(file))
+    files = scenario_files(path)
     if not files:
         raise ScenarioError(f"{path} has no scenarios: write {path / FOLDER}/<name>.yaml (see docs/scenarios.md)")
     return (bundle or path).resolve(), files

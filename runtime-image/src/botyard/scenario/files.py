@@ -10,7 +10,10 @@ from pydantic import ValidationError
 
 from botyard.scenario import kit_file
 from botyard.scenario.document import Scenario, ScenarioError
+from botyard.scenario.model import is_script
 
+FOLDER = "scenarios"
+"""Of a bundle: where its scenarios are."""
 MAX_FILE_BYTES = 1024 * 1024
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -26,6 +29,12 @@ _Loader.yaml_implicit_resolvers = {
 # The kit's files include texts of the bundle by a tag of this form; it is resolved when the bundle is loaded.
 _Loader.add_multi_constructor("!PYTHON[", lambda loader, suffix, node: f"!PYTHON[{suffix}")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
+def scenario_files(bundle: Path) -> list[Path]:
+    """Return the scenario files of a bundle; model scripts lie among them and are none."""
+    found = (file for suffix in ("*.yaml", "*.yml") for file in (bundle / FOLDER).rglob(suffix))
+    return sorted(file for file in found if not is_script(file))
 
 
 def load_file(path: Path) -> list[Scenario]:
