@@ -6,12 +6,14 @@ import json
 import pytest
 
 from botyard.core import keys
+from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
 from botyard.core.deliveries import Deliveries
-from botyard.core.errors import AlreadyCommitted, Expired, NotOwner, Overloaded, StaleOwner
+from botyard.core.errors import AlreadyCommitted, Expired, NotOwner, Overloaded, StaleOwner, StillParked
 from botyard.core.forks import Forks
 from botyard.core.leases import Leases
+from botyard.core.parking import Parking
 from botyard.core.retention import Retention
 from botyard.core.turns import Commit, NextEvent
 from tests.integration.core.world import BOT, World
@@ -47,6 +49,68 @@ async def test_a_second_commit_of_the_same_event_writes_nothing(world: World) ->
     with pytest.raises(AlreadyCommitted):
         await world.turns.commit(lease, entry, Commit(record="{}", outputs=["again"], change="set", state={"n": 2}))
     assert await world.dump() == before
+
+
+async def test_the_next_turn_begins_with_the_commit_of_the_one_before(world: World) -> None:
+    for text in ("one", "two", "three"):
+        await world.say(text)
+    lease, (one, two, three) = await world.lease(), await world.waiting()
+    begun = await world.turns.begin(lease, one)
+    done = await world.turns.commit(
+        lease,
+        one,
+        Commit(
+            record="{}", outputs=["first"], change="set", state={"n": 1}, made_by={"revision": "r"}, ends=begun.ends
+        ),
+        following=two,
+    )
+    assert done.last == 1
+    assert done.following is not None
+    assert (done.following.attempt, done.following.state, done.following.made_by) == (1, {"n": 1}, {"revision": "r"})
+
+    # It is that run's beginning as good as one of its own: another one is a second run.
+    assert await world.turns.journal(lease, two, "0", b"paid", keep=60) == b"paid"
+    again = await world.turns.begin(lease, two)
+    assert (again.attempt, again.journal) == (2, {"0": b"paid"})
+    await Cancellations(world.redis).request(BOT, "c1", three.turn)
+    done = await world.turns.commit(lease, two, Commit(record="{}"), following=three)
+    assert done.following is not None
+    assert done.following.cancelled
+    assert [entry.turn for entry in await world.waiting()] == [three.turn]
+
+
+async def test_a_refused_commit_begins_nothing(world: World) -> None:
+    for text in ("one", "two"):
+        await world.say(text)
+    stale, (one, two) = await world.lease("replica-a", lease_ms=1), await world.waiting()
+    fresh = await world.lease("replica-b")
+    with pytest.raises(StaleOwner):
+        await world.turns.commit(stale, one, Commit(record="{}"), following=two)
+    await world.turns.commit(fresh, one, Commit(record="{}"))
+    with pytest.raises(AlreadyCommitted):
+        await world.turns.commit(fresh, one, Commit(record="{}"), following=two)
+    assert (await world.turns.begin(fresh, two)).attempt == 1
+
+
+async def test_a_parked_turn_does_not_begin_with_the_commit_before_it(world: World) -> None:
+    for text in ("one", "two"):
+        await world.say(text)
+    lease, (one, two) = await world.lease(), await world.waiting()
+    await world.turns.begin(lease, two)
+    await Parking(world.redis).park(lease, two, reason="over budget")
+    assert (await world.turns.commit(lease, one, Commit(record="{}"), following=two)).following is None
+    with pytest.raises(StillParked):
+        await world.turns.begin(lease, two)
+
+
+async def test_a_state_that_cannot_be_read_is_told_to_whoever_begins_for_itself(world: World) -> None:
+    for text in ("one", "two"):
+        await world.say(text)
+    lease, (one, two) = await world.lease(), await world.waiting()
+    await world.redis.set(keys.state(lease.partition, "c1"), b"?")
+    assert (await world.turns.commit(lease, one, Commit(record="{}"), following=two)).following is None
+    with pytest.raises(ValueError, match="unknown state encoding"):
+        await world.turns.begin(lease, two)
 
 
 async def test_an_owner_whose_lease_was_taken_is_refused_everywhere(world: World) -> None:

@@ -1,26 +1,32 @@
-"""The Lua scripts of this package, loaded once and run by their digest."""
+"""The Lua scripts of this package, run by their digest."""
 
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
 from botyard.core import acknowledgement
 from botyard.core.acknowledgement import FlushingRedis
 
+_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+"""A line that names scripts, which the script that has it can call as functions of KEYS and ARGV."""
+
 
 @cache
 def source(name: str) -> str:
-    """Return the text of `scripts/<name>.lua`."""
-    return (files("botyard.core") / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+    """Return the text of `scripts/<name>.lua`, with the scripts that it includes as functions before it."""
+    text = (files("botyard.core") / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+    included = [other for names in _INCLUDE.findall(text) for other in names.split()]
+    return "".join(f"local function {other}(KEYS, ARGV)\n{source(other)}\nend\n" for other in included) + text
 
 
 @cache
-def _digest(name: str) -> str:
-    # What Redis names scripts by.
+def digest(name: str) -> str:
+    """Return what Redis names the script by."""
     return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -32,14 +38,14 @@ class Scripts:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._loaded: dict[str, AsyncScript] = {}
 
     async def run(self, name: str, *, keys: list[str], args: list[Any]) -> Any:
         """Run script `name` and return its answer as Redis gives it (bytes, integers, lists)."""
-        script = self._loaded.get(name)
-        if script is None:
-            script = self._loaded[name] = self._redis.register_script(source(name))
-        return await script(keys=keys, args=args)
+        execute: Any = self._redis.execute_command
+        try:
+            return await execute("EVALSHA", digest(name), len(keys), *keys, *args)
+        except NoScriptError:
+            return await execute("EVAL", source(name), len(keys), *keys, *args)
 
     async def run_to_disk(self, name: str, *, keys: list[str], args: list[Any]) -> Any:
         """Run script `name` as `run` does and, where the URL of Redis asks for it, wait until its writes are on disk.
@@ -49,4 +55,4 @@ class Scripts:
         """
         if not isinstance(self._redis, FlushingRedis):
             return await self.run(name, keys=keys, args=args)
-        return await acknowledgement.run(self._redis, source(name), _digest(name), keys=keys, args=args)
+        return await acknowledgement.run(self._redis, source(name), digest(name), keys=keys, args=args)

@@ -82,6 +82,16 @@ class Commit:
     retention: Retention = field(default_factory=Retention)
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What came of a commit."""
+
+    last: int
+    """The number of the conversation's last output."""
+    following: Begun | None = None
+    """What a run of the event that follows starts from, where it was to begin and nothing is in its way."""
+
+
 class Turns:
     """Begins and commits turns under leases."""
 
@@ -114,26 +124,16 @@ class Turns:
         _raise_refusal(answer[0], lease, entry)
         if answer[0] == b"parked":
             raise StillParked(None if answer[1] < 0 else int(answer[1]) / 1000)
-        flat = answer[5]
-        return Begun(
-            attempt=int(answer[1]),
-            crashes=int(answer[2]),
-            state=codec.decode(answer[3]) if answer[3] else None,
-            ends=text(answer[4]),
-            journal={text(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
-            parks=int(answer[7]),
-            made_by={
-                name: text(each) for name, each in zip(("revision", "schema"), answer[8:10], strict=False) if each
-            },
-            cancelled=bool(answer[6]),
-            now_ms=int(answer[10]),
-        )
+        return _begun(answer)
 
-    async def commit(self, lease: Lease, entry: Entry, commit: Commit) -> int:
+    async def commit(self, lease: Lease, entry: Entry, commit: Commit, *, following: Entry | None = None) -> Committed:
         """Write everything of `commit` and acknowledge `entry`, or nothing.
 
-        Returns:
-            The number of the conversation's last output.
+        Args:
+            lease: Of the entry's partition.
+            entry: The event whose turn ends.
+            commit: What it did.
+            following: The next event of the same key: a run of it begins with the commit, as `begin` would.
 
         Raises:
             StaleOwner: The lease was lost; nothing was written.
@@ -170,8 +170,13 @@ class Turns:
             packed["drop_records"] = True
         if commit.dead is not None:
             packed["dead"] = commit.dead
+        begins: list[str] = []
+        begun: list[str] = []
+        if following is not None:
+            begins = [keys.journal(partition, following.event), keys.parked(partition)]
+            begun = [following.id, following.turn, following.key]
         answer = await self._scripts.run_to_disk(
-            "commit",
+            "commit" if following is None else "commit_and_begin",
             keys=[
                 keys.lease(partition),
                 keys.inbox(partition),
@@ -188,6 +193,7 @@ class Turns:
                 keys.versions(partition, key),
                 keys.records(partition, key),
                 keys.record_names(partition, key),
+                *begins,
             ],
             args=[
                 lease.owner,
@@ -197,10 +203,18 @@ class Turns:
                 keys.live(partition, key),
                 # Old-style strings: Redis's own msgpack knows neither the bin nor the str8 type.
                 msgpack.packb(packed, use_bin_type=False),
+                *begun,
             ],
         )
         _raise_refusal(answer[0], lease, entry)
-        return int(answer[1])
+        last = int(answer[1])
+        if following is None or answer[2][0] != b"ok":
+            return Committed(last)
+        try:
+            return Committed(last, _begun(answer[2]))
+        except ValueError:
+            # Whoever begins it for itself is told what is wrong with its state.
+            return Committed(last)
 
     async def emit(
         self, lease: Lease, entry: Entry, envelopes: Sequence[str], *, number: int, retention: Retention
@@ -265,6 +279,26 @@ class Turns:
                 args=[lease.owner, lease.epoch, entry.id],
             )
         )
+
+
+def _begun(answer: list[Any]) -> Begun:
+    """Return what begin.lua answered.
+
+    Raises:
+        ValueError: The stored state cannot be read.
+    """
+    flat = answer[5]
+    return Begun(
+        attempt=int(answer[1]),
+        crashes=int(answer[2]),
+        state=codec.decode(answer[3]) if answer[3] else None,
+        ends=text(answer[4]),
+        journal={text(flat[index]): flat[index + 1] for index in range(0, len(flat), 2)},
+        parks=int(answer[7]),
+        made_by={name: text(each) for name, each in zip(("revision", "schema"), answer[8:10], strict=False) if each},
+        cancelled=bool(answer[6]),
+        now_ms=int(answer[10]),
+    )
 
 
 def _raise_refusal(outcome: bytes, lease: Lease, entry: Entry) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from botyard.core.address import Partition
 from botyard.core.inbox import Entry
 from botyard.core.leases import Lease
+from botyard.core.turns import Begun
 from botyard.runtime.parking import Aside
 
 MAX_QUEUED = 2048
@@ -14,7 +17,20 @@ MAX_QUEUED = 2048
 LOOK_AGAIN = 60.0
 """Seconds after which a key that was put aside is looked at in any case: what is said to replicas may get lost."""
 
-Runner = Callable[[Lease, Entry], Awaitable[Aside | None]]
+
+@dataclass(slots=True)
+class Job:
+    """One event on its way through this replica."""
+
+    lease: Lease
+    entry: Entry
+    begun: Begun | None = None
+    """What its run starts from, where the commit of the turn before it has begun it."""
+
+
+Following = Callable[[], Job | None]
+"""Returns the job behind the one that runs, which is run next whatever happens; None where its turn has to wait."""
+Runner = Callable[[Job, Following], Awaitable[Aside | None]]
 
 
 class Dispatcher:
@@ -27,14 +43,15 @@ class Dispatcher:
         """Prepare.
 
         Args:
-            run: Runs one event; must not raise.
+            run: Runs one event; must not raise. It may begin the one that follows.
             concurrency: Turns that run at once.
             again: Called when a key that was put aside is to be read again; `take_up` follows.
         """
         self._run = run
         self._again = again
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
-        self._queues: dict[str, deque[tuple[Lease, Entry]]] = {}
+        self._queues: dict[str, deque[Job]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Entry] = {}
         self._aside: dict[str, tuple[Entry, asyncio.TimerHandle]] = {}
@@ -52,24 +69,25 @@ class Dispatcher:
         """Queue `entry` behind the others of its key."""
         if entry.key in self._aside:
             return
-        self._queues.setdefault(entry.key, deque()).append((lease, entry))
+        self._queues.setdefault(entry.key, deque()).append(Job(lease, entry))
         self._count(+1)
         if entry.key not in self._tasks:
             self._tasks[entry.key] = asyncio.create_task(self._drain_key(entry.key), name=f"key {entry.key}")
 
     async def _drain_key(self, key: str) -> None:
+        queue, ahead = self._queues[key], list[Job]()
         try:
-            while queue := self._queues.get(key):
+            while queue or ahead:
                 async with self._slots:
                     # The queue may have been forgotten while this key waited for its slot.
-                    if not queue:
+                    if not queue and not ahead:
                         continue
-                    lease, entry = queue.popleft()
-                    self._running[key] = entry
+                    job = ahead.pop() if ahead else queue.popleft()
+                    self._running[key] = job.entry
                     self._told.discard(key)
                     try:
-                        if aside := await self._run(lease, entry):
-                            self._put_aside(entry, aside)
+                        if aside := await self._run(job, partial(self._take_ahead, queue, ahead)):
+                            self._put_aside(job.entry, aside, ahead)
                     finally:
                         del self._running[key]
                         self._count(-1)
@@ -78,10 +96,17 @@ class Dispatcher:
             self._queues.pop(key, None)
             self._tasks.pop(key, None)
 
-    def _put_aside(self, entry: Entry, aside: Aside) -> None:
+    def _take_ahead(self, queue: deque[Job], ahead: list[Job]) -> Job | None:
+        """Take the next job out of its queue, as far as it is sure to get a slot at once: no key waits for one."""
+        if not ahead and queue and len(self._tasks) <= self._concurrency:
+            ahead.append(queue.popleft())
+        return ahead[0] if ahead else None
+
+    def _put_aside(self, entry: Entry, aside: Aside, ahead: list[Job]) -> None:
         queue = self._queues[entry.key]
-        self._count(-len(queue))
+        self._count(-len(queue) - len(ahead))
         queue.clear()
+        ahead.clear()
         wait = LOOK_AGAIN if aside.seconds is None else min(aside.seconds, LOOK_AGAIN)
         if entry.key in self._told:
             wait = 0.0
@@ -118,7 +143,7 @@ class Dispatcher:
     def forget(self, partition: Partition) -> None:
         """Drop what is queued and not running of a partition; its next owner reads it again."""
         for queue in self._queues.values():
-            kept = [item for item in queue if item[1].partition != partition]
+            kept = [job for job in queue if job.entry.partition != partition]
             self._count(len(kept) - len(queue))
             queue.clear()
             queue.extend(kept)
@@ -145,5 +170,5 @@ class Dispatcher:
     def oldest_accepted_ms(self) -> int | None:
         """Return when the oldest event that waits or runs here was accepted, in milliseconds since the epoch."""
         times = [entry.accepted_ms for entry in self._running.values()]
-        times.extend(queue[0][1].accepted_ms for queue in self._queues.values() if queue)
+        times.extend(queue[0].entry.accepted_ms for queue in self._queues.values() if queue)
         return min(times, default=None)

@@ -18,7 +18,7 @@ from botyard.core.connection import connect
 from botyard.core.leases import LEASE_MS
 from botyard.runtime import logs
 from botyard.runtime.configuration import Configuration
-from botyard.runtime.pool import LoadFailed
+from botyard.runtime.errors import LoadFailed
 from botyard.runtime.supervisor import Supervisor
 
 log = logging.getLogger("botyard.main")

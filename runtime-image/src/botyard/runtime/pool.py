@@ -7,7 +7,6 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,107 +15,24 @@ from pydantic import ValidationError
 from botyard.contract.bot import BotConfig
 from botyard.contract.persona import PersonaConfig
 from botyard.models.errors import NotAttributed, Unauthorized
-from botyard.program import Output, TurnOutcome, TurnRequest
+from botyard.program import TurnOutcome, TurnRequest
 from botyard.runtime import frames
-from botyard.runtime.parking import ParkTurn
+from botyard.runtime.errors import LoadFailed, TurnTimeout, WorkerDied
+from botyard.runtime.pool_worker import PoolWorker
 from botyard.runtime.residents import Host, Residents
+from botyard.runtime.running_turn import RunningTurn
+from botyard.runtime.signals import Changes
 from botyard.runtime.turn_models import TurnModels
 
 log = logging.getLogger("botyard.pool")
 
-CANCEL_GRACE = 3.0
-"""Seconds that code gets to end by itself after it was cancelled; then its worker is killed."""
 LOAD_TIMEOUT = 120.0
 """Seconds for a worker to start and import the bundle."""
 RESPAWN_CAP = 10.0
 """Seconds between starts of workers that keep failing, at most."""
 
-Tell = Callable[[Any], Awaitable[None]]
-"""Sends a part of an answer ahead."""
-Handler = Callable[[str, Mapping[str, Any], Tell], Awaitable[Any]]
-"""Answers a turn's call: (method, args, parts) → result. An exception is raised in the turn, with its `code`."""
-
-
 AnswerResident = Callable[[str, str, Mapping[str, Any]], Awaitable[Any]]
 """Answers what a resident asks between events: (its name, method, args)."""
-
-
-class WorkerDied(Exception):
-    """The worker that ran the turn ended before the turn did.
-
-    Attributes:
-        crashed: The worker ended by itself, so this turn, or one beside it, may be why.
-    """
-
-    def __init__(self, message: str, *, crashed: bool) -> None:
-        super().__init__(message)
-        self.crashed = crashed
-
-
-class TurnTimeout(Exception):
-    """The turn ran past its deadline; its worker was killed."""
-
-
-class TurnCancelled(Exception):
-    """Somebody asked for the turn to be cancelled."""
-
-
-class LoadFailed(Exception):
-    """The bundle cannot be imported.
-
-    Attributes:
-        where: Line of the bundle, when there is one.
-    """
-
-    def __init__(self, kind: str, message: str, where: str) -> None:
-        super().__init__(f"{kind}: {message}" + (f" (at {where})" if where else ""))
-        self.where = where
-
-
-@dataclass(slots=True)
-class _Turn:
-    run: str
-    """As `TurnRequest.run` tells it."""
-    outcome: asyncio.Future[TurnOutcome]
-    emit: Callable[[Output], Awaitable[None]]
-    handle: Handler
-    stop: asyncio.Event
-    """Ends the turn when set."""
-    told_to_park: ParkTurn | None = None
-    """Raised by what answered a call."""
-    models: TurnModels | None = None
-    answers: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    """What it waits for, by the calls' numbers."""
-
-    @property
-    def parked(self) -> ParkTurn | None:
-        """Why it is put aside."""
-        return self.told_to_park or (self.models.parked if self.models is not None else None)
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    name: str
-    started: asyncio.Future[None]
-    """Done when the bundle is imported; its exception tells why it could not be."""
-    channel: frames.Channel | None = None
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    """What its bundle's own clients call the metered endpoint with."""
-    turns: dict[str, _Turn] = field(default_factory=dict)
-    exclusive: bool = False
-    """Runs one suspect turn alone; gets no other."""
-    overdue: set[str] = field(default_factory=set)
-    """Turns past their deadline, for which the worker is being killed."""
-    ended: bool = False
-
-    @property
-    def ready(self) -> bool:
-        return not self.ended and self.started.done() and self.started.exception() is None
-
-    async def tell(self, message: Mapping[str, Any]) -> None:
-        if self.channel is not None:
-            with contextlib.suppress(ConnectionError):
-                await self.channel.send(dict(message))
 
 
 class WorkerPool:
@@ -139,10 +55,10 @@ class WorkerPool:
         self._credentials = credentials
         self._config: BotConfig | None = None
         self._names = itertools.count(1)
-        self._workers: dict[str, _Worker] = {}
+        self._workers: dict[str, PoolWorker] = {}
         self._host: frames.Channel | None = None
         self._server: asyncio.Server | None = None
-        self._changed = asyncio.Condition()
+        self._changes = Changes()
         self._exclusive = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._failures = 0
@@ -186,14 +102,14 @@ class WorkerPool:
         self.residents = Residents(wanted=wanted, hosts=self._regulars, kill=self._kill_host, changed=changed)
         return self.residents
 
-    def _regulars(self) -> list[_Worker]:
+    def _regulars(self) -> list[PoolWorker]:
         """Return the ready workers without the spare."""
         assert self._config is not None
         return [worker for worker in self._workers.values() if worker.ready][: self._config.limits.workers]
 
     async def _kill_host(self, host: Host) -> None:
         if (worker := self._workers.get(host.name)) is not None:
-            await self._kill(worker)
+            await worker.kill()
 
     def configure(self, config: BotConfig) -> None:
         """Use another configuration for workers that start from now on."""
@@ -205,8 +121,7 @@ class WorkerPool:
         Raises:
             LoadFailed: It cannot be imported.
         """
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.load_error or any(w.ready for w in self._workers.values()))
+        await self._changes.until(lambda: self.load_error is not None or self.loaded > 0)
         if self.load_error:
             raise self.load_error
 
@@ -218,88 +133,33 @@ class WorkerPool:
     async def run(
         self,
         request: TurnRequest,
+        turn: RunningTurn,
         *,
         timeout: float,
         journal: Mapping[str, bytes],
         exclusive: bool,
-        cancelled: asyncio.Event,
-        emit: Callable[[Output], Awaitable[None]],
-        handle: Handler,
-        models: TurnModels | None = None,
         resident: str = "",
     ) -> TurnOutcome:
         """Run one turn and return its outcome.
 
         Args:
-            request: The turn.
+            request: What to run.
+            turn: Answers what it asks.
             timeout: Seconds after which its worker is killed.
             journal: Records of steps that earlier runs took.
             exclusive: Run it in a worker of its own: it may have killed one before.
-            cancelled: Ends the turn when set.
-            emit: Gets outputs that leave before the commit.
-            handle: Answers what the turn asks of the supervisor.
-            models: Answers what the bundle's own clients ask of models.
             resident: Run it in the worker where this resident lives.
 
         Raises:
-            ParkTurn: `handle` raised it, or `models` says so; the turn's code is ended as if it were cancelled.
-            TurnCancelled: `cancelled` was set before the turn ended.
-            TurnTimeout: The deadline passed.
-            WorkerDied: The worker ended first.
+            ParkTurn, TurnCancelled, TurnTimeout, WorkerDied: As `PoolWorker.run`.
         """
         alone = exclusive and not resident
         async with self._exclusive if alone else contextlib.nullcontext():
             worker = await (self._home_of(resident, timeout) if resident else self._pick(alone))
-            turn = _Turn(
-                request.run, asyncio.get_running_loop().create_future(), emit, handle, cancelled, models=models
-            )
-            worker.turns[request.turn] = turn
             try:
-                assert worker.channel is not None
-                await worker.channel.send(
-                    {
-                        "t": "run",
-                        "turn": request.turn,
-                        "request": request.model_dump(by_alias=True),
-                        "journal": dict(journal),
-                    }
-                )
-                async with asyncio.timeout(timeout):
-                    return await self._outcome(worker, request.turn, turn, cancelled)
-            except TimeoutError:
-                worker.overdue.add(request.turn)
-                await self._kill(worker)
-                raise TurnTimeout(f"the turn did not end within {timeout:g} s; its worker was killed") from None
-            except ConnectionError as error:
-                raise WorkerDied("the worker's connection broke", crashed=False) from error
+                return await worker.run(turn, request, journal, timeout)
             finally:
-                worker.turns.pop(request.turn, None)
-                worker.exclusive = False
-                for answer in turn.answers.values():
-                    answer.cancel()
-                if not turn.outcome.done():
-                    turn.outcome.cancel()
-                async with self._changed:
-                    self._changed.notify_all()
-
-    async def _outcome(self, worker: _Worker, name: str, turn: _Turn, cancelled: asyncio.Event) -> TurnOutcome:
-        """Return the outcome of a turn, or end it when `cancelled` is set first."""
-        cancelling = asyncio.ensure_future(cancelled.wait())
-        try:
-            await asyncio.wait((turn.outcome, cancelling), return_when=asyncio.FIRST_COMPLETED)
-            if turn.outcome.done() and turn.parked is None:
-                return turn.outcome.result()
-            assert worker.channel is not None
-            await worker.channel.send({"t": "cancel", "turn": name})
-            await asyncio.wait((turn.outcome,), timeout=CANCEL_GRACE)
-            if not turn.outcome.done():
-                worker.overdue.add(name)
-                await self._kill(worker)
-            if turn.parked is not None:
-                raise turn.parked
-            raise TurnCancelled("the turn was cancelled")
-        finally:
-            cancelling.cancel()
+                self._changes.tell()
 
     async def close(self) -> None:
         """Kill all workers and stop listening."""
@@ -330,26 +190,24 @@ class WorkerPool:
         if worker is None:
             raise Unauthorized("this endpoint takes the key that the worker was given (OPENAI_API_KEY)")
         if run:
-            # Not the turn's: a thread that an earlier run left behind may still ask.
-            found = next((turn for turn in worker.turns.values() if turn.run == run), None)
+            models = worker.models_of(run)
         elif len(worker.turns) == 1:
-            found = next(iter(worker.turns.values()))
+            models = next(iter(worker.turns.values())).models
         else:
             raise NotAttributed(
                 f"{len(worker.turns)} turns run, and the request does not say which one asks: call the model in the "
                 "turn's own task or thread, by botyard.model or a client on httpx, aiohttp or requests"
             )
-        if found is None or found.models is None:
+        if models is None:
             raise NotAttributed("the turn that asks is over, or may not ask models")
-        return found.models
+        return models
 
     # Keeping workers.
 
     async def _keep(self) -> None:
         """Have enough workers, for ever; starts that fail are repeated with growing pauses."""
         while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._host is not None and self._missing() > 0)
+            await self._changes.until(lambda: self._host is not None and self._missing() > 0)
             if self._failures:
                 pause = min(RESPAWN_CAP, 0.25 * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
                 await asyncio.sleep(pause)
@@ -363,7 +221,7 @@ class WorkerPool:
         if self._host is None:
             return
         name = f"worker-{next(self._names)}"
-        worker = _Worker(name, asyncio.get_running_loop().create_future())
+        worker = PoolWorker(name, self._host, asyncio.get_running_loop().create_future())
         self._workers[name] = worker
         try:
             await self._host.send({"t": "spawn", "worker": name})
@@ -376,24 +234,18 @@ class WorkerPool:
         except LoadFailed as error:
             self._failures += 1
             self.load_error = error
-            await self._kill(worker)
+            await worker.kill()
         except TimeoutError:
             self._failures += 1
             self.load_error = LoadFailed("ImportTimeout", f"the import did not end within {LOAD_TIMEOUT:g} s", "")
-            await self._kill(worker)
+            await worker.kill()
         except (WorkerDied, ConnectionError) as error:
             self._failures += 1
             self.load_error = LoadFailed("WorkerDied", f"while it imported the bundle: {error}", "")
             self._workers.pop(name, None)
-        async with self._changed:
-            self._changed.notify_all()
+        self._changes.tell()
 
-    async def _kill(self, worker: _Worker) -> None:
-        if self._host is not None:
-            with contextlib.suppress(ConnectionError):
-                await self._host.send({"t": "kill", "worker": worker.name})
-
-    async def _home_of(self, resident: str, timeout: float) -> _Worker:
+    async def _home_of(self, resident: str, timeout: float) -> PoolWorker:
         """Return the worker in which `resident` lives.
 
         Raises:
@@ -407,22 +259,23 @@ class WorkerPool:
             raise TurnTimeout(f"the loop of {resident} did not begin within {timeout:g} s") from None
         return self._workers[host.name]
 
-    async def _pick(self, exclusive: bool) -> _Worker:
+    async def _pick(self, exclusive: bool) -> PoolWorker:
         """Return the ready worker with the fewest turns; for an exclusive turn an idle one, kept for it alone."""
-        assert self._config is not None
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: any(w.ready for w in self._workers.values()))
-                ready = [w for w in self._workers.values() if w.ready and not w.exclusive]
-                # All but the youngest work; the youngest is the spare, as long as there is another.
-                if exclusive:
-                    idle = [w for w in ready if not w.turns]
-                    if idle:
-                        idle[-1].exclusive = True
-                        return idle[-1]
-                elif ready:
-                    return min(ready[: self._config.limits.workers], key=lambda w: len(w.turns))
-                await self._changed.wait()
+        found: PoolWorker | None = None
+
+        def pick() -> bool:
+            nonlocal found
+            assert self._config is not None
+            ready = [worker for worker in self._workers.values() if worker.ready and not worker.exclusive]
+            # All but the youngest work; the youngest is the spare, as long as there is another.
+            candidates = [w for w in ready if not w.turns][-1:] if exclusive else ready[: self._config.limits.workers]
+            found = min(candidates, key=lambda worker: len(worker.turns), default=None)
+            return found is not None
+
+        await self._changes.until(pick)
+        assert found is not None
+        found.exclusive = exclusive
+        return found
 
     # Connections.
 
@@ -447,8 +300,7 @@ class WorkerPool:
 
     async def _serve_host(self, channel: frames.Channel) -> None:
         self._host = channel
-        async with self._changed:
-            self._changed.notify_all()
+        self._changes.tell()
         try:
             while (message := await channel.receive()) is not None:
                 if message["t"] == "exited":
@@ -459,7 +311,7 @@ class WorkerPool:
             for name in list(self._workers):
                 await self._ended(name, "the worker's container ended")
 
-    async def _serve_worker(self, worker: _Worker, channel: frames.Channel) -> None:
+    async def _serve_worker(self, worker: PoolWorker, channel: frames.Channel) -> None:
         assert self._config is not None
         await channel.send(
             {
@@ -478,73 +330,21 @@ class WorkerPool:
                 await self._on_message(worker, channel, message)
         except (frames.ProtocolError, KeyError, TypeError, ValidationError) as error:
             log.warning("worker %s sent nonsense and is killed: %s", worker.name, error)
-        await self._kill(worker)
+        await worker.kill()
 
-    async def _on_message(self, worker: _Worker, channel: frames.Channel, message: frames.Message) -> None:
+    async def _on_message(self, worker: PoolWorker, channel: frames.Channel, message: frames.Message) -> None:
         kind = message["t"]
-        if kind == "loaded":
-            self._residential = message.get("residential") is True
-            if not worker.started.done():
-                worker.started.set_result(None)
-                log.info("%s has imported the bundle (%s)", worker.name, message.get("model"))
-            return
-        if kind == "load_failed":
-            if not worker.started.done():
-                texts = (str(message.get(name, ""))[:4000] for name in ("kind", "message", "where"))
-                worker.started.set_exception(LoadFailed(*texts))
-            return
         if kind == "resident" and self.residents is not None:
             await self.residents.hears(worker, message)
-            return
-        name = str(message.get("turn"))
-        if kind == "call" and name.startswith("@") and self._answer_call is not None:
+        elif kind == "call" and self._answer_call is not None and (name := str(message.get("turn"))).startswith("@"):
             posting = asyncio.create_task(self._answer_resident(channel, name[1:], message))
             self._answers.add(posting)
             posting.add_done_callback(self._answers.discard)
-            return
-        turn = worker.turns.get(name)
-        if turn is None:
-            if kind == "call":
-                # Code of a turn that is over may go on in a thread; it must not wait for ever.
-                await channel.send({"t": "answer", "id": message["id"], "error": "TurnOver: the turn has ended"})
-            return
-        if kind == "output":
-            output = Output.model_validate(message["output"])
-            try:
-                await turn.emit(output)
-            except Exception as error:
-                # Not this connection's fault: the turn ends with it.
-                if not turn.outcome.done():
-                    turn.outcome.set_exception(error)
-        elif kind == "call":
-            # Apart from reading, since the answer may take as long as a model does.
-            number = int(message["id"])
-            task = turn.answers[number] = asyncio.create_task(self._answer(channel, turn, message))
-            task.add_done_callback(lambda _: turn.answers.pop(number, None))
-        elif kind == "drop":
-            if (waiting := turn.answers.get(int(message["id"]))) is not None:
-                waiting.cancel()
-        elif kind == "done" and not turn.outcome.done():
-            turn.outcome.set_result(TurnOutcome.model_validate(message["outcome"]))
-
-    async def _answer(self, channel: frames.Channel, turn: _Turn, message: frames.Message) -> None:
-        reply: frames.Message = {"t": "answer", "turn": message["turn"], "id": message["id"]}
-
-        async def tell(events: Any) -> None:
-            await channel.send({"t": "piece", "turn": message["turn"], "id": message["id"], "events": events})
-
-        try:
-            reply["result"] = await turn.handle(str(message["method"]), message["args"], tell)
-        except ParkTurn as error:
-            turn.told_to_park = error
-            turn.stop.set()
-            reply["error"] = f"TurnParked: {error}"
-        except Exception as error:
-            code = getattr(error, "code", None)
-            reply["error"] = str(error) if code else f"{type(error).__name__}: {error}"
-            reply |= {"code": code} if code else {}
-        with contextlib.suppress(ConnectionError):
-            await channel.send(reply)
+        else:
+            if kind == "loaded" and not worker.started.done():
+                self._residential = message.get("residential") is True
+                log.info("%s has imported the bundle (%s)", worker.name, message.get("model"))
+            await worker.hears(message)
 
     async def _answer_resident(self, channel: frames.Channel, name: str, message: frames.Message) -> None:
         reply: frames.Message = {"t": "answer", "turn": message["turn"], "id": message["id"]}
@@ -562,23 +362,11 @@ class WorkerPool:
         worker = self._workers.pop(name, None)
         if worker is None:
             return
-        worker.ended = True
         if self.residents is not None:
             self.residents.wake()
-        if worker.channel is not None:
-            worker.channel.close()
-        if not worker.started.done():
-            worker.started.set_exception(WorkerDied(how, crashed=False))
-            # Nobody may be waiting for it any more.
-            worker.started.exception()
-        crashed = not worker.overdue and not self._closing and self._host is not None
-        if crashed:
+        if worker.has_ended(how, by_itself=not self._closing and self._host is not None):
             self.restarts += 1
-        for turn_id, turn in worker.turns.items():
-            if not turn.outcome.done() and turn_id not in worker.overdue:
-                turn.outcome.set_exception(WorkerDied(how, crashed=crashed))
-        async with self._changed:
-            self._changed.notify_all()
+        self._changes.tell()
 
 
 def _how(message: frames.Message) -> str:

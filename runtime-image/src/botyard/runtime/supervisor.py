@@ -26,11 +26,12 @@ from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
 from botyard.runtime.dispatcher import Dispatcher
 from botyard.runtime.endings import ended
+from botyard.runtime.errors import LoadFailed
 from botyard.runtime.health import HealthServer
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.ownership import Ownership
 from botyard.runtime.persistence import persist
-from botyard.runtime.pool import LoadFailed, WorkerPool
+from botyard.runtime.pool import WorkerPool
 from botyard.runtime.reader import InboxReader
 from botyard.runtime.resident_calls import ResidentCalls
 from botyard.runtime.turn_models import TurnModels

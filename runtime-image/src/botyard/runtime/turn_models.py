@@ -22,6 +22,7 @@ from botyard.models.requests import Kind
 from botyard.program import TurnError, TurnOutcome
 from botyard.runtime.budget_waits import waits_for
 from botyard.runtime.parking import ParkTurn
+from botyard.runtime.signals import Stop
 
 log = logging.getLogger("botyard.models")
 
@@ -55,7 +56,7 @@ class TurnModels:
         spender: Spender,
         journal: Mapping[str, bytes],
         put: Put,
-        stop: asyncio.Event,
+        stop: Stop,
     ) -> None:
         """Begin a run.
 

@@ -6,7 +6,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -31,10 +31,14 @@ from botyard.runtime.admission import Quotas, admitted
 from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
+from botyard.runtime.dispatcher import Following, Job
+from botyard.runtime.errors import TurnCancelled, TurnTimeout, WorkerDied
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
 from botyard.runtime.persistence import RETRY_CAP, persist
-from botyard.runtime.pool import Handler, Tell, TurnCancelled, TurnTimeout, WorkerDied, WorkerPool
+from botyard.runtime.pool import WorkerPool
+from botyard.runtime.running_turn import Emit, Handler, RunningTurn, Tell
+from botyard.runtime.signals import Stop
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.turn_calls import TurnCalls
 from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, spender_of, with_refusal
@@ -91,23 +95,24 @@ class TurnRunner:
         self._parking = Parking(redis)
         self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool
-        self._cancelled: dict[str, asyncio.Event] = {}
-        """Of the turns that run here."""
+        self._cancelled: dict[str, Stop] = {}
+        """Set to end a turn; of those that run here, and of those that begin with a commit under way."""
         self._configuration = configuration
         self._metrics = metrics
         self._retention = retention
 
-    async def __call__(self, lease: Lease, entry: Entry) -> Aside | None:
-        """Run `entry` until it is committed, here or elsewhere, or put aside. Never raises but when cancelled.
+    async def __call__(self, job: Job, following: Following) -> Aside | None:
+        """Run an event until it is committed, here or elsewhere, or put aside. Never raises but when cancelled.
 
         It does not return before that, whatever goes wrong: what waits behind it in its conversation must not overtake
         it. Runs are counted, so an event that cannot be run becomes a dead letter.
         """
+        lease, entry = job.lease, job.entry
         fields = {"conversation": entry.key, "turn": entry.turn, "event": entry.event}
         wait = 0.05
         while True:
             try:
-                if await self._run_once(lease, entry):
+                if await self._run_once(job, following):
                     return None
             except StillParked as error:
                 if not await self._budget_waits.over(entry):
@@ -140,14 +145,27 @@ class TurnRunner:
         if event := self._cancelled.get(turn):
             event.set()
 
-    async def _run_once(self, lease: Lease, entry: Entry) -> bool:
-        """Run `entry` once; True when it was committed, False when it is to be run again here."""
+    async def _run_once(self, job: Job, following: Following) -> bool:
+        """Run an event once; True when it was committed, False when it is to be run again here."""
+        # From before its beginning on, which may have happened already: a cancellation is marked for the runs that
+        # begin later, and told to those that have begun.
+        cancelled = self._cancelled.setdefault(job.entry.turn, Stop())
+        try:
+            return await self._run_and_commit(job, following, cancelled)
+        finally:
+            del self._cancelled[job.entry.turn]
+
+    async def _run_and_commit(self, job: Job, following: Following, cancelled: Stop) -> bool:
+        lease, entry = job.lease, job.entry
         since = time.monotonic()
         begun: Begun | None = None
         attempt = 1
         outcome: TurnOutcome
         try:
-            begun = await persist(lambda: self._turns.begin(lease, entry))
+            # What a commit has begun is good for one run.
+            begun, job.begun = job.begun, None
+            if begun is None:
+                begun = await persist(lambda: self._turns.begin(lease, entry))
             attempt = begun.attempt
             self.clock.heard(begun.now_ms)
         except ValueError as error:
@@ -156,7 +174,7 @@ class TurnRunner:
         identity = outcomes.identity(entry.partition.bot, entry, attempt)
         try:
             if begun is not None:
-                outcome = await self._outcome(lease, entry, begun, identity)
+                outcome = await self._outcome(lease, entry, begun, identity, cancelled)
         except FileGone as error:
             outcome = outcomes.failed("FileGone", str(error))
         except QuotaExceeded as error:
@@ -174,24 +192,34 @@ class TurnRunner:
             return outcomes.commit_of(entry, begun, identity, outcome, started, now, self._retention, self._revision)
 
         try:
-            await self._commit(lease, entry, commit())
+            await self._commit(job, commit(), following())
         except RecordsFull as error:
             outcome = outcomes.failed("RecordsFull", str(error))
-            await self._commit(lease, entry, commit())
+            await self._commit(job, commit(), following())
         self._metrics.turn(outcome, seconds=time.monotonic() - since, waited=started - entry.accepted_ms / 1000)
         return True
 
-    async def _commit(self, lease: Lease, entry: Entry, commit: Commit) -> None:
+    async def _commit(self, job: Job, commit: Commit, following: Job | None) -> None:
+        """Commit a turn and begin the one that follows it."""
+        behind = following.entry if following is not None else None
+        if behind is not None:
+            self._cancelled.setdefault(behind.turn, Stop())
         try:
-            await persist(lambda: self._turns.commit(lease, entry, commit))
+            done = await persist(lambda: self._turns.commit(job.lease, job.entry, commit, following=behind))
+            if following is not None:
+                following.begun = done.following
         finally:
+            if following is not None and following.begun is None:
+                self._cancelled.pop(following.entry.turn, None)
             # Also when the commit's answer was lost and it is found to be done.
             if commit.events:
-                self._deliverable(lease.partition)
+                self._deliverable(job.lease.partition)
 
-    async def _outcome(self, lease: Lease, entry: Entry, begun: Begun, identity: TurnIdentity) -> TurnOutcome:
+    async def _outcome(
+        self, lease: Lease, entry: Entry, begun: Begun, identity: TurnIdentity, cancelled: Stop
+    ) -> TurnOutcome:
         limits = self._configuration.bot.limits
-        if begun.cancelled:
+        if begun.cancelled or cancelled.is_set():
             raise TurnCancelled("the turn was cancelled before it ran")
         if begun.crashes >= limits.max_attempts:
             return outcomes.failed("DeadLetter", f"workers died {begun.crashes} times while they ran this event")
@@ -208,7 +236,6 @@ class TurnRunner:
         bounds = JournalBounds(begun.journal)
         has_tasks = self._pool.residents is not None
         spender = spender_of(entry, self._persona_of(entry), has_tasks=has_tasks)
-        cancelled = self._cancelled[entry.turn] = asyncio.Event()
         models = self._models_of(lease, entry, begun, bounds, spender, cancelled)
 
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
@@ -229,14 +256,13 @@ class TurnRunner:
                 models.close()
             if self._usage is not None:
                 self._usage.turn_over(entry.turn)
-            del self._cancelled[entry.turn]
 
     async def _run_in_worker(
         self,
         entry: Entry,
         begun: Begun,
-        cancelled: asyncio.Event,
-        emit: Callable[[Output], Awaitable[None]],
+        cancelled: Stop,
+        emit: Emit,
         handle: Handler,
         models: TurnModels | None,
     ) -> TurnOutcome:
@@ -248,27 +274,25 @@ class TurnRunner:
         persona = self._persona_of(entry)
         if self._pool.residents is not None and persona not in self._configuration.personas:
             return outcomes.failed("UnknownPersona", f"there is no Persona {persona!r} of this Bot")
+        request = TurnRequest(
+            event=entry.event,
+            turn=entry.turn,
+            key=entry.key,
+            kind=outcomes.kind_of(entry.kind),
+            payload=payload,
+            state=begun.state,
+            reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
+            made_by=dict(begun.made_by),
+            attempt=begun.attempt,
+            persona=self._configuration.personas.get(persona),
+            config=self._configuration.bot.config or None,
+        )
         return await self._pool.run(
-            TurnRequest(
-                event=entry.event,
-                turn=entry.turn,
-                key=entry.key,
-                kind=outcomes.kind_of(entry.kind),
-                payload=payload,
-                state=begun.state,
-                reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
-                made_by=dict(begun.made_by),
-                attempt=begun.attempt,
-                persona=self._configuration.personas.get(persona),
-                config=self._configuration.bot.config or None,
-            ),
+            request,
+            RunningTurn(request, stop=cancelled, emit=emit, handle=handle, models=models),
             timeout=limits.turn_timeout_seconds,
             journal={place: record for place, record in begun.journal.items() if not place.startswith(PLACE)},
             exclusive=begun.crashes > 0,
-            cancelled=cancelled,
-            emit=emit,
-            handle=handle,
-            models=models,
             resident=persona if self._pool.residents is not None else "",
         )
 
@@ -279,7 +303,7 @@ class TurnRunner:
         return str(json.loads(entry.payload).get("persona") or "")
 
     def _models_of(
-        self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds, spender: Spender, stop: asyncio.Event
+        self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds, spender: Spender, stop: Stop
     ) -> TurnModels | None:
         """Return the model access of one run."""
         if self._models is None:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from botyard.cli.dev import changes
 from botyard.cli.dev.inputs import Mounts
 from botyard.runtime.configuration import Configuration
-from botyard.runtime.pool import LoadFailed
+from botyard.runtime.errors import LoadFailed
 from botyard.runtime.supervisor import Supervisor
 
 log = logging.getLogger("botyard.dev")
