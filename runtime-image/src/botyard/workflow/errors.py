@@ -11,3 +11,11 @@ class BundleResultError(ValueError):
 
 class UnknownOperation(LookupError):
     """A request names an operation that the workflow does not declare."""
+
+
+class RegistryError(ValueError):
+    """A registry of bundles cannot be used; the message names the entry at fault. The former one stays in force."""
+
+
+class GitBundleError(RuntimeError):
+    """A bundle cannot be had from git; the message says why, without credentials."""

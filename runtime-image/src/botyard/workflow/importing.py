@@ -67,6 +67,8 @@ class Bundle:
 
 _bundles: dict[str, Bundle] = {}
 """By their packages."""
+_only: Bundle | None = None
+"""The bundle for which this process is there, if it is there for one."""
 
 
 def import_bundle(path: Path, module: str | None) -> tuple[types.ModuleType, str]:
@@ -104,6 +106,19 @@ def forget(package: str) -> None:
             del sys.modules[name]
 
 
+def serve_only(package: str) -> None:
+    """Make a bundle's modules known to everybody under the names that its own code uses.
+
+    For processes that run one bundle: `importlib.import_module("helper")`, pickles and libraries that import by name
+    find the modules that the bundle has imported, not second copies of them.
+
+    Args:
+        package: Of the bundle, as `import_bundle` returned it; empty: of none any more.
+    """
+    global _only
+    _only = _bundles[package] if package else None
+
+
 def _import_folder(path: Path, module: str | None) -> tuple[types.ModuleType, str]:
     bundle = _register(path, names=(path.name, _identifier(path.name)))
     if module:
@@ -123,16 +138,12 @@ def _import_named(bundle: Bundle, module: str) -> tuple[types.ModuleType, str]:
 
 def _resolved(bundle: Bundle, module: str) -> str | None:
     """Return the full name of a module; names of its folders may hold dots."""
-    parts = [part for part in module.split(".") if part]
-    for own in (False, True):
-        if own and not (parts and parts[0] in bundle.names):
-            break
-        rest = parts[1:] if own else parts
-        if own and not rest:
+    if bundle.root.is_file():
+        return f"{bundle.package}.{module}"
+    for rest in (module, *(module[len(name) + 1 :] for name in bundle.names if f"{module}.".startswith(f"{name}."))):
+        if not rest:
             return bundle.package
-        if bundle.root.is_file():
-            return ".".join([bundle.package, *rest])
-        if rest and (found := _joined(bundle.root, rest)) is not None:
+        if (found := _joined(bundle.root, rest.split("."))) is not None:
             return ".".join([bundle.package, *found])
     return None
 
@@ -208,7 +219,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if not fullname.startswith(PREFIX):
-            return None
+            own = _only.own_name(fullname) if _only is not None else None
+            return importlib.machinery.ModuleSpec(fullname, _Alias(own)) if own is not None else None
         bundle = _bundles.get(fullname.partition(".")[0])
         if bundle is None:
             return None
@@ -251,6 +263,22 @@ def _within(bundle: Bundle, spec: importlib.machinery.ModuleSpec | None) -> impo
             loader = _SourceLoader(loader.name, loader.path)
         spec.loader = _BundleLoader(bundle, loader)
     return spec
+
+
+class _Alias(importlib.abc.Loader):
+    """Gives a module that has another name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        module = importlib.import_module(self._name)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        # It has been run under its own name, and keeps what it knows of that.
+        module.__spec__ = self._spec
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):

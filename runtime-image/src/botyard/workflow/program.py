@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
-from botyard.workflow import history, loader, operations, properties, relays, requests
+from botyard.workflow import history, importing, loader, operations, properties, relays, requests
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
 from botyard.workflow.finding import find_module
@@ -65,7 +65,9 @@ class WorkflowProgram:
             Exception: Whatever the bundle's code raises.
         """
         spec = AgenticBundleSpec(path=str(bundle), module=module or find_module(bundle) or None)
-        return cls(bundle, spec, load_bundle(spec, symbol), config=config, namespace=namespace)
+        loaded = load_bundle(spec, symbol)
+        importing.serve_only(loaded.package)
+        return cls(bundle, spec, loaded, config=config, namespace=namespace)
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
