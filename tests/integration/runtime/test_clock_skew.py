@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.integration.redis.server import eventually
 from tests.integration.runtime.conftest import MakeBot
 from tests.integration.runtime.replica import Bot, Replica, echo
 
@@ -31,7 +30,7 @@ async def test_a_wrong_clock_shows_nowhere(make_bot: MakeBot, tmp_path: Path, sk
     before = await redis_ms(bot := make_bot(code=echo(WAIT_FOR.format(gate=str(gate))), skew=skew))
     (replica,) = await bot.start()
     await bot.say("one")
-    await eventually(lambda: measured(replica, "botyard_oldest_open_turn_seconds") > 0, timeout=90)
+    await replica.until(lambda: measured(replica, "botyard_oldest_open_turn_seconds") > 0)
     assert measured(replica, "botyard_oldest_open_turn_seconds") <= (await redis_ms(bot) - before) / 1000
 
     gate.touch()
@@ -39,5 +38,5 @@ async def test_a_wrong_clock_shows_nowhere(make_bot: MakeBot, tmp_path: Path, sk
     after = await redis_ms(bot)
     assert before <= turn["accepted"] <= turn["started"] <= turn["finished"] <= after
     assert all(turn["started"] <= envelope["ts"] <= after for envelope in await bot.heard())
-    await eventually(lambda: measured(replica, "botyard_turn_wait_seconds_count") == 1, timeout=90)
+    await replica.until(lambda: measured(replica, "botyard_turn_wait_seconds_count") == 1)
     assert measured(replica, "botyard_turn_wait_seconds_sum") <= (after - before) / 1000
