@@ -31,6 +31,8 @@ class TurnRequest(Document):
     made_by: dict[str, str] = Field(default_factory=dict)
     """What wrote `state`: {revision (of the bundle), schema (`TurnOutcome.state_schema`)}."""
     attempt: int = 1
+    now_ms: int = 0
+    """When this run began, in milliseconds since the epoch by Redis's clock, which timers go by."""
     persona: PersonaConfig | None = None
     config: dict[str, Any] | None = None
     """The Bot's free-form properties as they are now; None: as they were when the bundle was loaded."""
@@ -105,6 +107,8 @@ class TurnOutcome(Document):
     completion: Output | None = None
     """What the last event of a turn that did not fail says beside the commit: its step, status, title, agent and data;
     None: nothing."""
+    tasks: dict[str, int] | None = None
+    """How many tasks the Persona now has in each column of its board; None: as before."""
     ended: bool = False
     """The session is over: its state and records are dropped, the conversation stays readable."""
     error: TurnError | None = None

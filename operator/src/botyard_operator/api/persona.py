@@ -181,6 +181,10 @@ class Schedule(Model):
         ),
     ]
     """Time of the work, in the time zone of the budget."""
+    question: Annotated[str, Field(max_length=4096)] = ""
+    """What the model is asked then, by SCHED_TASK_SORT and SCHED_ANY."""
+    expert: Annotated[str, Field(max_length=128)] = ""
+    """Expert of the bundle that is asked; the default one when left out."""
 
 
 class MongoAccess(Model):
@@ -216,7 +220,7 @@ class PersonaSpec(Model):
         list_map("name"),
         unique("name", "write every schedule name once"),
     ] = ()
-    """Work that comes by the clock."""
+    """Work that comes by the clock; the bundle's own schedules when left out, none when empty."""
     max_in_progress: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Tasks that are worked on at once; the bundle's own number when left out."""
     mongo: MongoAccess | None = None

@@ -66,7 +66,6 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     "Persona": (
         Entry("spec.setupFrom", "write the values into setup"),
         Entry("spec.erp", _REMOVE),
-        Entry("spec.schedules", _REMOVE),
         Entry("spec.mongo", _REMOVE),
     ),
 }

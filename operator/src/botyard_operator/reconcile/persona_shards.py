@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from botyard.budget.accounts import time_zone
 from botyard.contract import names
-from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.contract.persona import PersonaConfig, PersonaShard, ScheduleConfig
 from botyard.contract.spending import PersonaBudget
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
@@ -156,6 +156,23 @@ def persona_config(persona: Persona) -> PersonaConfig:
         setup=persona.spec.setup,
         max_in_progress=persona.spec.max_in_progress,
         budget=_budget(persona),
+        schedules=_schedules(persona),
+    )
+
+
+def _schedules(persona: Persona) -> tuple[ScheduleConfig, ...] | None:
+    """Return a Persona's own schedules; None where it leaves them to its bundle."""
+    if "schedules" not in persona.spec.model_fields_set:
+        return None
+    return tuple(
+        ScheduleConfig(
+            name=schedule.name,
+            type=schedule.type,
+            when=schedule.when,
+            question=schedule.question,
+            expert=schedule.expert,
+        )
+        for schedule in persona.spec.schedules
     )
 
 

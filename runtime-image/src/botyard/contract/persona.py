@@ -8,6 +8,20 @@ from botyard.contract.base import Document
 from botyard.contract.spending import PersonaBudget
 
 
+class ScheduleConfig(Document):
+    """Work that comes by the clock."""
+
+    name: str
+    type: str
+    """What is due: `SCHED_TASK_SORT`, `SCHED_TODO`, `SCHED_PICK_ONE` or `SCHED_ANY`."""
+    when: str
+    """`EVERY:5m`, `WEEKDAYS:MO:FR/09:00` or `MONTHDAY:-1/17:30`, in the time zone of the budget."""
+    question: str = ""
+    """What a model is asked then."""
+    expert: str = ""
+    """Who is asked; empty: the default expert."""
+
+
 class PersonaConfig(Document):
     """One Persona as the runtime sees it."""
 
@@ -17,6 +31,8 @@ class PersonaConfig(Document):
     setup: dict[str, Any] = Field(default_factory=dict)
     max_in_progress: int | None = None
     budget: PersonaBudget = PersonaBudget()
+    schedules: tuple[ScheduleConfig, ...] | None = None
+    """None: those of the bundle."""
 
 
 class PersonaShard(Document):

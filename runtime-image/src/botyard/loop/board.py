@@ -138,6 +138,12 @@ def next_todo(tasks: Iterable[FPersonaKanbanTaskOutput]) -> FPersonaKanbanTaskOu
     return min(waiting, key=lambda task: (task.ktask_todo_ts, task.ktask_id), default=None)
 
 
+def oldest_of_inbox(tasks: Iterable[FPersonaKanbanTaskOutput]) -> FPersonaKanbanTaskOutput | None:
+    """Return the task that has been in `inbox` the longest, or None."""
+    waiting = [task for task in tasks if task.calc_bucket() == "inbox"]
+    return min(waiting, key=lambda task: (task.ktask_inbox_ts, task.ktask_id), default=None)
+
+
 def _check_details(task: FPersonaKanbanTaskOutput) -> None:
     if (size := len(task.ktask_payload_json)) > MAX_DETAILS:
         raise BoardError("TooLarge", f"The details have {size} characters as JSON; {MAX_DETAILS} are allowed.")

@@ -43,6 +43,8 @@ def persona_of(config: PersonaConfig, *, namespace: str, bot: str, version: int 
         persona_setup=dict(config.setup),
         ws_id=namespace,
         ws_root_group_id=namespace,
+        ws_timezone=config.budget.time_zone,
+        persona_daily_budget=config.budget.daily or 0,
         persona_marketable_name=bot,
         persona_marketable_version=version,
         located_fgroup_id=namespace,

@@ -35,6 +35,7 @@ class LoopProgram:
         self.test_run: TestRun | None = None
         """Set by who runs a scenario."""
         self._loops: dict[str, PersonaLoop] = {}
+        self._configs: dict[str, tuple[PersonaConfig, ResidentIO]] = {}
         self._persona_turns = PersonaTurns(installation)
         self._thread_turns = ThreadTurns(installation, bot.tools, ask)
 
@@ -94,13 +95,19 @@ class LoopProgram:
             test_run=self.test_run,
         )
         self._loops[persona.name] = loop
+        self._configs[persona.name] = persona, io
         loop.start()
         await io.post(keys.persona_key(persona.name), {"action": "persona.started"})
 
     async def update_resident(self, persona: PersonaConfig) -> None:
         """Use a changed Persona."""
-        if (loop := self._loops.get(persona.name)) is not None:
-            await loop.update(self._persona(persona))
+        if (loop := self._loops.get(persona.name)) is None:
+            return
+        await loop.update(self._persona(persona))
+        before, io = self._configs[persona.name]
+        self._configs[persona.name] = persona, io
+        if (before.schedules, before.budget.time_zone) != (persona.schedules, persona.budget.time_zone):
+            await io.post(keys.persona_key(persona.name), {"action": "persona.changed"})
 
     async def stop_resident(self, name: str) -> None:
         """End a Persona's loop.
@@ -110,6 +117,7 @@ class LoopProgram:
         """
         if (loop := self._loops.pop(name, None)) is None:
             return
+        self._configs.pop(name, None)
         loop.stop()
         if not await asyncio.to_thread(loop.join, END_TIMEOUT):
             raise TimeoutError(f"the loop of {name} does not end")

@@ -145,7 +145,8 @@ def _persona(document: Any, path: Path) -> PersonaConfig:
         raise CommandError(f"dev: {path} must hold Personas, not {kind or 'something else'}", code=EXIT_USAGE)
     spec = document.get("spec") or {}
     metadata = document.get("metadata") or {}
-    fields = {name: spec[name] for name in ("displayName", "setup", "maxInProgress", "budget") if name in spec}
+    known = ("displayName", "setup", "maxInProgress", "budget", "schedules")
+    fields = {name: spec[name] for name in known if name in spec}
     try:
         persona = PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
         time_zone(persona.budget.time_zone)
