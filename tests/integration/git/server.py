@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import ssl
 import subprocess
 import threading
@@ -123,6 +124,8 @@ class GitServer:
     """False: behaves like an old server, which hands out no commit by its bare id."""
     requests: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
+    commands: list[str] = field(default_factory=list)
+    """What git's protocol was asked for in these: `ls-refs` lists refs, `fetch` transfers objects."""
     authorizations: list[str] = field(default_factory=list)
     redirects: dict[str, str] = field(default_factory=dict)
     """Path prefix → prefix or URL to redirect to."""
@@ -149,6 +152,7 @@ class GitServer:
 
     def forget(self) -> None:
         self.requests.clear()
+        self.commands.clear()
         self.authorizations.clear()
 
     def allows(self, header: str) -> bool:
@@ -209,6 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self._body()
         git_server.requests.append(f"{self.command} {self.path}")
+        if command := re.search(rb"command=([a-z-]+)", body):
+            git_server.commands.append(command[1].decode())
         git_server.authorizations.append(self.headers.get("Authorization", ""))
         git_server.arrived.set()
         if git_server.hold is not None:

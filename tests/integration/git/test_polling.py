@@ -18,7 +18,8 @@ from tests.integration.git.test_fetch_remotes import processes_with
 from tests.unit.operator.clocks import StillClock
 
 TOKEN = "tok-1234567890"
-LOOK = ["GET /bots.git/info/refs?service=git-upload-pack", "POST /bots.git/git-upload-pack"]
+FIRST_LOOK = ["GET /bots.git/info/refs?service=git-upload-pack", "POST /bots.git/git-upload-pack"]
+LOOK = FIRST_LOOK[1:]
 
 
 class CountingFetcher(Fetcher):
@@ -86,17 +87,68 @@ def repository(git_server: GitServer) -> Repository:
     return git_server.repository()
 
 
-async def test_an_unchanged_remote_is_one_ls_remote_without_an_interpreter(
+async def test_an_unchanged_remote_is_one_request_without_a_process(
     poller: Poller, git_server: GitServer, repository: Repository
 ) -> None:
+    url = git_server.url(repository)
     repository.commit({"bot.py": "1"})
-    first = await poller.good(git_server.url(repository))
+    first = await poller.good(url)
     git_server.forget()
-    second = await poller.good(git_server.url(repository))
+    second = await poller.good(url)
     assert (second.commit, second.digest, second.size) == (first.commit, first.digest, first.size)
-    assert second.looked > first.looked
+    assert git_server.requests == FIRST_LOOK, "what the server can do is asked once"
+    git_server.forget()
+    git_server.arrived.clear()
+    git_server.hold = threading.Event()
+    task = asyncio.create_task(poller.good(url))
+    assert await asyncio.to_thread(git_server.arrived.wait, 120)
+    processes = processes_with(url)
+    git_server.hold.set()
+    await task
     assert git_server.requests == LOOK
+    assert not processes
     assert poller.fetcher.fetches == 1
+
+
+async def test_a_server_of_an_older_protocol_is_asked_by_git(
+    poller: Poller, git_server: GitServer, repository: Repository
+) -> None:
+    url = git_server.url(repository)
+    git_server.protocol_v2 = False
+    repository.commit({"bot.py": "1"})
+    for _ in range(3):
+        await poller.good(url)
+    commit = repository.commit({"bot.py": "2"})
+    assert (await poller.good(url)).commit == commit
+    assert poller.fetcher.fetches == 2
+
+
+async def test_a_server_that_changes_its_mind_about_the_protocol_is_asked_by_git(
+    poller: Poller, git_server: GitServer, repository: Repository
+) -> None:
+    url = git_server.url(repository)
+    repository.commit({"bot.py": "1"})
+    for _ in range(2):
+        await poller.good(url)
+    git_server.protocol_v2 = False
+    for _ in range(2):
+        await poller.good(url)
+    git_server.protocol_v2 = True
+    git_server.forget()
+    await poller.good(url)
+    assert git_server.requests == FIRST_LOOK
+    assert poller.fetcher.fetches == 1
+
+
+async def test_a_sha256_repository_is_looked_at(poller: Poller, git_server: GitServer) -> None:
+    repository = git_server.repository("long.git", object_format="sha256")
+    repository.commit({"bot.py": "1"})
+    url = git_server.url(repository)
+    for _ in range(3):
+        await poller.good(url)
+    commit = repository.commit({"bot.py": "2"})
+    assert (await poller.good(url)).commit == commit
+    assert poller.fetcher.fetches == 2
 
 
 async def test_a_pinned_commit_that_is_here_is_not_asked_for_at_all(
@@ -187,15 +239,21 @@ async def test_credentials_are_on_no_command_line(
     poller: Poller, git_server: GitServer, repository: Repository
 ) -> None:
     url = git_server.url(repository)
+    # Of the older protocol, so that git asks in a process.
+    git_server.protocol_v2 = False
     repository.commit({"bot.py": "1"})
     git_server.bearer = TOKEN
     await poller.good(url, credentials=Credentials(bearer_token=TOKEN))
-    git_server.arrived.clear()
     git_server.hold = threading.Event()
     task = asyncio.create_task(poller.good(url, credentials=Credentials(bearer_token=TOKEN)))
-    assert await asyncio.to_thread(git_server.arrived.wait, 120)
-    with_url, with_token = processes_with(url), processes_with(TOKEN)
+    give_up = time.monotonic() + 120
+    while not (with_url := processes_with(url)) and time.monotonic() < give_up:
+        git_server.hold.set()
+        git_server.hold = threading.Event()
+        await asyncio.sleep(0.05)
+    with_token = processes_with(TOKEN)
     git_server.hold.set()
+    git_server.hold = None
     await task
     assert with_url
     assert not with_token
@@ -210,7 +268,7 @@ async def test_a_repository_that_moved_within_its_host_is_then_asked_where_it_is
     await poller.good(url)
     git_server.forget()
     await poller.good(url)
-    assert git_server.requests == LOOK
+    assert git_server.requests == FIRST_LOOK
     # It moves back: the address that was found is forgotten.
     git_server.redirects.clear()
     (git_server.root / "bots.git").rename(git_server.root / "bots")

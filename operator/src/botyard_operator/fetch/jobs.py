@@ -217,6 +217,7 @@ class FetchJobs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._polls.close()
 
     async def _run(
         self,

@@ -1,7 +1,7 @@
 """What refs of a remote name now: one `git ls-remote` in a process of its own, and no Python.
 
-An unchanged remote is all that most looks find, so a look has to be cheap: starting an interpreter costs more than ten
-times what git needs to ask.
+For remotes over SSH, and for those that `http_listing` gets no clean answer from. Starting an interpreter would cost
+more than ten times what git needs to ask.
 """
 
 import asyncio
@@ -40,6 +40,11 @@ class RefLister:
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
 
+    @property
+    def max_timeout_seconds(self) -> float:
+        """The installation's limit on the time of a look."""
+        return self._settings.max_timeout_seconds
+
     async def list(
         self,
         url: GitUrl,
@@ -67,7 +72,7 @@ class RefLister:
             FetchError: TimedOut.
             GitFailed: git could not ask; its words are free of credentials.
         """
-        timeout = min(timeout_seconds, self._settings.max_timeout_seconds)
+        timeout = min(timeout_seconds, self.max_timeout_seconds)
         home = work_dir / "home"
         home.mkdir()
         own = git_environment(url, home=home, protocols=protocols, credentials=credentials)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.fetch import failures
+from botyard_operator.fetch.http_listing import HttpRefLister
 from botyard_operator.fetch.listing import RefLister
 from botyard_operator.fetch.remote import GitFailed
 from botyard_operator.fetch.request import FetchRequest, Ref
@@ -62,6 +63,7 @@ class Polls:
             monotonic: the clock.
         """
         self._lister = lister
+        self._http = HttpRefLister()
         self._store = store
         self._slots = asyncio.Semaphore(concurrency)
         self._monotonic = monotonic
@@ -94,6 +96,10 @@ class Polls:
             remote.look = look = await self._ask(request, url, remote)
         return look if look is not None and look.of(request.ref) else None
 
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        await self._http.close()
+
     def moved(self, request: FetchRequest, address: str) -> None:
         """Note where a repository is really served, so that the next look goes there directly."""
         url = parse_git_url(request.url, protocols=request.protocols)
@@ -103,6 +109,10 @@ class Polls:
         started = self._monotonic()
         refs = frozenset(remote.refs)
         target = parse_git_url(remote.address, protocols=request.protocols) if remote.address else url
+        timeout = min(request.timeout_seconds, self._lister.max_timeout_seconds)
+        seen = await self._http.list(target, refs, credentials=request.credentials, timeout_seconds=timeout)
+        if seen is not None:
+            return Look(started, refs, seen)
         with self._store.work_dir() as work_dir:
             try:
                 found = await self._lister.list(
