@@ -1,11 +1,14 @@
-"""CPU and time of looking at remotes that have not changed, beside one Python child a look, in one run.
+"""CPU and time of looking at remotes that have not changed, beside git and Python processes that ask, in one run.
 
     python -m benchmarks.polling [--looks 40] [--json FILE]
 
 The git servers are a process of their own, so that the children measured are the operator's alone. "look" is what an
 unchanged Bundle costs; "system authorities" trusts those of the machine and the server's own, as a public host needs;
-"child" is the whole fetch child, which asks the same and stops there; "shared" are 20 Bundles of one repository.
-Measured is the operator's own CPU too: reading the store, starting processes, the event loop.
+"kept" has a server that keeps connections open, all others end them after each request, so that a look pays for a new
+one and its handshake, as with 500 hosts of their own; "git" is one `git ls-remote` in a process with the same limits,
+as remotes over SSH and old servers are asked; "child" is the whole fetch child, which asks the same and stops there;
+"shared" are 20 Bundles of one repository. Measured is the operator's own CPU too: reading the store, starting
+processes, the event loop.
 """
 
 import argparse
@@ -23,6 +26,9 @@ from pathlib import Path
 from botyard_operator.artifacts import ArtifactStore
 from botyard_operator.fetch import Credentials, Fetcher, FetchRequest
 from botyard_operator.fetch.jobs import Fetched, FetchJobs
+from botyard_operator.fetch.listing import RefLister
+from botyard_operator.fetch.runner import FetchSettings
+from botyard_operator.fetch.url import parse_git_url
 from tests.integration.git.server import Certificate, serve
 
 SHARING = 20
@@ -34,10 +40,15 @@ def run_servers(folder: Path, ready: Connection, stop: Event) -> None:
     root = folder / "repositories"
     root.mkdir()
     certificate = Certificate.create(folder)
-    with serve(root) as plain, serve(root, certificate=certificate) as encrypted:
+    with (
+        serve(root, keep_alive=False) as plain,
+        serve(root, keep_alive=False, certificate=certificate) as encrypted,
+        serve(root, certificate=certificate) as kept,
+    ):
         repository = plain.repository()
         repository.commit({"bot.py": "1"})
-        ready.send((plain.url(repository), encrypted.url(repository), certificate.authority.read_text()))
+        urls = (plain.url(repository), encrypted.url(repository), kept.url(repository))
+        ready.send((*urls, certificate.authority.read_text()))
         stop.wait()
 
 
@@ -82,7 +93,28 @@ async def looks(folder: Path, request: FetchRequest, count: int, *, keys: int = 
     costs = Costs()
     for _ in range(count):
         await asyncio.gather(*(poll(jobs, request, name, 60) for name in names))
-    return costs.per(count * keys)
+    figures = costs.per(count * keys)
+    await jobs.close()
+    return figures
+
+
+async def processes(folder: Path, request: FetchRequest, count: int) -> dict[str, float]:
+    """Measure looks by git, each in a process."""
+    lister, url = RefLister(FetchSettings()), parse_git_url(request.url, protocols=request.protocols)
+    folder.mkdir()
+    costs = Costs()
+    for _ in range(count):
+        work = Path(tempfile.mkdtemp(dir=folder))
+        found = await lister.list(
+            url,
+            [request.ref.full_name],
+            work,
+            protocols=request.protocols,
+            credentials=request.credentials,
+            timeout_seconds=60,
+        )
+        assert found
+    return costs.per(count)
 
 
 async def children(folder: Path, request: FetchRequest, count: int) -> dict[str, float]:
@@ -98,7 +130,9 @@ async def children(folder: Path, request: FetchRequest, count: int) -> dict[str,
     return costs.per(count)
 
 
-async def measure(folder: Path, http: str, https: str, authority: str, count: int) -> dict[str, dict[str, float]]:
+async def measure(
+    folder: Path, http: str, https: str, kept: str, authority: str, count: int
+) -> dict[str, dict[str, float]]:
     """Return the figures by name."""
     plain = FetchRequest(url=http)
     private = FetchRequest(url=https, credentials=Credentials(ca_certificate=authority))
@@ -108,8 +142,11 @@ async def measure(folder: Path, http: str, https: str, authority: str, count: in
         "http: look": await looks(folder / "a", plain, count),
         "https, own authority: look": await looks(folder / "b", private, count),
         "https, system authorities: look": await looks(folder / "c", public, count),
+        "https, system authorities: kept": await looks(folder / "k", public.model_copy(update={"url": kept}), count),
         "http: shared": await looks(folder / "d", plain, count, keys=SHARING),
         "https, system authorities: shared": await looks(folder / "e", public, count, keys=SHARING),
+        "http: git": await processes(folder / "p", plain, count),
+        "https, system authorities: git": await processes(folder / "q", public, count),
         "http: child": await children(folder / "f", plain, max(5, count // 4)),
     }
 
@@ -129,8 +166,8 @@ def main() -> None:
         servers = context.Process(target=run_servers, args=(folder / "servers", theirs, stop), daemon=True)
         servers.start()
         try:
-            http, https, authority = ours.recv()
-            figures = asyncio.run(measure(folder, http, https, authority, options.looks))
+            http, https, kept, authority = ours.recv()
+            figures = asyncio.run(measure(folder, http, https, kept, authority, options.looks))
         finally:
             stop.set()
             servers.join(10)

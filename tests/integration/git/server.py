@@ -134,6 +134,10 @@ class GitServer:
     hold: threading.Event | None = None
     """Set: requests wait for it (at most 60 s), so that a test can act while a fetch is under way."""
     arrived: threading.Event = field(default_factory=threading.Event)
+    keep_alive: bool = True
+    """False: every connection ends after one request."""
+    says_goodbye: bool = True
+    """False: such an end is not announced."""
     scheme: str = "http"
     _http: ThreadingHTTPServer | None = None
 
@@ -217,6 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             git_server.commands.append(command[1].decode())
         git_server.authorizations.append(self.headers.get("Authorization", ""))
         git_server.arrived.set()
+        self.close_connection = self.close_connection or not git_server.keep_alive
         if git_server.hold is not None:
             git_server.hold.wait(60)
         for prefix, target in git_server.redirects.items():
@@ -274,6 +279,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in headers:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
+            if self.server.git_server.says_goodbye and not self.server.git_server.keep_alive:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(content)
 

@@ -140,6 +140,20 @@ async def test_a_server_that_changes_its_mind_about_the_protocol_is_asked_by_git
     assert poller.fetcher.fetches == 1
 
 
+async def test_a_connection_that_the_server_ended_meanwhile_is_made_anew(
+    poller: Poller, git_server: GitServer, repository: Repository
+) -> None:
+    url = git_server.url(repository)
+    repository.commit({"bot.py": "1"})
+    git_server.keep_alive = git_server.says_goodbye = False
+    for _ in range(2):
+        await poller.good(url)
+    git_server.forget()
+    for _ in range(3):
+        await poller.good(url)
+    assert git_server.requests == LOOK * 3, "git would ask what the server can do"
+
+
 async def test_a_sha256_repository_is_looked_at(poller: Poller, git_server: GitServer) -> None:
     repository = git_server.repository("long.git", object_format="sha256")
     repository.commit({"bot.py": "1"})

@@ -70,6 +70,11 @@ _RULES = (
         "spec.git.secretRef",
     ),
     _rule(
+        r"tunnel failed, response 40[137]\b|code 40[137] from proxy|returned error: 407\b",
+        Reason.AUTHENTICATION_FAILED,
+        "the proxy refuses access; check the entry proxy of the Secret in spec.git.secretRef, or the operator's proxy",
+    ),
+    _rule(
         r"failed to connect|couldn't connect|connection refused|connection reset|network is unreachable"
         r"|no route to host|connection timed out|kex_exchange_identification|connection closed by",
         Reason.CONNECTION_FAILED,

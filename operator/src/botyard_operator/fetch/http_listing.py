@@ -126,6 +126,13 @@ class HttpRefLister:
         return {name: oid for name, oid in found.items() if _is_wanted(name.removesuffix("^{}"), refs)}
 
     async def _ask(self, method: str, address: str, content_type: str, options: dict[str, Any]) -> bytes:
+        try:
+            return await self._ask_once(method, address, content_type, options)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # A kept connection that the server has ended meanwhile; asking twice does no harm.
+            return await self._ask_once(method, address, content_type, options)
+
+    async def _ask_once(self, method: str, address: str, content_type: str, options: dict[str, Any]) -> bytes:
         async with self._client().request(method, address, **options) as answer:
             if answer.status != 200 or (content_type and answer.content_type != content_type):
                 raise _NoAnswer
