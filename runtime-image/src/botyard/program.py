@@ -149,6 +149,23 @@ class TurnIO(Protocol):
             ValueError: The arguments are wrong.
         """
 
+    async def collections(self) -> dict[str, int]:
+        """Return the bot's collections of uploaded documents, each with the number of its last change."""
+
+    async def read_documents(self, collection: str, *, after: str = "") -> dict[str, Any]:
+        """Return uploaded documents: `{"version", "documents": {name: text}, "more"}`, ordered by name.
+
+        Args:
+            collection: Its name.
+            after: Only documents behind this one: the last name of the page before.
+        """
+
+    async def read_vectors(self, space: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Return kept embeddings by the digests of their texts, 1,000 at most; what is not kept is left out."""
+
+    async def keep_vectors(self, space: str, vectors: Mapping[str, bytes]) -> None:
+        """Keep embeddings for all turns of the bot, by the digests of their texts, 1,000 at most."""
+
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         """Return this step's journaled result, or run it once, journal its result and return it.
 

@@ -87,6 +87,8 @@ class Bot:
     code: str = field(default_factory=echo)
     limits: Limits = field(default_factory=Limits)
     credentials: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    """Free-form properties of the Bot."""
     personas: tuple[PersonaConfig, ...] = ()
     model: ModelConfig | None = None
     budget: BotBudget = field(default_factory=BotBudget)
@@ -113,6 +115,7 @@ class Bot:
             partitions=self.address.partitions,
             entrypoint=Entrypoint(model=self.programming_model),
             limits=self.limits,
+            config=self.config,
             model=self.model,
             budget=self.budget,
             quotas=self.quotas,

@@ -22,6 +22,9 @@ class IO:
     async def step(self, name, request, run):
         return await run("key")
 
+    async def collections(self):
+        return {}
+
 
 class Session:
     """One conversation: keeps the committed state, as JSON, between turns."""

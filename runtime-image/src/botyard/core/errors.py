@@ -47,6 +47,10 @@ class Expired(CoreError):
         self.first = first
 
 
+class KnowledgeFull(CoreError):
+    """There is no room for a document; the message says which limit it meets."""
+
+
 class StaleOwner(CoreError):
     """Another replica owns the partition now; this one must drop what it was doing there."""
 

@@ -133,6 +133,26 @@ def journal(partition: Partition, event: str) -> str:
     return f"{_tag(partition)}:journal:{event}"
 
 
+def knowledge(bot: BotAddress) -> str:
+    """Hash collection of uploaded documents → number of its last change."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:knowledge"
+
+
+def knowledge_documents(bot: BotAddress, collection: str) -> str:
+    """Hash document → text."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:knowledge:{collection}"
+
+
+def knowledge_sizes(bot: BotAddress) -> str:
+    """Hash `<collection>/<document>` → bytes; `total` of them, and `version`, the number of the last change."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:knowledge-sizes"
+
+
+def vectors(bot: BotAddress, space: str) -> str:
+    """Hash digest of a text → its embedding in one space (model and dimensions)."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:vectors:{space}"
+
+
 def replicas(bot: BotAddress) -> str:
     """Sorted set of live replicas by their last heartbeat in milliseconds."""
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:replicas"

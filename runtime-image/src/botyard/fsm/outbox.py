@@ -1,7 +1,7 @@
 """Collects what a machine sends in a turn, in order and bounded."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from botyard.fsm.errors import OutputError
@@ -10,7 +10,7 @@ from botyard.fsm.messages.output import FSMOutput
 from botyard.fsm.plain import plain
 from botyard.fsm.questions import Question
 from botyard.program import Output
-from botyard.retrieval import Knowledge
+from botyard.retrieval import check
 
 MAX_OUTPUTS = 1_000
 """Outputs of one turn: a loop around `send_message` ends as an error instead of filling the memory."""
@@ -19,15 +19,18 @@ MAX_OUTPUTS = 1_000
 class Outbox:
     """The `send_message` of one turn."""
 
-    def __init__(self, agent: str | None, register: Callable[[str], None], knowledge: Knowledge | None = None) -> None:
+    def __init__(
+        self, agent: str | None, register: Callable[[str], None], collections: Callable[[], Collection[str]] = tuple
+    ) -> None:
         """Begin a turn.
 
         Args:
             agent: Who speaks; None for the bot itself.
             register: Makes a callback reference known; returns when it is.
-            knowledge: The bundle's documents, which answer its questions; None or empty leaves that to others.
+            collections: Returns the names of the document collections that answer questions; none leaves that to
+                others. Called when the bot asks.
         """
-        self._knowledge = knowledge if knowledge is not None and knowledge.exists() else None
+        self._collections = collections
         self._agent = agent
         self._register = register
         self._outputs: list[Output] = []
@@ -36,7 +39,7 @@ class Outbox:
         self.references: list[str] = []
         """References that this turn handed out, or that its questions carry."""
         self.questions: list[Question] = []
-        """Questions that the bundle's documents answer."""
+        """Questions that the bot's documents answer."""
         self.asked_for_reset = False
 
     def send_message(self, message: Any) -> None:
@@ -47,7 +50,7 @@ class Outbox:
 
         Raises:
             OutputError: It is none, cannot be sent, is one too many, or the turn is over.
-            RetrievalError: It asks a collection that the bundle does not carry.
+            RetrievalError: It asks a collection that the bot does not have.
         """
         if isinstance(message, dict):
             message = FSMOutput.model_validate(message)
@@ -65,8 +68,8 @@ class Outbox:
 
     def _ask(self, data: dict[str, Any], *, as_input: bool) -> None:
         question = Question.of(data, as_input=as_input)
-        if self._knowledge is not None:
-            self._knowledge.check(question.collection)
+        if known := self._collections():
+            check(question.collection, known)
             self.questions.append(question)
         else:
             self._register(question.reference)

@@ -21,15 +21,16 @@ from botyard.fsm.loading import load_bot
 from botyard.fsm.machine import AbstractFSM
 from botyard.fsm.messages.neutral import CONVERSATION_RESET
 from botyard.fsm.outbox import Outbox
-from botyard.fsm.questions import is_question
+from botyard.fsm.questions import Question, is_question
 from botyard.fsm.status import Status
 from botyard.model import ModelCallError
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
-from botyard.retrieval import Knowledge
+from botyard.retrieval import Retrieval, RetrievalError
 
 MAX_THREADS = 64
 """Turns that run at once in one worker; the supervisor's own limit is lower by default."""
-REGISTER_TIMEOUT_SECONDS = 30.0
+ANSWER_TIMEOUT_SECONDS = 30.0
+"""For what the platform is asked while the bot's code waits for it."""
 INPUT_IGNORED = "fsm.input_ignored"
 SESSION_RESET = "fsm.session_reset"
 MAX_REFERENCES = 32
@@ -71,10 +72,10 @@ class FsmProgram:
             credentials: Given to the bot's constructor.
             config: Given to the bot's constructor where that has a parameter `config`; `files` in it are the rules
                 for files of messages (see `FileRules`), `translation` the language that the bot is written in (see
-                `Translation`).
+                `Translation`), `retrieval` how its questions are answered (see `RetrievalSettings`).
 
         Raises:
-            ValueError: The config's `translation` is not one.
+            ValueError: The config's `translation` or `retrieval` is not one.
         """
         self.bot = bot
         self._bundle = bundle.resolve()
@@ -82,7 +83,7 @@ class FsmProgram:
         self._config = dict(config or {})
         self._rules = FileRules.of(self._config)
         self._translation = Translation.of(self._config)
-        self._knowledge = Knowledge(self._bundle)
+        self._retrieval = Retrieval(self._bundle, self._config)
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fsm-turn")
 
     @classmethod
@@ -178,14 +179,28 @@ class FsmProgram:
 
         def register(reference: str) -> None:
             known = asyncio.run_coroutine_threadsafe(io.register_reference(reference), loop)
-            known.result(REGISTER_TIMEOUT_SECONDS)
+            known.result(ANSWER_TIMEOUT_SECONDS)
 
-        run = partial(contextvars.copy_context().run, self._turn, request, given, register)
+        def collections() -> list[str]:
+            found = asyncio.run_coroutine_threadsafe(self._retrieval.collections(io), loop)
+            return found.result(ANSWER_TIMEOUT_SECONDS)
+
+        if given.question is not None and request.state and not _is_of_former_session(request.state, given.reference):
+            try:
+                given = given.answered(await self._answers(given.question, io))
+            except (RetrievalError, ModelCallError) as error:
+                return TurnOutcome(error=describe(error, self._bundle))
+        run = partial(contextvars.copy_context().run, self._turn, request, given, register, collections)
         return await loop.run_in_executor(self._threads, run)
 
-    def _turn(self, request: TurnRequest, given: MachineInput, register: Any) -> TurnOutcome:
+    async def _answers(self, question: Question, io: TurnIO) -> list[dict[str, Any]]:
+        return await self._retrieval.ask(
+            io, question.query, question.collection, question.count, hybrid=question.hybrid
+        )
+
+    def _turn(self, request: TurnRequest, given: MachineInput, register: Any, collections: Any) -> TurnOutcome:
         agent = (request.persona.display_name or None) if request.persona is not None else None
-        outbox = Outbox(agent, register, self._knowledge)
+        outbox = Outbox(agent, register, collections)
         _provide_event_loop()
         try:
             state, ended = self._run(request.state, given, outbox, reset_incompatible=request.reset_incompatible)
@@ -214,8 +229,6 @@ class FsmProgram:
             return dict(saved), False
         if given.reset and saved:
             outbox.add(CONVERSATION_RESET, {})
-        if (question := given.question) is not None:
-            given = given.answered(self._knowledge.ask(question.query, question.collection, question.count))
         earlier = saved.get(REFERENCES, []) if saved and not given.reset else []
         machine = self._step(None if given.reset else saved, given, outbox)
         if outbox.asked_for_reset and not given.reset:

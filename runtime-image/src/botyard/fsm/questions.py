@@ -26,6 +26,8 @@ class Question:
     query: str
     collection: str = ""
     count: int = 5
+    hybrid: bool = False
+    """By words and by meaning, where the Bot has a model for meaning."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any], *, as_input: bool) -> "Question":
@@ -40,6 +42,7 @@ class Question:
             query=str(data.get("query", "")),
             collection=str(data.get("collection", "")),
             count=int(data.get("top_k", 5)),
+            hybrid=bool(data.get("hybrid")),
         )
 
     @classmethod
@@ -53,11 +56,12 @@ class Question:
             query=str(asked.get("query", "")),
             collection=str(asked.get("collection", "")),
             count=int(asked.get("count", 5)),
+            hybrid=bool(asked.get("hybrid")),
         )
 
     def event(self) -> NextEvent:
         """Return the event whose turn answers it."""
-        asked = {"query": self.query, "collection": self.collection, "count": self.count}
+        asked = {"query": self.query, "collection": self.collection, "count": self.count, "hybrid": self.hybrid}
         return NextEvent(kind="callback", payload={"reference": self.reference, "question": asked})
 
 

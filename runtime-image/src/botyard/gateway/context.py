@@ -19,6 +19,7 @@ from botyard.core.dead_letters import DeadLetters
 from botyard.core.files import FileLimits, Files
 from botyard.core.forks import Forks
 from botyard.core.inbox import MAX_PENDING, Inbox
+from botyard.core.knowledge import KnowledgeStore
 from botyard.core.outputs import Outputs
 from botyard.core.records import Records
 from botyard.core.references import References
@@ -65,6 +66,7 @@ class Gateway:
     forks: Forks
     waker: Waker
     files: Files
+    knowledge: KnowledgeStore
     ping: Callable[[], Awaitable[object]]
     """Fails when the event store cannot be reached."""
     authenticator: Authenticator
@@ -137,6 +139,7 @@ class Gateway:
             forks=Forks(redis),
             waker=Waker(Activity(redis)),
             files=Files(redis, limits=file_limits),
+            knowledge=KnowledgeStore(redis),
             ping=redis.ping,
             authenticator=authenticator,
             authorizer=authorizer,

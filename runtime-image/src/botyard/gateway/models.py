@@ -51,6 +51,33 @@ class FileAnswer(Answer):
     sha256: str
 
 
+class CollectionAnswer(Answer):
+    """A collection of uploaded documents."""
+
+    collection: str
+    version: int = Field(description="Grows with each change.")
+
+
+class CollectionList(Answer):
+    """Collections by name."""
+
+    collections: tuple[CollectionAnswer, ...]
+
+
+class DocumentAnswer(Answer):
+    """An uploaded document."""
+
+    collection: str
+    document: str
+    size: int = Field(description="Bytes.")
+
+
+class DocumentList(Answer):
+    """Documents by name."""
+
+    documents: tuple[DocumentAnswer, ...]
+
+
 class ChosenOption(Body):
     """An option that the user chose among those that the bot offered."""
 

@@ -77,6 +77,7 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "There is no such file",
         "Send the file first. Files expire; those of other users and other bots are answered in the same way.",
     ),
+    ProblemType("unknown-document", 404, "There is no such document", "List the collection: it may be gone already."),
     ProblemType(
         "unknown-reference",
         404,
@@ -124,6 +125,9 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
     ),
     ProblemType(
         "files-full", 507, "The bot's files take all their room", "Wait until older files expire, or raise the limit."
+    ),
+    ProblemType(
+        "knowledge-full", 507, "The bot's documents take all their room", "Delete documents that are no longer needed."
     ),
     ProblemType("internal-error", 500, "The gateway failed", "Send again; look at the gateway's log if it lasts."),
     ProblemType(

@@ -35,6 +35,13 @@ EXAMPLES: Mapping[str, str] = {
     "list_dead_letters": 'curl -s -H "$AUTH" "$BOT/dead-letters?limit=20"',
     "requeue_dead_letter": 'curl -s -X POST -H "$AUTH" $BOT/dead-letters/$LETTER/requeue',
     "drop_dead_letter": 'curl -s -X DELETE -H "$AUTH" $BOT/dead-letters/$LETTER',
+    "get_collections": 'curl -s -H "$AUTH" $BOT/collections',
+    "get_documents": 'curl -s -H "$AUTH" $BOT/collections/prices/documents',
+    "put_document": (
+        'curl -s -X PUT -H "$AUTH" -H "Content-Type: text/markdown" --data-binary @prices.md \\\n'
+        "  $BOT/collections/prices/documents/prices.md"
+    ),
+    "delete_document": 'curl -s -X DELETE -H "$AUTH" $BOT/collections/prices/documents/prices.md',
     "check_compatibility": (
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         '  -d \'{"machine": {"states": ["zero", "ask", "end"]}}\' $BOT/compatibility'

@@ -8,11 +8,13 @@ from redis.asyncio import Redis
 
 from botyard.budget.calls import Spender
 from botyard.core.inbox import Entry
+from botyard.core.knowledge import KnowledgeStore
 from botyard.core.leases import Lease
 from botyard.core.records import Records, Selection
 from botyard.core.references import Reference, References
 from botyard.core.retention import Retention
 from botyard.core.turns import Turns
+from botyard.runtime.knowledge_calls import KNOWLEDGE_CALLS
 from botyard.runtime.persistence import persist
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.tool_costs import Charges, charge_tool
@@ -36,6 +38,7 @@ class TurnCalls:
         self._turns = turns
         self._references = References(redis, retention=retention)
         self._records = Records(redis)
+        self._knowledge = KnowledgeStore(redis)
         self._retention = retention
 
     async def answer(
@@ -84,4 +87,7 @@ class TurnCalls:
                 raise ValueError(f"an event of accounting has {MAX_EVENT} bytes at most, not {len(body)}")
             event = json.loads(body)
             return await persist(lambda: usage.record(entry, event))
+        if method in KNOWLEDGE_CALLS:
+            bot = entry.partition.bot
+            return await persist(lambda: KNOWLEDGE_CALLS[method](self._knowledge, bot, args))
         raise ValueError(f"the supervisor has no method {method!r}")

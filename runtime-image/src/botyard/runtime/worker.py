@@ -10,7 +10,7 @@ import itertools
 import os
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,22 @@ class WorkerIO:
         args = {"names": list(names), "prefix": prefix, "after": after, "limit": limit}
         found = await self._worker.call(self._turn, "records.read", {**args, "newest_first": newest_first, "key": key})
         return dict(found)
+
+    async def collections(self) -> dict[str, int]:
+        """Return the bot's collections of uploaded documents."""
+        return dict(await self._worker.call(self._turn, "knowledge.collections", {}))
+
+    async def read_documents(self, collection: str, *, after: str = "") -> dict[str, Any]:
+        """Return a page of uploaded documents."""
+        return dict(await self._worker.call(self._turn, "knowledge.read", {"collection": collection, "after": after}))
+
+    async def read_vectors(self, space: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Return kept embeddings."""
+        return dict(await self._worker.call(self._turn, "knowledge.vectors", {"space": space, "names": list(names)}))
+
+    async def keep_vectors(self, space: str, vectors: Mapping[str, bytes]) -> None:
+        """Keep embeddings."""
+        await self._worker.call(self._turn, "knowledge.keep_vectors", {"space": space, "vectors": dict(vectors)})
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         """Return the journaled result of this step, or run and journal it."""

@@ -95,6 +95,20 @@ class _IO:
         found: dict[str, Any] = json.loads(json.dumps(Selection.of({"names": names, **how}).of_all(kept)))
         return found
 
+    async def collections(self) -> dict[str, int]:
+        """A scenario has the bundle's own documents alone."""
+        return {}
+
+    async def read_documents(self, collection: str, *, after: str = "") -> dict[str, Any]:
+        return {"version": 0, "documents": {}, "more": False}
+
+    async def read_vectors(self, space: str, names: Sequence[str]) -> dict[str, bytes]:
+        kept = self._host.vectors.get(space, {})
+        return {name: kept[name] for name in names if name in kept}
+
+    async def keep_vectors(self, space: str, vectors: Mapping[str, bytes]) -> None:
+        self._host.vectors.setdefault(space, {}).update(vectors)
+
     async def record_usage(self, event: bytes) -> None:
         """What a scenario uses nobody is charged for."""
 
@@ -138,6 +152,7 @@ class Host:
         self.results = results or ToolResults()
         self.states: dict[str, dict[str, Any] | None] = {}
         self.records: dict[str, dict[str, Any]] = {}
+        self.vectors: dict[str, dict[str, bytes]] = {}
         self.references: list[str] = []
         self.documents = ScenarioDocuments()
         self.ended = False
