@@ -248,7 +248,7 @@ class Stream:
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif "data" in fields:
-                    return Received(fields["id"], fields["event"], fields["data"])
+                    return Received(fields.get("id", ""), fields["event"], fields["data"])
         return None
 
     async def take(self, count: int) -> list[Received]:

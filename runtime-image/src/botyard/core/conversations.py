@@ -31,6 +31,18 @@ class Conversation:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a conversation is."""
+
+    outputs: int
+    """Number of the last output."""
+    open_turns: tuple[str, ...]
+    """Turns that wait or run."""
+    pending: int
+    """Events that wait in the conversation's partition."""
+
+
 class Conversations:
     """Looks conversations up on one Redis."""
 
@@ -42,6 +54,16 @@ class Conversations:
         """Return the user whose conversation it is, or None when there is none."""
         owner = await self._redis.hget(keys.conversation(bot.partition(conversation), conversation), "user")
         return None if owner is None else text(owner)
+
+    async def progress(self, bot: BotAddress, conversation: str) -> Progress:
+        """Return how far a conversation is; nothing of it where there is none."""
+        partition = bot.partition(conversation)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(keys.conversation(partition, conversation), "outputs")
+            pipe.hgetall(keys.open_turns(partition, conversation))
+            pipe.xlen(keys.inbox(partition))
+            outputs, waiting, pending = await pipe.execute()
+        return Progress(int(outputs or 0), tuple(sorted(text(turn) for turn in waiting)), int(pending))
 
     async def describe(self, bot: BotAddress, conversation: str, *, turns: int = 200) -> Conversation | None:
         """Return a conversation with up to `turns` of its newest finished turns, or None when there is none."""

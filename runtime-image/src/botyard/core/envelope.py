@@ -25,6 +25,10 @@ class TurnIdentity:
     """For whom the platform works; empty: the namespace."""
     project: str = ""
     """The tenant's project; empty: the bot."""
+    target: str = ""
+    """The one connection of the session that asked; empty: all of them are answered."""
+    shown: str = ""
+    """The client's own id of the turn, which its events carry; empty: `turn`."""
     person: Mapping[str, Any] | None = None
     """The user in full (`service.user_obj`), where the channel tells it."""
 
@@ -75,6 +79,8 @@ def envelope(
     if "markdown" in given:
         event["markdown"] = given["markdown"]
     content: dict[str, Any] = {"type": type}
+    if turn.target and not (delivery or {}).get("broadcast"):
+        delivery = {**(delivery or {}), "target": turn.target}
     if delivery:
         content["delivery"] = delivery
     content |= {
@@ -84,7 +90,7 @@ def envelope(
         "conversation": {
             "session_id": turn.session or turn.conversation,
             "conversation_id": turn.conversation,
-            "turn_id": turn.turn,
+            "turn_id": turn.shown or turn.turn,
         },
         "event": event,
         "attempt": turn.attempt,

@@ -14,7 +14,7 @@ from botyard.gateway.identity import Principal, Verb
 from botyard.gateway.problems import Problem
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_CONVERSATION = re.compile(r"[A-Za-z0-9_+~@-][A-Za-z0-9_+~@:.=-]{0,127}")
+CONVERSATION = re.compile(r"[A-Za-z0-9_+~@-][A-Za-z0-9_+~@:.=-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ async def conversation_of(admission: Admission, request: Request, *, or_verb: Ve
         Problem: `unknown-conversation`, also for those of other users.
     """
     conversation = str(request.path_params["conversation"])
-    if _CONVERSATION.fullmatch(conversation):
+    if CONVERSATION.fullmatch(conversation):
         owner = await admission.gateway.conversations.owner(admission.bot, conversation)
         if owner is not None and (owner == admission.principal.subject or await admission.may(or_verb)):
             return conversation

@@ -1,24 +1,20 @@
 """The ASGI application: operations become routes, exceptions become problems, everything is counted."""
 
-import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from redis.exceptions import RedisError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from botyard.core.errors import Overloaded
 from botyard.gateway import console_page, openapi, probes
+from botyard.gateway.app_errors import to_problem
 from botyard.gateway.context import Gateway
 from botyard.gateway.operations import OPERATIONS, Call
 from botyard.gateway.problems import Problem
-
-log = logging.getLogger(__name__)
 
 
 def build(gateway: Gateway) -> ASGIApp:
@@ -31,6 +27,7 @@ def build(gateway: Gateway) -> ASGIApp:
     async def lifespan(app: object) -> AsyncIterator[None]:
         yield
         await gateway.outputs.close()
+        await gateway.chat.hub.close()
 
     calls: dict[str, dict[str, Call]] = {}
     for operation in OPERATIONS:
@@ -101,25 +98,6 @@ class _Endpoint:
         metrics.requests.labels(method, path, response.status_code).inc()
         metrics.seconds.labels(method, path).observe(time.perf_counter() - started)
         return response
-
-
-def to_problem(error: Exception) -> Problem:
-    """Return what the caller is told about an exception of a call."""
-    match error:
-        case Problem():
-            return error
-        case Overloaded():
-            return Problem(
-                "overloaded",
-                f"{error.pending} messages wait for this bot already.",
-                retry_after=error.retry_after,
-            )
-        case RedisError() | ConnectionError():
-            log.warning("the event store failed: %s", error)
-            return Problem("storage-unavailable", retry_after=2)
-        case _:
-            log.error("a call failed", exc_info=error)
-            return Problem("internal-error")
 
 
 def _check_host(gateway: Gateway, request: Request) -> None:

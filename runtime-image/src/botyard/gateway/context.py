@@ -25,6 +25,7 @@ from botyard.core.records import Records
 from botyard.core.references import References
 from botyard.gateway.authentication import Authenticator
 from botyard.gateway.authorization import Authorizer
+from botyard.gateway.chat.parts import Chat, ChatSettings
 from botyard.gateway.drain import Drain
 from botyard.gateway.metrics import Metrics
 from botyard.gateway.rate import RateLimiter
@@ -76,6 +77,8 @@ class Gateway:
     callback_limiter: RateLimiter
     bot_limiter: RateLimiter
     """For all users of a bot together."""
+    chat: Chat
+    """The channels of workflow clients."""
     max_pending: int = MAX_PENDING
     """Events that may wait in one partition of a bot before more are refused."""
     channels: ChannelService | None = None
@@ -105,6 +108,7 @@ class Gateway:
         stream_limits: StreamLimits | None = None,
         hosts: frozenset[str] | None = None,
         origins: tuple[str, ...] = (),
+        chat: ChatSettings | None = None,
     ) -> "Gateway":
         """Return a gateway on one Redis.
 
@@ -122,6 +126,7 @@ class Gateway:
             stream_limits: Bounds of event streams.
             hosts: See the attribute.
             origins: See the attribute.
+            chat: Options of the channels of workflow clients.
         """
         return cls(
             table=table,
@@ -147,6 +152,7 @@ class Gateway:
             limiter=RateLimiter(rate, burst),
             callback_limiter=RateLimiter(rate, burst),
             bot_limiter=RateLimiter(bot_rate, bot_burst),
+            chat=Chat.on(redis, chat),
             max_pending=max_pending,
             stream_limits=stream_limits or StreamLimits(),
             hosts=hosts,

@@ -78,6 +78,7 @@ async def serve(settings: Settings) -> None:
             stream_limits=StreamLimits(most=settings.max_streams, write_timeout=settings.write_timeout),
             hosts=None if settings.auth else LOCAL_HOSTS,
             origins=settings.cors_origins,
+            chat=settings.chat,
         )
         gateway.channels = _channels(settings, redis, table)
         follow = asyncio.create_task(_source(settings, client).run(table), name="routes")

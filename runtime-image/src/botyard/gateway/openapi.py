@@ -78,7 +78,7 @@ def _answer(operation: Operation) -> dict[str, Any]:
     if operation.raw:
         answer["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     if operation.streams:
-        answer["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+        answer.setdefault("content", {})["text/event-stream"] = {"schema": {"type": "string"}}
     return answer
 
 

@@ -33,6 +33,20 @@ def _catalogue(*types: ProblemType) -> dict[str, ProblemType]:
 CATALOGUE: Mapping[str, ProblemType] = _catalogue(
     ProblemType("malformed-json", 400, "The body is not JSON", "Send one JSON object, encoded as UTF-8."),
     ProblemType("bad-parameter", 400, "A parameter is not valid", "Correct the parameter that `detail` names."),
+    ProblemType("missing-message", 400, "There is no message", "Send `message.text`, `message.payload` or a file."),
+    ProblemType(
+        "unknown-bundle",
+        400,
+        "There is no such bundle",
+        "Name a Bot in `message.bundle_id`, or none for the namespace's default. No other bot answers in its place.",
+    ),
+    ProblemType("input-too-long", 400, "The text is too long", "Send less, or raise the Bot's `spec.limits.maxInput`."),
+    ProblemType(
+        "attachment-rejected",
+        400,
+        "A file is not taken",
+        "Leave out the file that `detail` names; programs are not taken.",
+    ),
     ProblemType("unauthenticated", 401, "Who you are is not known", "Send `Authorization: Bearer <token>`."),
     ProblemType(
         "forbidden",
@@ -124,6 +138,12 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
         "Wait for the seconds in Retry-After, then send again; give the Bot more replicas if it lasts.",
     ),
     ProblemType(
+        "under-pressure",
+        503,
+        "Too many messages wait for the bot",
+        "Send again after Retry-After; give the Bot more replicas if it lasts.",
+    ),
+    ProblemType(
         "files-full", 507, "The bot's files take all their room", "Wait until older files expire, or raise the limit."
     ),
     ProblemType(
@@ -165,6 +185,7 @@ class Problem(Exception):
         retry_after: Seconds for the header Retry-After.
         headers: More headers of the answer.
         errors: One entry for each thing wrong in a body.
+        code: What workflow clients know the problem by.
     """
 
     def __init__(
@@ -175,11 +196,13 @@ class Problem(Exception):
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[Mapping[str, Any]] = (),
+        code: str = "",
     ) -> None:
         self.type = CATALOGUE[name]
         self.detail = detail or self.type.remedy
         self.headers = dict(headers or {})
         self.errors = list(errors)
+        self.code = code
         if retry_after is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
         super().__init__(f"{name}: {self.detail}")
@@ -194,4 +217,6 @@ class Problem(Exception):
         }
         if self.errors:
             content["errors"] = self.errors
+        if self.code:
+            content |= {"error": self.code, "code": self.code}
         return JSONResponse(content, self.type.status, headers=self.headers, media_type=MEDIA_TYPE)

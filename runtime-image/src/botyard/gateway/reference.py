@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from botyard.gateway import openapi
-from botyard.gateway.operations import OPERATIONS, Operation
+from botyard.gateway.operations import CHAT_BODY, OPERATIONS, Operation
 from botyard.gateway.problems import CATALOGUE, TYPE_BASE
 
 EXAMPLES: Mapping[str, str] = {
@@ -74,6 +74,14 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         "  -d '{\"allow\": true}' $BOT/personas/nora/calls/$THREAD.2.0/confirm"
     ),
+    "stream_chat": 'curl -sN -H "$AUTH" "$GATEWAY/sse/stream?stream_id=s1&user_session_id=mine"',
+    "post_chat": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" -d \'{"message": {"text": "hello"}}\' \\\n'
+        '  "$GATEWAY/sse/chat?stream_id=s1&user_session_id=mine"'
+    ),
+    "get_chat_status": (
+        'curl -s -H "$AUTH" -d \'{"conversation_id": "c1"}\' "$GATEWAY/sse/conv_status.get?user_session_id=mine"'
+    ),
     "get_usage": 'curl -s -H "$AUTH" "$BOT/usage?day=2026-11-21"',
     "get_budget": 'curl -s -H "$AUTH" "$BOT/budget?days=31"',
     "get_persona_budget": 'curl -s -H "$AUTH" "$BOT/personas/nora/budget?thread=nora~t1"',
@@ -90,7 +98,10 @@ _FREE = {"post_channel": " No token is needed: each channel's protocol has its o
 """What calls without a token say of it, where that is not the reference."""
 
 _TEXT_BODY = "Body: text of any media type, in UTF-8; the bot gets it as it is.\n"
-_FILE_BODY = "Body: the file as it is, with its media type as Content-Type.\n"
+_BODIES: Mapping[str, str] = {
+    "application/octet-stream": "Body: the file as it is, with its media type as Content-Type.\n",
+    CHAT_BODY: "Body: as docs/workflow-channels.md says, `application/json`, or a form with files for `/sse/chat`.\n",
+}
 
 _INTRODUCTION = (files("botyard.gateway") / "reference.md").read_text(encoding="utf-8")
 
@@ -116,7 +127,7 @@ def _calls() -> Iterator[str]:
         if isinstance(operation.body, type):
             yield f"Body, `application/json`:\n\n{_fields(operation.body)}\n"
         elif operation.body:
-            yield _FILE_BODY if operation.body == "application/octet-stream" else _TEXT_BODY
+            yield _BODIES.get(operation.body, _TEXT_BODY)
         yield f"{_answer(operation)}\n"
         yield "Problems: " + ", ".join(f"`{name}`" for name in operation.problems) + ".\n"
 
@@ -124,6 +135,8 @@ def _calls() -> Iterator[str]:
 def _answer(operation: Operation) -> str:
     if operation.raw:
         return f"Answer {operation.status}: the content, as it was sent."
+    if operation.streams and operation.answer is None:
+        return f"Answer {operation.status}, as `text/event-stream`."
     if operation.answer is None:
         return f"Answer {operation.status}, without a body."
     stream = ", as `text/event-stream`; with `follow=false` as JSON" if operation.streams else ""

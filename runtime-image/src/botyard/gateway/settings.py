@@ -5,13 +5,15 @@ import ipaddress
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from botyard.contract import names
 from botyard.core.files import MAX_BYTES, FileLimits
 from botyard.core.inbox import MAX_PENDING
+from botyard.gateway.chat.parts import ChatSettings
+from botyard.gateway.chat.users import UserRules, allowances_of
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 """What the Host header may name where nobody is authenticated."""
@@ -63,6 +65,7 @@ class Settings:
     drain_timeout: float
     accounting: str = ""
     """Address of the storage that gets the events of accounting; empty: none does."""
+    chat: ChatSettings = field(default_factory=ChatSettings)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubeconfig", type=Path, default=None, metavar="FILE", help="outside of a cluster: how to reach it"
     )
+    _add_chat(parser)
     parser.add_argument(
         "--accounting",
         default=env("BOTYARD_ACCOUNTING", ""),
@@ -145,6 +149,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drain-timeout", type=float, default=30.0, metavar="SECONDS", help="for running requests (%(default)s)"
     )
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    env = os.environ.get
+    parser.add_argument(
+        "--chat-namespace",
+        default=env("BOTYARD_CHAT_NAMESPACE", ""),
+        metavar="NAME",
+        help="namespace of the bots of /sse and /socket.io; by default the one that `tenant` names, or the only one",
+    )
+    parser.add_argument(
+        "--chat-anonymous",
+        action="store_true",
+        default=env("BOTYARD_CHAT_ANONYMOUS", "") == "true",
+        help="let in who proves nothing, as far as system:anonymous may use a bot",
+    )
+    for kind in ("paid", "privileged"):
+        parser.add_argument(
+            f"--{kind}-group",
+            action="append",
+            default=None,
+            metavar="GROUP",
+            help=f"group whose users are of type {kind}; may be repeated (BOTYARD_{kind.upper()}_GROUPS)",
+        )
+    parser.add_argument(
+        "--chat-limits",
+        default=env("BOTYARD_CHAT_LIMITS", ""),
+        metavar="TYPE=HOURLY/BURST[,…]",
+        help="messages an hour and a minute by type of user, such as registered=600/30,privileged=unlimited/200",
+    )
+
+
+def _chat(args: argparse.Namespace) -> ChatSettings:
+    rules = UserRules(
+        paid_groups=frozenset(_list(args.paid_group, "BOTYARD_PAID_GROUPS")),
+        privileged_groups=frozenset(_list(args.privileged_group, "BOTYARD_PRIVILEGED_GROUPS")),
+        anonymous=args.chat_anonymous,
+        allowances=allowances_of(args.chat_limits),
+    )
+    return ChatSettings(namespace=args.chat_namespace, rules=rules)
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
@@ -272,6 +316,7 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         drain_delay=args.drain_delay,
         drain_timeout=args.drain_timeout,
         accounting=args.accounting,
+        chat=_chat(args),
     )
 
 

@@ -65,12 +65,24 @@ class EventStream(Response):
         gateway: The gateway, for its limits, metrics and drain.
         frames: What to send; None asks for a keep-alive.
         connection: The client's connection.
+        start: What is sent before all else.
+        keep_alive: What is sent for None.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, gateway: Gateway, frames: AsyncGenerator[bytes | None, None], *, connection: Connection) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        frames: AsyncGenerator[bytes | None, None],
+        *,
+        connection: Connection,
+        start: bytes = _START,
+        keep_alive: bytes = _KEEP_ALIVE,
+    ) -> None:
         super().__init__()
+        self._start = start
+        self._keep_alive = keep_alive
         self._gateway = gateway
         self._frames = frames
         self._connection = connection
@@ -132,13 +144,13 @@ class EventStream(Response):
 
     async def _pump(self, send: Send) -> None:
         await self._send(send, {"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await self._send_body(send, _START)
+        await self._send_body(send, self._start)
         sent = self._gateway.metrics.sent
         # Closing the source ends its subscription at once, not when it is collected.
         async with aclosing(self._frames) as frames:
             async for item in frames:
                 if item is None:
-                    await self._send_body(send, _KEEP_ALIVE)
+                    await self._send_body(send, self._keep_alive)
                 else:
                     await self._send_body(send, item)
                     sent.inc()

@@ -36,6 +36,8 @@ def identity(bot: BotAddress, entry: Entry, attempt: int) -> TurnIdentity:
         session=str(chat.get("session_id") or ""),
         tenant=str(chat.get("tenant") or ""),
         project=str(chat.get("project") or ""),
+        target=str(chat.get("target_sid") or ""),
+        shown=str(chat.get("turn_id") or ""),
         person=chat.get("user"),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from botyard.workflow import decorators, properties, state, tasks
+from botyard.workflow.accounting import recorder, summary
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
 from botyard.workflow.errors import BundleResultError
@@ -109,7 +110,19 @@ class BaseEntrypoint:
         """Called after `execute_core` and `run_accounting`; may change the result."""
 
     async def run_accounting(self, *args: Any, **kw: Any) -> Any:
-        """Called after `execute_core`: tells what the turn used."""
+        """Called after `execute_core`: tells what the turn used of paid services, where it used any."""
+        await recorder.drain()
+        if not (used := summary.of(recorder.collected())):
+            return
+        told: dict[str, Any] = {
+            "step": "accounting",
+            "status": "completed",
+            "title": "Usage",
+            "agent": "accounting",
+            "data": used,
+        }
+        await self.comm.event(type="accounting.usage", **told)
+        await self.comm.service_event(type="accounting.usage", **told)
 
     @property
     def bundle_props_defaults(self) -> dict[str, Any]:
@@ -140,6 +153,10 @@ class BaseEntrypoint:
             BundleResultError: `execute_core` returned no result.
             Exception: Whatever the bundle raises.
         """
+        with recorder.collecting():
+            return await self._run(params)
+
+    async def _run(self, params: dict[str, Any]) -> dict[str, Any]:
         current = self._state_with(params)
         await self.refresh_bundle_props()
         await self.pre_run_hook(**self._hook_arguments(self.pre_run_hook, state=current))

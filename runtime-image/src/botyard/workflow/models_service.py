@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from botyard import model
 from botyard.model import Answer, ModelCallError
+from botyard.workflow.accounting.tracking import track
 from botyard.workflow.configuration import Config
 
 T = TypeVar("T")
@@ -18,6 +19,22 @@ NO_MODEL = "no_model"
 """Code of the refusal of a role that the Bot does not declare."""
 _FORGET_AFTER = 30.0
 """Seconds in which a role that the Bot does not declare is not asked for again: a Bot's models may change."""
+
+
+def _provider(service: "ModelsService", messages: Any, role: str, *_: Any) -> str:
+    return str(service.describe(role).get("provider") or "botyard")
+
+
+def _model(service: "ModelsService", messages: Any, role: str, *_: Any) -> str:
+    return str(service.describe(role).get("model") or "")
+
+
+def _embedding_model(service: "ModelsService", *_: Any) -> str:
+    return str(getattr(service.config, "embedding_model", None) or "")
+
+
+def _usage(answer: Mapping[str, Any], *_: Any) -> Any:
+    return answer.get("usage")
 
 
 class ModelsService:
@@ -99,8 +116,10 @@ class ModelsService:
             botyard.model.ModelCallError: The call was refused or failed.
         """
         given = [texts] if isinstance(texts, str) else list(texts)
-        if not given:
-            return []
+        return await self._embed(given, role, parameters) if given else []
+
+    @track("embedding", _provider, _embedding_model, lambda vectors, *_: {"embedding_dimensions": len(vectors[0])})
+    async def _embed(self, given: list[str], role: str, parameters: Mapping[str, Any]) -> list[list[float]]:
         embedding = getattr(self.config, "embedding_model", None)
 
         async def ask(declared: str, named: str) -> list[list[float]]:
@@ -114,7 +133,18 @@ class ModelsService:
         found: dict[str, Any] = self.config.ensure_role(role)
         return dict(found)
 
+    @track("llm", _provider, _model, _usage, through_platform=True)
+    async def _told(
+        self, messages: Messages, role: str, on_text: Callable[[str], None] | None, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        return (await self._answer(messages, role, on_text, parameters)).raw
+
     async def _ask(
+        self, messages: Messages, role: str, on_text: Callable[[str], None] | None, parameters: Mapping[str, Any]
+    ) -> Answer:
+        return Answer(await self._told(messages, role, on_text, parameters))
+
+    async def _answer(
         self, messages: Messages, role: str, on_text: Callable[[str], None] | None, parameters: Mapping[str, Any]
     ) -> Answer:
         asked = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)

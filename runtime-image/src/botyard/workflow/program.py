@@ -11,13 +11,14 @@ from typing import Any
 
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
 from botyard.workflow import history, importing, loader, operations, properties, relays, requests
+from botyard.workflow.accounting.turns import accounted
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
 from botyard.workflow.finding import find_module
 from botyard.workflow.loader import AgenticBundleSpec, Loaded, load_bundle
 from botyard.workflow.plain import plain
 from botyard.workflow.protocol import ChatTaskPayload
-from botyard.workflow.tasks import build_comm_from_comm_context, state_of
+from botyard.workflow.tasks import build_comm_from_comm_context, project_of, state_of, tenant_of
 from botyard.workflow.turn_relay import TurnRelay, output_of
 
 log = logging.getLogger("botyard.workflow")
@@ -72,6 +73,10 @@ class WorkflowProgram:
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
         task = requests.task_of(request, tenant=self._namespace)
+        async with accounted(io, turn=request.turn, **_members(task)):
+            return await self._run(request, task, io)
+
+    async def _run(self, request: TurnRequest, task: ChatTaskPayload, io: TurnIO) -> TurnOutcome:
         relay = TurnRelay(io)
         relays.use_relay(relay)
         properties.use_properties(self._config if request.config is None else request.config)
@@ -121,6 +126,22 @@ class WorkflowProgram:
             if path.is_relative_to(self._bundle):
                 where = f"{path.relative_to(self._bundle)}:{frame.lineno} in {frame.name}"
         return TurnError(kind=type(error).__name__, message=str(error) or type(error).__name__, where=where)
+
+
+def _members(task: ChatTaskPayload) -> dict[str, Any]:
+    """Return what accounting knows of a turn."""
+    return {
+        "component": "chat.orchestrator",
+        "user_id": task.user.user_id,
+        "user_type": task.user.user_type,
+        "session_id": task.routing.session_id,
+        "request_id": task.request.request_id,
+        "app_bundle_id": task.routing.bundle_id,
+        "tenant_id": tenant_of(task),
+        "project_id": project_of(task),
+        "conversation_id": task.routing.conversation_id,
+        "turn_id": task.routing.turn_id,
+    }
 
 
 def _outcome(request: TurnRequest, task: ChatTaskPayload, comm: ChatCommunicator, result: Any) -> TurnOutcome:

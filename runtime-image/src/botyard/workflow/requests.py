@@ -2,7 +2,7 @@
 
 What the workflow channels know beyond the text (session, user, settings) lies in the event's payload under `chat`:
 
-    session_id, target_sid, request_id, bundle_id, tenant, project,
+    session_id, target_sid, turn_id (the client's own), request_id, bundle_id, tenant, project,
     user: {user_type, user_id, username, fingerprint, roles, permissions, timezone, utc_offset_min},
     chat_history, operation, invocation, config, payload
 
@@ -36,7 +36,7 @@ def task_of(request: TurnRequest, *, tenant: str = "", project: str = "") -> Cha
             "routing": {
                 "session_id": chat.get("session_id") or request.key,
                 "conversation_id": request.key,
-                "turn_id": request.turn,
+                "turn_id": chat.get("turn_id") or request.turn,
                 "socket_id": chat.get("target_sid"),
                 "bundle_id": chat.get("bundle_id"),
             },

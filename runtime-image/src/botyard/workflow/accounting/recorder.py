@@ -103,6 +103,11 @@ def collecting() -> Iterator[list[AccountingEvent]]:
             _collected.reset(token)
 
 
+def collected() -> list[AccountingEvent]:
+    """Return what was gathered until now (see `collecting`)."""
+    return list(_collected.get() or ())
+
+
 def record(event: AccountingEvent) -> None:
     """Keep an event, from code that is not asynchronous. Never raises: the call that it tells of has happened."""
     for recorder in _recorders(event):

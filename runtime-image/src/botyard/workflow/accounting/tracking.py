@@ -3,7 +3,10 @@
 import functools
 import inspect
 import time
+import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from botyard.workflow.accounting import context, recorder
@@ -14,12 +17,30 @@ Extractor = Callable[..., Any] | str | None
 """Given the call's arguments, and for the usage its result before them; a text stands for itself."""
 
 
+class Repeatable:
+    """A turn whose run may be repeated: what the platform then tells again, it has charged and recorded before."""
+
+    def __init__(self, turn: str) -> None:
+        self._turn = turn
+        self._told: Counter[str] = Counter()
+
+    def event_id(self, answer: str) -> str:
+        """Return the id of the event of an answer, the same in each run."""
+        self._told[answer] += 1
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"botyard:{self._turn}:{answer}:{self._told[answer]}"))
+
+
+repeatable: ContextVar[Repeatable | None] = ContextVar("botyard_accounting_repeatable", default=None)
+
+
 def track(
     service_type: str,
     provider_extractor: Extractor = None,
     model_extractor: Extractor = None,
     usage_extractor: Extractor = None,
     metadata_extractor: Extractor = None,
+    *,
+    through_platform: bool = False,
 ) -> Callable[[F], F]:
     """Record an event for each call of a function: plain, asynchronous, or a generator of either kind.
 
@@ -30,13 +51,13 @@ def track(
         usage_extractor: Gets the result (of a generator the last item) and the call's arguments, returns a ServiceUsage
             or a mapping.
         metadata_extractor: Gets the call's arguments, returns a mapping that is added to the event.
+        through_platform: The platform makes the call, and tells a repeated run of the turn the same answer.
     """
 
     def decorate(function: F) -> F:
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Tracked":
-            return _Tracked(
-                service_type, provider_extractor, model_extractor, usage_extractor, metadata_extractor, args, kwargs
-            )
+            extractors = provider_extractor, model_extractor, usage_extractor, metadata_extractor
+            return _Tracked(service_type, *extractors, args, kwargs, through_platform=through_platform)
 
         return _wrapped(function, begin)
 
@@ -174,7 +195,10 @@ class _Tracked:
         more: Extractor,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        *,
+        through_platform: bool,
     ) -> None:
+        self._through_platform = through_platform
         self._service_type = service_type
         self._provider, self._model, self._usage, self._more = provider, model, usage, more
         self._args, self._kwargs = args, kwargs
@@ -192,19 +216,27 @@ class _Tracked:
         inner.setdefault("turn_id", None)
         metadata = {**self._metadata, **(told if isinstance(told, Mapping) else {})}
         identity: dict[str, Any] = {name: self._context.get(name) for name in context.IDENTITY}
+        request_id = _request_id(result)
+        if self._through_platform and request_id and (run := repeatable.get()) is not None:
+            identity["event_id"] = run.event_id(f"{self._service_type}:{request_id}")
         return AccountingEvent(
             service_type=self._service_type,
             provider=str(_extract(self._provider, self._args, self._kwargs) or "unknown"),
-            model_or_service=str(_extract(self._model, self._args, self._kwargs) or "unknown"),
+            model_or_service=self._model_of(result),
             usage=self._usage_of(result, error),
             success=error is None,
             error_message=None if error is None else f"{error}" or type(error).__name__,
-            provider_request_id=_request_id(result),
+            provider_request_id=request_id,
             seed_system_resources=self._seeds,
             metadata={**metadata, "processing_time_ms": spent},
             context=inner,
             **identity,
         )
+
+    def _model_of(self, result: Any) -> str:
+        # Which model answers the platform decides, and its answer tells.
+        told = _member(result, "model") if self._through_platform else None
+        return str(told or _extract(self._model, self._args, self._kwargs) or "unknown")
 
     def _usage_of(self, result: Any, error: BaseException | None) -> ServiceUsage:
         found = None

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from botyard.workflow.accounting import context, recorder
-from botyard.workflow.accounting.events import AccountingEvent
+from botyard.workflow.accounting import context, recorder, tracking
 from botyard.workflow.accounting.recorder import encode
 
 
@@ -38,18 +37,19 @@ class TurnRecorder:
 
 
 @asynccontextmanager
-async def accounted(platform: Platform, **members: Any) -> AsyncIterator[list[AccountingEvent]]:
-    """Have the usage of the code inside kept by the platform, and gathered.
+async def accounted(platform: Platform, *, turn: str, **members: Any) -> AsyncIterator[None]:
+    """Have the usage of the code inside kept by the platform.
 
     Args:
         platform: Of the turn.
+        turn: Its id: what a run that is repeated is told again keeps its event.
         **members: What is known of the turn (see `AccountingSystem.set_context`).
     """
     context.clear()
     context.put(**members)
     recorder.platform.set(TurnRecorder(platform, asyncio.get_running_loop()))
-    with recorder.collecting() as events:
-        try:
-            yield events
-        finally:
-            await recorder.drain()
+    tracking.repeatable.set(tracking.Repeatable(turn))
+    try:
+        yield
+    finally:
+        await recorder.drain()

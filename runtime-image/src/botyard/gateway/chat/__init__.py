@@ -1,0 +1,1 @@
+"""The channels of workflow clients: `/sse/*` and Socket.IO, with their user types, limits and denials."""

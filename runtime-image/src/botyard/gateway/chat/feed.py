@@ -1,0 +1,186 @@
+"""Everything that one connection of a session receives, in one bounded buffer.
+
+The outputs of conversations are the truth: what a slow connection has no room for stays there and is read later, and a
+connection that comes back says how far it was.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+from botyard.core.conversations import Conversations
+from botyard.core.errors import Expired
+from botyard.core.live import Follower, LiveHub
+from botyard.core.outputs import Outputs
+from botyard.gateway.chat.registry import Member, SessionKey, Sessions
+from botyard.gateway.chat.wire import Positions, Sent, sent
+
+log = logging.getLogger(__name__)
+
+ROOM = 1000
+"""Events that wait for a connection."""
+FRESH = 60.0
+"""Seconds after a message in which a client that connects is told all of its turn, also when it has ended."""
+LOOK = 20.0
+"""Seconds after which a session's conversations are read again, should an announcement have been lost."""
+
+
+class Feed:
+    """What a connection is to be sent; `take` returns it.
+
+    Args:
+        outputs: Where conversations are read.
+        conversations: Tells how far they are.
+        hub: Where announcements come from.
+        sessions: The sessions.
+        session: Whose connection.
+        connection: The connection's name: events for others are left out.
+        shown: Tells whether its user receives an event.
+        positions: How far the client is; where a conversation is not among them, what its running turn has said.
+    """
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        conversations: Conversations,
+        hub: LiveHub,
+        sessions: Sessions,
+        session: SessionKey,
+        *,
+        connection: str,
+        shown: Callable[[Member, Sent], bool],
+        positions: Positions,
+    ) -> None:
+        self._outputs = outputs
+        self._conversations = conversations
+        self._hub = hub
+        self._sessions = sessions
+        self._session = session
+        self._connection = connection
+        self._shown = shown
+        self.positions = positions
+        self._resumes = bool(positions)
+        self._waiting: deque[tuple[Sent, str]] = deque()
+        self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._following: dict[str, asyncio.Task[None]] = {}
+        self._main: asyncio.Task[None] | None = None
+        self.failure: BaseException | None = None
+
+    async def __aenter__(self) -> "Feed":
+        """Begin; announcements are heard when this returns."""
+        heard = asyncio.get_running_loop().create_future()
+        self._main = asyncio.create_task(self._listen(heard))
+        await asyncio.wait((heard, self._main), return_when=asyncio.FIRST_COMPLETED)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """End all following."""
+        tasks = [task for task in (self._main, *self._following.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def take(self, timeout: float) -> list[tuple[Sent, str]]:
+        """Return what waits, with the position after each (empty: it is not kept); nothing after `timeout` seconds.
+
+        Raises:
+            Exception: What ended the feed, such as a Redis that went away.
+        """
+        if not self._waiting and self.failure is None:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._ready.wait()
+            except TimeoutError:
+                return []
+        if not self._waiting and self.failure is not None:
+            raise self.failure
+        taken = list(self._waiting)
+        self._waiting.clear()
+        self._ready.clear()
+        self._room.set()
+        return taken
+
+    async def _listen(self, heard: "asyncio.Future[None]") -> None:
+        try:
+            async with self._hub.follow(self._session.channel) as follower:
+                await self._look()
+                heard.set_result(None)
+                while True:
+                    await self._hear(follower)
+        except Exception as error:
+            self._fail(error)
+
+    async def _hear(self, follower: Follower) -> None:
+        try:
+            message = await follower.get(LOOK)
+        except TimeoutError:
+            message = None
+        if message is None:
+            await self._look()
+        elif message[:1] == b"+":
+            self._follow(Member.from_json(message[1:]))
+        else:
+            event, target, data = json.loads(message[1:])
+            if target in ("", self._connection):
+                await self._put(Sent(event, json.dumps(data, ensure_ascii=False), str(data.get("type"))), "")
+
+    async def _look(self) -> None:
+        for member in await self._sessions.members(self._session):
+            self._follow(member)
+
+    def _follow(self, member: Member) -> None:
+        """Follow a conversation unless it is followed already."""
+        if member.name not in self._following:
+            self._following[member.name] = asyncio.create_task(self._read(member))
+
+    async def _start(self, member: Member) -> int:
+        """Return after which output the client is to be told a conversation.
+
+        A client that says nothing gets what the newest turn has said, unless that is long over.
+        """
+        after = self.positions.of(member.name)
+        if after is not None:
+            return after
+        if self._resumes or time.time() - member.at < FRESH:
+            return member.since
+        progress = await self._conversations.progress(member.bot, member.conversation)
+        return member.since if progress.open_turns else progress.outputs
+
+    async def _read(self, member: Member) -> None:
+        try:
+            after = await self._start(member)
+            while True:
+                try:
+                    await self._relay(member, after)
+                except Expired as error:
+                    # What was lost is said, and what is left is sent.
+                    lost = {"type": "gateway.history_expired", "data": {"conversation_id": member.conversation}}
+                    await self._put(Sent("chat_service", json.dumps(lost), str(lost["type"])), "")
+                    after = error.first - 1
+        except Exception as error:
+            self._fail(error)
+
+    async def _relay(self, member: Member, after: int) -> None:
+        async for stored in self._outputs.follow(member.bot, member.conversation, after=str(after)):
+            if stored is None:
+                continue
+            event = sent(stored.envelope)
+            if event.target in ("", self._connection) and self._shown(member, event):
+                self.positions.reached(member.name, int(stored.id))
+                await self._put(event, str(self.positions))
+
+    async def _put(self, event: Sent, position: str) -> None:
+        while len(self._waiting) >= ROOM:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting.append((event, position))
+        self._ready.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = self.failure or error
+        self._ready.set()

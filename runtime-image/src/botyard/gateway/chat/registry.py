@@ -1,0 +1,99 @@
+"""Which conversations a session has, known to all gateways, and what is said to its open connections at once."""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+
+from botyard.core.address import BotAddress
+
+MOST = 32
+"""Conversations of one session that its connections follow: the ones used last."""
+KEEP = 7 * 24 * 3600
+"""Seconds after its last message that a session is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A conversation of a session."""
+
+    bot: BotAddress
+    conversation: str
+    since: int
+    """Number of the conversation's last output before the session's newest message."""
+    at: float = field(default_factory=time.time)
+    """When that message came, in seconds since 1970."""
+
+    @property
+    def name(self) -> str:
+        """How positions call it."""
+        return f"{self.bot.name}/{self.conversation}"
+
+    def to_json(self) -> str:
+        """Return what is kept of it, and told to open connections."""
+        bot = self.bot
+        return json.dumps([bot.namespace, bot.name, bot.partitions, self.conversation, self.since, self.at])
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Member":
+        """Return what `to_json` told."""
+        namespace, name, partitions, conversation, since, at = json.loads(text)
+        return cls(BotAddress(namespace, name, partitions), conversation, since, at)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """A session of one user: the same name given by another user is another session."""
+
+    namespace: str
+    owner: str
+    name: str
+
+    @property
+    def tag(self) -> str:
+        """What its keys begin with."""
+        joined = "\0".join((self.namespace, self.owner, self.name)).encode()
+        return f"by:{{chat/{hashlib.sha256(joined).hexdigest()[:32]}}}"
+
+    @property
+    def channel(self) -> str:
+        """Where its open connections are told things at once."""
+        return f"{self.tag}:live"
+
+
+class Sessions:
+    """The sessions on one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def join(self, session: SessionKey, member: Member) -> None:
+        """Add a conversation to a session, and have its open connections follow it."""
+        text = member.to_json()
+        content, order = f"{session.tag}:members", f"{session.tag}:order"
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(content, member.name, text)
+            pipe.zadd(order, {member.name: time.time()})
+            pipe.zrange(order, 0, -MOST - 1)
+            pipe.expire(content, KEEP)
+            pipe.expire(order, KEEP)
+            pipe.publish(session.channel, f"+{text}")
+            results = await pipe.execute()
+        if old := results[2]:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hdel(content, *old)
+                pipe.zrem(order, *old)
+                await pipe.execute()
+
+    async def members(self, session: SessionKey) -> list[Member]:
+        """Return the conversations of a session."""
+        found: Any = await self._redis.hgetall(f"{session.tag}:members")
+        return [Member.from_json(text) for text in found.values()]
+
+    async def tell(self, session: SessionKey, event: str, data: Any, *, target: str = "") -> None:
+        """Send an event that is not kept to the open connections of a session, or to one of them."""
+        text = json.dumps([event, target, data], ensure_ascii=False, separators=(",", ":"))
+        await self._redis.publish(session.channel, f"!{text}")

@@ -1,0 +1,65 @@
+"""What a conversation is at: `conv_status`."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from botyard.core.conversations import Progress
+from botyard.gateway.access import CONVERSATION
+from botyard.gateway.chat import wire
+from botyard.gateway.chat.callers import Caller, Chosen
+from botyard.gateway.context import Gateway
+from botyard.gateway.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a conversation, for the clients of its session."""
+
+    state: str
+    """`idle`, or `in_progress` while a turn waits or runs."""
+    turns: tuple[str, ...]
+    updated_at: float
+
+    def event(self, caller: Caller, conversation: str, turn: str = "") -> dict[str, Any]:
+        """Return the event that tells it."""
+        current = turn or (self.turns[0] if self.turns else None)
+        return wire.envelope(
+            "conv.status",
+            service={
+                "request_id": None,
+                "tenant": caller.tenant or caller.namespace,
+                "project": caller.project,
+                "user": caller.user,
+            },
+            conversation={"session_id": caller.session, "conversation_id": conversation, "turn_id": current},
+            step="conv.state",
+            status=self.state,
+            data={
+                "conversation_id": conversation,
+                "state": self.state,
+                "updated_at": self.updated_at,
+                "current_turn_id": current,
+                "waiting": len(self.turns),
+            },
+            now=self.updated_at,
+        )
+
+
+def status_of(progress: Progress) -> Status:
+    """Return the state that a conversation's progress means."""
+    return Status("in_progress" if progress.open_turns else "idle", progress.open_turns, time.time())
+
+
+async def get(gateway: Gateway, caller: Caller, chosen: Chosen, conversation: str) -> dict[str, Any]:
+    """Return the event of a conversation's state; one that does not exist yet is idle.
+
+    Raises:
+        Problem: `conversation-of-another-user`, or `bad-parameter`.
+    """
+    if not CONVERSATION.fullmatch(conversation):
+        raise Problem("bad-parameter", "`conversation_id` is missing, or no identifier of a conversation.")
+    owner = await gateway.conversations.owner(chosen.bot, conversation)
+    if owner not in (None, caller.user) and chosen.user_type != "privileged":
+        raise Problem("conversation-of-another-user")
+    return status_of(await gateway.conversations.progress(chosen.bot, conversation)).event(caller, conversation)
