@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-async def test_the_example_gets_the_documented_answer(system: System, operation: Operation) -> None:
+async def test_the_example_gets_the_documented_answer(system: System, operation: Operation, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.fail("curl is not installed; the examples of docs/http-api.md use it")
     conversation = await system.conversation("hello")
@@ -34,7 +35,9 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
     system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)
     file = await system.http.post(f"{BASE}/files", content=b"a,b", headers=bearer("boss"))
+    await system.gateway.knowledge.put(ECHO, "prices", "prices.md", "Tubes cost four euros.")
     command = EXAMPLES[operation.name].replace("curl -s", "curl -s --max-time 10 -w '\\n%{http_code}'", 1)
+    (tmp_path / "prices.md").write_text("Tubes cost five euros.")
     process = await asyncio.create_subprocess_exec(
         "sh",
         "-c",
@@ -54,6 +57,7 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
             "LETTER": letter["id"],
             "SECRET": SECRET,
         },
+        cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await process.communicate()
