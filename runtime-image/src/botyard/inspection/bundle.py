@@ -8,6 +8,7 @@ from botyard.inspection.credentials import find_credentials, parse
 from botyard.inspection.loop import describe_loop
 from botyard.inspection.machine import describe_machine
 from botyard.inspection.manifest import Finding, Manifest
+from botyard.inspection.workflow import describe_workflow
 from botyard.runtime.programs import LoadError, detect
 from botyard.scenario.files import scenario_files
 
@@ -34,23 +35,11 @@ def _inspected(bundle: Path, entrypoint: Entrypoint) -> tuple[Manifest, str | No
         return Manifest(entrypoint=entrypoint, credentials=credentials, findings=(_undetected(error),)), None
     if model == "loop":
         return describe_loop(bundle, entrypoint, credentials), None
-    if model != "fsm":
-        finding = Finding(
-            severity="warning",
-            code="NotInspected",
-            subject=model,
-            message=f"Inspection of the {model} model tells its model and credentials only.",
-        )
-        return Manifest(
-            model=model,
-            version=_project_version(bundle),
-            entrypoint=entrypoint,
-            credentials=credentials,
-            findings=(finding,),
-        ), None
+    if model == "workflow":
+        manifest = describe_workflow(bundle, entrypoint, credentials)
+        return manifest if manifest.version else _with_version(manifest, bundle), None
     manifest, machine = describe_machine(bundle, entrypoint, credentials)
-    if not manifest.version:
-        manifest = manifest.model_copy(update={"version": _project_version(bundle)})
+    manifest = manifest if manifest.version else _with_version(manifest, bundle)
     return manifest, machine.diagram() if machine is not None else None
 
 
@@ -72,6 +61,10 @@ def _undetected(error: LoadError) -> Finding:
         message=str(error),
         fix="Import the package of one model in the bot's module, or name model and module in spec.entrypoint.",
     )
+
+
+def _with_version(manifest: Manifest, bundle: Path) -> Manifest:
+    return manifest.model_copy(update={"version": _project_version(bundle)})
 
 
 def _project_version(bundle: Path) -> str:

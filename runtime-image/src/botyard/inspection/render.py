@@ -31,9 +31,22 @@ def text(manifest: Manifest) -> str:
             lines += _row("variables", ["a dict"])
         if machine.plugins:
             lines += _row("plugins", [", ".join(machine.plugins)])
+    lines += _workflow(manifest)
     lines += _row("credentials", [_credential(each) for each in manifest.credentials] or ["none found"])
     lines += ["", *_findings(manifest)]
     return "\n".join(lines) + "\n"
+
+
+def _workflow(manifest: Manifest) -> list[str]:
+    """Return what only workflow bundles have."""
+    lines = []
+    if operations := manifest.extra.get("operations"):
+        lines += _row("operations", [", ".join(operations)])
+    if roles := manifest.extra.get("roleModels"):
+        lines += _row("role models", [f"{role}: {model['model']}" for role, model in roles.items()])
+    if embedding := manifest.extra.get("embedding"):
+        lines += _row("embedding", [str(embedding.get("model") if isinstance(embedding, dict) else embedding)])
+    return lines
 
 
 def _row(label: str, values: Iterable[str]) -> list[str]:

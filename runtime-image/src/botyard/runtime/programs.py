@@ -98,3 +98,9 @@ def load(
     # Bots of this model read their keys from the environment.
     os.environ.update(credentials)
     return model, WorkflowProgram.load(bundle, entrypoint.module, entrypoint.symbol, config=config, namespace=namespace)
+
+
+def serve_alone(program: Program) -> None:
+    """Tell a program that its process is there for it alone."""
+    if (tell := getattr(program, "serve_alone", None)) is not None:
+        tell()

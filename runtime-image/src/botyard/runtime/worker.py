@@ -192,6 +192,7 @@ class Worker:
             failure = describe(error, bundle)
             await self.send({"t": "load_failed", **failure.model_dump()})
             return
+        programs.serve_alone(self._program)
         gc.collect()
         gc.freeze()
         if isinstance(self._program, ResidentialProgram):

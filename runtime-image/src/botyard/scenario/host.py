@@ -223,7 +223,8 @@ class Host:
             event = self._due.popleft()
             key = event.key or KEY
             outcome, emitted = await self._turn(key, event)
-            ran = Ran(outcome, ran.outputs + [(key, output) for output in (*emitted, *outcome.outputs)])
+            last = (outcome.completion,) if outcome.completion is not None else ()
+            ran = Ran(outcome, ran.outputs + [(key, output) for output in (*emitted, *outcome.outputs, *last)])
             if outcome.error is not None:
                 return ran
             for caused in outcome.events:

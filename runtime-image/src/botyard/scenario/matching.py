@@ -10,7 +10,7 @@ from botyard.program import Output
 from botyard.scenario.document import REST, Expectation
 from botyard.scenario.values import UnknownValue, fill
 
-ANSWERS = ("bot.message", "thread.message")
+ANSWERS = ("bot.message", "thread.message", "chat.complete")
 """Types of outputs that are answers."""
 _MAX_LINES = 200
 

@@ -18,7 +18,7 @@ from botyard.loop.context import TestRun
 from botyard.loop.program import LoopProgram
 from botyard.program import EventKind, NextEvent, Output, Program, TurnOutcome
 from botyard.runtime.programs import load
-from botyard.scenario import matching
+from botyard.scenario import matching, workflow_bots
 from botyard.scenario.document import OF_LOOP_BOTS, Judge, Scenario, SentFile, Step
 from botyard.scenario.host import KEY, Host, Impossible, Ran, ToolResults
 from botyard.scenario.judge import JudgeError, Judgement, Judging
@@ -172,7 +172,10 @@ class _Conversation:
         except (Impossible, UnknownValue) as error:
             result.problems = [str(error)]
         else:
-            outputs = [output for _, output in ran.outputs] if self._loop is None else self._loop.seen(ran.outputs)
+            if self._loop is None:
+                outputs = workflow_bots.seen([output for _, output in ran.outputs])
+            else:
+                outputs = self._loop.seen(ran.outputs)
             self._remember(outputs)
             result.transcript.append((step, outputs))
             result.problems = self._judge(step or Step(wait=0), outputs, ran.outcome)

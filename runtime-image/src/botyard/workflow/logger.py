@@ -14,7 +14,7 @@ class BundleLogger(logging.LoggerAdapter[logging.Logger]):
         """Log a message: `log(logging.INFO, "text")` or `log("text", "INFO")`."""
         if isinstance(level, str):
             known = logging.getLevelNamesMapping()
-            level, msg, args = known.get(str(msg).upper(), logging.INFO), level.replace("%", "%%"), ()
+            level, msg = known.get(str(msg).upper(), logging.INFO), level
             super().log(level, msg, **kwargs)
             return
         super().log(level, msg, *args, **kwargs)

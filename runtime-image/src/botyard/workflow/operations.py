@@ -22,12 +22,15 @@ def agentic_operation(method: F) -> F:
 
 def declared(workflow: Any) -> list[str]:
     """Return the names of a workflow's operations."""
-    listed: Any = getattr(type(workflow), "OPERATIONS", ())
+    return declared_by(type(workflow))
+
+
+def declared_by(cls: type) -> list[str]:
+    """Return the names of the operations of workflows of a class."""
+    listed: Any = getattr(cls, "OPERATIONS", ())
     names = [str(name) for name in listed] if isinstance(listed, Collection) and not isinstance(listed, str) else []
     marked = [
-        name
-        for name, _ in inspect.getmembers(type(workflow), callable)
-        if getattr(inspect.getattr_static(type(workflow), name), MARK, False)
+        name for name, _ in inspect.getmembers(cls, callable) if getattr(inspect.getattr_static(cls, name), MARK, False)
     ]
     return sorted({*names, *marked})
 

@@ -66,9 +66,11 @@ class WorkflowProgram:
             Exception: Whatever the bundle's code raises.
         """
         spec = AgenticBundleSpec(path=str(bundle), module=module or find_module(bundle) or None)
-        loaded = load_bundle(spec, symbol)
-        importing.serve_only(loaded.package)
-        return cls(bundle, spec, loaded, config=config, namespace=namespace)
+        return cls(bundle, spec, load_bundle(spec, symbol), config=config, namespace=namespace)
+
+    def serve_alone(self) -> None:
+        """Say that this process is there for this bundle alone (see `importing.serve_only`)."""
+        importing.serve_only(self.loaded.package)
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botyard.cli.errors import EXIT_USAGE, CommandError
 
-MODELS = ("fsm",)
+MODELS = ("fsm", "workflow")
 """Programming models with a template."""
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 _SUFFIX = ".txt"
