@@ -192,6 +192,7 @@ class Worker:
             failure = describe(error, bundle)
             await self.send({"t": "load_failed", **failure.model_dump()})
             return
+        assert self._program is not None
         programs.serve_alone(self._program)
         gc.collect()
         gc.freeze()
