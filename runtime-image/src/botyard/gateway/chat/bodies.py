@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -130,7 +129,7 @@ async def _read_form(request: Request) -> ChatRequest:
         raise Problem("timeout", headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise Problem("bad-parameter", "The connection ended before the body did.") from None
-    except (MultiPartException, MultipartParseError, HTTPException) as error:
+    except (MultiPartException, HTTPException) as error:
         told = str(getattr(error, "detail", "") or error)
         if "Too many" in told or "exceeded" in told:
             raise Problem("too-large", told[:200], headers={"Connection": "close"}) from None
