@@ -28,7 +28,11 @@ BOT = """
         })
 
     async def main_loop(fclient, rcx):
-        pass
+        @rcx.on_tool_call("look")
+        async def look(call, args):
+            return "seen"
+
+        HANDLER
 
     def main():
         asyncio.run(ckit_bot_exec.run_bots_in_this_group(
@@ -46,8 +50,12 @@ def _own_modules() -> Iterator[None]:
         del sys.modules[name]
 
 
-def write(folder: Path, name: str, install: str = "pass") -> Path:
-    (folder / f"{name}_bot.py").write_text(dedent(BOT).replace("NAME", name).replace("INSTALL", install))
+HANDLER = 'rcx.on_tool_call("write")(look)'
+
+
+def write(folder: Path, name: str, install: str = "pass", handler: str = HANDLER) -> Path:
+    text = dedent(BOT).replace("NAME", name).replace("INSTALL", install).replace("HANDLER", handler)
+    (folder / f"{name}_bot.py").write_text(text)
     return folder
 
 
@@ -66,6 +74,29 @@ def test_an_install_function_that_fails_is_a_warning(tmp_path: Path) -> None:
     assert manifest.sound
     assert [(finding.code, finding.severity) for finding in manifest.findings] == [("NotInstalled", "warning")]
     assert "no picture" in manifest.findings[0].message
+
+
+def test_a_tool_that_nothing_handles_is_a_warning(tmp_path: Path) -> None:
+    manifest, _ = inspect_bundle(write(tmp_path, "deaf", handler="pass"))
+    assert manifest.sound
+    assert [(finding.code, finding.subject) for finding in manifest.findings] == [("ToolWithoutHandler", "write")]
+
+
+def test_nothing_is_said_of_handlers_that_cannot_be_read(tmp_path: Path) -> None:
+    handler = "for name in TOOLS: rcx.on_tool_call(name.name)(look)"
+    manifest, _ = inspect_bundle(write(tmp_path, "clever", handler=handler))
+    assert manifest.findings == ()
+
+
+def test_a_kernel_that_is_no_starlark_is_an_error_with_its_line(tmp_path: Path) -> None:
+    folder = write(tmp_path, "kernel")
+    file = folder / "kernel_bot.py"
+    text = file.read_text().replace('fexp_description="reads"', 'fexp_python_kernel="while True:\\n  pass"')
+    file.write_text(text)
+    manifest, _ = inspect_bundle(folder)
+    assert not manifest.sound
+    assert [(finding.code, finding.subject) for finding in manifest.findings] == [("KernelInvalid", "reader")]
+    assert "kernel:1" in manifest.findings[0].message
 
 
 def test_code_that_cannot_be_loaded_is_an_error_with_its_line(tmp_path: Path) -> None:

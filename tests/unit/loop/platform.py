@@ -9,13 +9,15 @@ from typing import Any
 
 from botyard.contract.persona import PersonaConfig
 from botyard.core.records import Selection
+from botyard.loop.answers import ModelFailed
+from botyard.loop.compaction import INSTRUCTION
 from botyard.loop.context import RobotContext
 from botyard.loop.declaration import BotDeclaration
 from botyard.loop.install import FMarketplaceExpertInput, Installation
 from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import shutdown_event
-from botyard.loop.thread_turns import ModelFailed, ThreadTurns
+from botyard.loop.thread_turns import ThreadTurns
 from botyard.loop.tools import CloudTool
 from botyard.program import NextEvent, Output, TurnIO, TurnOutcome, TurnRequest
 
@@ -69,6 +71,8 @@ class Platform:
         self.answers: list[dict[str, Any] | Exception] = []
         """What the model says, one after the other."""
         self.asked: list[dict[str, Any]] = []
+        self.summed: list[str] = []
+        """What the model was asked to sum up."""
         self.installation = Installation(
             experts={
                 "default": FMarketplaceExpertInput(fexp_system_prompt="You are Nora."),
@@ -92,11 +96,16 @@ class Platform:
 
     async def _model(self, io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
         async def run(key: str) -> dict[str, Any]:
+            if body["messages"][0]["content"] == INSTRUCTION:
+                self.summed.append(body["messages"][1]["content"])
+                return {"choices": [{"message": {"content": f"summary {len(self.summed)}"}}]}
             self.asked.append(copy.deepcopy(body))
             said = self.answers.pop(0)
             if isinstance(said, Exception):
                 raise said
-            return {"choices": [{"message": said}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+            if "choices" in said or "malformed" in said:
+                return said
+            return {"choices": [{"message": said}], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "coins": 2}}
 
         result: dict[str, Any] = await io.step("model", body, run)
         return result

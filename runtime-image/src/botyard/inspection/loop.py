@@ -4,9 +4,11 @@ import traceback
 from pathlib import Path
 
 from botyard.contract.bot import Entrypoint
+from botyard.inspection.handlers import handled_tools
 from botyard.inspection.manifest import Credential, Finding, Manifest
 from botyard.loop.declaration import BotDeclaration
-from botyard.loop.install import installation_of
+from botyard.loop.install import Installation, installation_of
+from botyard.loop.kernels import problem_of
 from botyard.loop.loading import BotNotFoundError, entry_modules, load_bot
 
 
@@ -29,7 +31,7 @@ def describe_loop(bundle: Path, entrypoint: Entrypoint, credentials: tuple[Crede
     if not entrypoint.module and len(modules := entry_modules(bundle)) == 1:
         found = found.model_copy(update={"module": modules[0]})
     installation = installation_of(bot)
-    findings = list(_warnings(bot, installation.problem))
+    findings = [*_warnings(bot, installation.problem), *_kernels(installation), *_without_handler(bundle, bot)]
     experts = {
         name: {"description": expert.fexp_description, "tools": [t.name for t in bot.tools if expert.allows(t.name)]}
         for name, expert in installation.experts.items()
@@ -63,6 +65,38 @@ def _warnings(bot: BotDeclaration, problem: str) -> list[Finding]:
             message=f"Experts, schedules and setup are not known: {problem}",
             fix="Give run_bots_in_this_group an install_func that runs without network and secrets.",
         )
+    ]
+
+
+def _kernels(installation: Installation) -> list[Finding]:
+    return [
+        Finding(
+            severity="error",
+            code="KernelInvalid",
+            subject=name,
+            message=f"The kernel of expert {name!r} is no Starlark: {problem}",
+            fix="Correct fexp_python_kernel.",
+        )
+        for name, expert in installation.experts.items()
+        if expert.fexp_python_kernel.strip() and (problem := problem_of(expert.fexp_python_kernel))
+    ]
+
+
+def _without_handler(bundle: Path, bot: BotDeclaration) -> list[Finding]:
+    """Return a warning for each tool that no code of the bundle can be seen to handle."""
+    handled = handled_tools(bundle)
+    if handled is None:
+        return []
+    return [
+        Finding(
+            severity="warning",
+            code="ToolWithoutHandler",
+            subject=tool.name,
+            message=f"Tool {tool.name!r} is offered to the model, but nothing handles its calls.",
+            fix=f"Register a handler with @rcx.on_tool_call({tool.name!r}), or take the tool out of inprocess_tools.",
+        )
+        for tool in bot.tools
+        if tool.name not in handled
     ]
 
 

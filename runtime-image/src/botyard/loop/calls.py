@@ -47,6 +47,12 @@ def no_handler(name: str) -> CallOutcome:
     return CallOutcome(content=text, failed=True)
 
 
+def timed_out(name: str, seconds: float) -> CallOutcome:
+    """Return the answer to a call whose handler takes too long."""
+    text = f"Tool error: {name} did not answer within {seconds:g} s and was stopped; what it did until then stays done."
+    return CallOutcome(content=text, failed=True)
+
+
 async def run_call(
     handler: Callable[..., Awaitable[Any]] | None, call: FCloudtoolCall, *, logged: logging.Logger = log
 ) -> CallOutcome:

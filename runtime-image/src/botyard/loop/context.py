@@ -208,14 +208,22 @@ class RobotContext:
 
     async def _handle(self, event: Parked) -> None:
         """Hand one event to its handler; never raises but for cancelling."""
+        if event.given_up:
+            event.done.set_result(None)
+            return
         caused = effects.Effects(event.key)
         event.context.run(effects.handling, caused)
         event.context.run(effects.asking, self._ask)
         event.context.run(shutdowns.enter, self._shutdown)
+        # A task of its own, because only a task can run in another context; it is awaited here, one at a time.
+        running = asyncio.create_task(self._outcome(event), context=event.context)
+        event.stop = _stopping(running)
         try:
-            # A task of its own, because only a task can run in another context; it is awaited here, one at a time.
-            outcome = await asyncio.create_task(self._outcome(event), context=event.context)
+            outcome = await running
         except asyncio.CancelledError:
+            if event.given_up and running.cancelled():
+                event.done.set_result(None)
+                return
             event.done.set_exception(LoopEnded("the loop ended while the event was handled"))
             raise
         if outcome is None:
@@ -268,6 +276,17 @@ def _asynchronous(handler: Callable[..., Any]) -> Handler:
     if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)):
         raise TypeError(f"{getattr(handler, '__name__', handler)!r} is not asynchronous; handlers are `async def`")
     return handler
+
+
+def _stopping(running: asyncio.Task[Any]) -> Callable[[], None]:
+    """Return what cancels a task from any thread."""
+    loop = running.get_loop()
+
+    def stop() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(running.cancel)
+
+    return stop
 
 
 def _positional(handler: Handler) -> int:

@@ -7,7 +7,9 @@ from botyard.loop.calls import CallOutcome
 from botyard.loop.threads import FThreadMessageOutput
 
 
-def as_model_messages(system_prompt: str, messages: Sequence[FThreadMessageOutput]) -> list[dict[str, Any]]:
+def as_model_messages(
+    system_prompt: str, messages: Sequence[FThreadMessageOutput], summary: str = ""
+) -> list[dict[str, Any]]:
     """Return what a model is sent.
 
     Instructions that a program put into the thread (`cd_instruction`, `kernel`) go as user messages, marked as what
@@ -16,8 +18,11 @@ def as_model_messages(system_prompt: str, messages: Sequence[FThreadMessageOutpu
     Args:
         system_prompt: Of the expert; empty: none.
         messages: In order.
+        summary: Of what came before them; empty: nothing did.
     """
     sent: list[dict[str, Any]] = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    if summary:
+        sent.append({"role": "user", "content": f"💿 Summary of what was said before:\n{summary}"})
     for message in messages:
         if message.ftm_role == "assistant":
             said: dict[str, Any] = {"role": "assistant", "content": message.ftm_content}
@@ -46,6 +51,11 @@ def content_of_result(outcome: CallOutcome) -> Any:
     return ([{"m_type": "text", "m_content": outcome.content}] if outcome.content else []) + parts
 
 
+def as_text(content: Any) -> str:
+    """Return the text of a message's content; what is none is left out."""
+    return _split(content)[0]
+
+
 def _split(content: Any) -> tuple[str, list[dict[str, Any]]]:
     """Return the text of a message's content, and its images as the protocol has them."""
     if not isinstance(content, list):
@@ -53,7 +63,9 @@ def _split(content: Any) -> tuple[str, list[dict[str, Any]]]:
     texts, images = [], []
     for part in content:
         kind, value = str(part.get("m_type", "")), part.get("m_content")
-        if kind.startswith("image/"):
+        if kind.startswith(("audio/", "video/", "application/")):
+            texts.append(f"[{kind}, {len(str(value))} characters of base64]")
+        elif kind.startswith("image/"):
             images.append({"type": "image_url", "image_url": {"url": f"data:{kind};base64,{value}"}})
         else:
             texts.append(str(value))

@@ -9,6 +9,7 @@ import concurrent.futures
 import contextvars
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -42,6 +43,10 @@ class Parked:
     name: str = ""
     done: concurrent.futures.Future[Any] = field(default_factory=concurrent.futures.Future)
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    given_up: bool = False
+    """Nobody waits for the handler any more."""
+    stop: Callable[[], None] | None = None
+    """Ends the handler while it runs; from any thread."""
 
 
 class Parking:

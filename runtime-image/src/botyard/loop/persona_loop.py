@@ -43,6 +43,10 @@ class BotExited(Exception):
     """The bundle's code asked the whole process to end."""
 
 
+STOPS_WITHIN = 5.0
+"""Seconds that a handler gets to stop before the thread goes on without it."""
+
+
 @dataclass(frozen=True)
 class LoopHealth:
     """How a Persona's loop fares.
@@ -117,8 +121,12 @@ class PersonaLoop:
         self._workdir.mkdir(parents=True, exist_ok=True)
         self._thread.start()
 
-    async def deliver(self, event: Parked) -> Any:
+    async def deliver(self, event: Parked, *, seconds: float | None = None) -> Any:
         """Park `event` and return what handling it brought. To be called from another thread's event loop.
+
+        Args:
+            event: What to hand over.
+            seconds: Its handler may take; then it is stopped, and None is returned. None: without a limit.
 
         An event that no handler waits for brings None at once: bots that never look at events exist.
 
@@ -129,7 +137,17 @@ class PersonaLoop:
         if context is not None and event.kind != "call" and not context.handles(event):
             return None
         self._parking.park(event)
-        return await asyncio.wrap_future(event.done)
+        handled = asyncio.wrap_future(event.done)
+        if seconds is None:
+            return await handled
+        done, _ = await asyncio.wait((handled,), timeout=seconds)
+        if not done:
+            event.given_up = True
+            if event.stop is not None:
+                event.stop()
+            done, _ = await asyncio.wait((handled,), timeout=STOPS_WITHIN)
+        # What a handler returns that was asked to stop is no answer any more.
+        return None if event.given_up else await handled
 
     async def in_loop(self, change: Callable[[RobotContext], None]) -> None:
         """Run `change` inside of the loop, between two pieces of its code. Nothing happens if there is no loop now."""

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from botyard.loop.thread_turns import ModelFailed
+from botyard.loop.answers import ModelFailed
 from botyard.model import ModelCallError
 from botyard.program import Output, TurnIO
 

@@ -15,7 +15,11 @@ from botyard.program import TurnIO
 
 MESSAGE = "m/"
 WINDOW = 200
-"""Messages that the model is sent at most; older ones stay readable."""
+"""Messages that the model is sent at most."""
+LONG = 60
+"""Messages with which a thread is long: older ones are summed up then."""
+KEPT = 20
+"""Messages that stay as they are when older ones are summed up, as far as they are not too long."""
 MAX_CONTENT = 1_000_000
 """Characters of one message."""
 
@@ -33,6 +37,14 @@ class ThreadState:
         """Number of the next message."""
         self.waiting: dict[str, dict[str, Any]] = dict(kept.get("waiting") or {})
         """Calls that need something from outside, by id."""
+        self.summary = str(kept.get("summary") or "")
+        """What was said before the first message that the model is sent."""
+        self._summed = int(kept.get("summed", 0))
+        """Number of the last message that the summary covers."""
+        self.result: str | None = None
+        """What a kernel says is this subchat's result."""
+        self.began_waiting: list[str] = []
+        """Calls that began to wait for subchats in this turn."""
         self._open: dict[str, dict[str, Any]] = dict(kept.get("open") or {})
         """Calls that can be made, by id: of a turn that failed, or of a confirmation that was given."""
         self.window: list[FThreadMessageOutput] = []
@@ -43,9 +55,12 @@ class ThreadState:
         """Return the state with the messages that the model is sent."""
         state = cls(document, thread=thread, persona=persona)
         if state.next > 1:
-            found = await io.read_records(prefix=MESSAGE, limit=WINDOW, newest_first=True)
-            messages = [FThreadMessageOutput.from_record(record) for record in found.values()]
-            state.window = sorted(messages, key=lambda message: message.ftm_num)
+            found = await io.read_records(
+                prefix=MESSAGE, limit=min(WINDOW, state.next - 1 - state._summed) or 1, newest_first=True
+            )
+            messages = (FThreadMessageOutput.from_record(record) for record in found.values())
+            recent = [message for message in messages if message.ftm_num > state._summed]
+            state.window = sorted(recent, key=lambda message: message.ftm_num)
             state._trim()
         return state
 
@@ -118,6 +133,7 @@ class ThreadState:
         """The call's result comes from outside."""
         kept = self._open.pop(call.fcall_id)
         if outcome.kind == "subchats":
+            self.began_waiting.append(call.fcall_id)
             self.waiting[call.fcall_id] = kept | {"subchats": dict.fromkeys(outcome.subchats)}
         else:
             self.waiting[call.fcall_id] = kept | {"confirmation": outcome.confirmation}
@@ -144,6 +160,22 @@ class ThreadState:
         if results is None or results.get(subchat, "") is not None:
             return f"no call waits for the result of {subchat}"
         results[subchat] = str(payload.get("content") or "")
+        self._finish_subchats(call_id, results)
+        return None
+
+    def give_up_subchats(self, payload: Mapping[str, Any]) -> str | None:
+        """Wait no longer for the subchats of a call; return why it changes nothing, if so."""
+        call_id = str(payload.get("call"))
+        results = self.waiting.get(call_id, {}).get("subchats")
+        if results is None:
+            return f"call {call_id} waits for no subchat any more"
+        for subchat, result in results.items():
+            if result is None:
+                results[subchat] = str(payload.get("content") or "The subchat did not end in time.")
+        self._finish_subchats(call_id, results)
+        return None
+
+    def _finish_subchats(self, call_id: str, results: Mapping[str, str | None]) -> None:
         if all(result is not None for result in results.values()):
             kept = self.waiting.pop(call_id)
             text = (
@@ -162,9 +194,13 @@ class ThreadState:
                     ftm_created_ts=time.time(),
                 )
             )
-        return None
 
     # What is committed.
+
+    def summed_up(self, old: int, summary: str) -> None:
+        """Take a summary in place of the window's first `old` messages."""
+        self.summary, self._summed = summary, self.window[old - 1].ftm_num
+        del self.window[:old]
 
     def settle(self) -> None:
         """Say what the thread waits for."""
@@ -181,6 +217,8 @@ class ThreadState:
             return None
         if thread.ft_error is not None:
             content = f"The subchat failed: {thread.ft_error['message']}"
+        elif self.result is not None:
+            content = self.result
         else:
             content = str(self.window[-1].ftm_content or "")
         return {
@@ -197,6 +235,7 @@ class ThreadState:
             "next": self.next,
             "waiting": self.waiting,
             "open": self._open,
+            **({"summary": self.summary, "summed": self._summed} if self._summed else {}),
         }
 
     def records(self) -> dict[str, Any]:

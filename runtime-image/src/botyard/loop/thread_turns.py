@@ -10,9 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from botyard.loop import keys
-from botyard.loop.calls import CallOutcome, no_handler
+from botyard.loop import compaction, keys
+from botyard.loop.answers import ModelFailed, Said, said
+from botyard.loop.argument_check import ArgumentCheck
+from botyard.loop.calls import CallOutcome, no_handler, timed_out
 from botyard.loop.install import DEFAULT, FMarketplaceExpertInput, Installation
+from botyard.loop.kernels import KernelFailed, KernelResult, Kernels
 from botyard.loop.model_messages import as_model_messages, content_of_result
 from botyard.loop.parking import Parked
 from botyard.loop.persona_loop import PersonaLoop
@@ -23,22 +26,16 @@ from botyard.program import NextEvent, Output, TurnIO, TurnOutcome, TurnRequest
 
 MAX_ROUNDS = 50
 """Answers of the model in one turn; a model that wants more calls itself in circles."""
-MAX_CALLS = 32
-"""Tools that one answer may call."""
+SUBCHAT_SECONDS = 3600.0
+"""A call waits no longer for its subchats."""
 MAX_TOLD = 200
 """Messages of one turn that the Persona's loop is told of."""
 
 
-class ModelFailed(Exception):
-    """The model gave no answer.
-
-    Attributes:
-        code: Why, as docs/models.md lists it.
-    """
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
+TOOL_SECONDS = 300.0
+"""A call of a tool may take."""
+KILLED = "The call was not made: the expert's kernel stopped it."
+BUDGET_CODES = ("budget_exceeded", "quota_exceeded")
 
 
 class Model(Protocol):
@@ -55,9 +52,29 @@ class Model(Protocol):
 class ThreadTurns:
     """Runs the turns of threads."""
 
-    def __init__(self, installation: Installation, tools: Sequence[CloudTool], model: Model) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        tools: Sequence[CloudTool],
+        model: Model,
+        *,
+        kernels: Kernels | None = None,
+        tool_seconds: float = TOOL_SECONDS,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            installation: Experts and their prompts.
+            tools: What the bot offers.
+            model: Asked for answers.
+            kernels: Runs experts' kernels; None: an own one does.
+            tool_seconds: What a call may take.
+        """
+        self._kernels = kernels or Kernels()
+        self._tool_seconds = tool_seconds
         self._installation = installation
         self._tools = {tool.name: tool for tool in tools}
+        self._checks = {tool.name: ArgumentCheck(tool) for tool in tools}
         self._model = model
 
     async def run(self, request: TurnRequest, io: TurnIO, loop: PersonaLoop) -> TurnOutcome:
@@ -95,8 +112,13 @@ class ThreadTurns:
             return state.answer_confirmation(payload)
         if action == "subchat.result":
             return state.take_subchat(payload)
+        if action == "subchat.timeout":
+            return state.give_up_subchats(payload)
         if action == "thread.archive":
-            state.thread.ft_archived_ts = time.time()
+            state.thread.ft_archived_ts = time.time() if payload.get("archived", True) else 0.0
+            return None
+        if action == "thread.title":
+            state.thread.ft_title = title_of(str(payload.get("title") or ""))
             return None
         return f"there is no action {action!r}"
 
@@ -111,33 +133,91 @@ class ThreadTurns:
                 await self._call_tools(turn)
             if state.waiting or not state.wants_model():
                 return
-            answer = await self._model(turn.io, self._body(turn))
+            before = await self._kernel(turn)
+            if before.subchat_result is not None:
+                return
+            if compaction.is_due(state):
+                await self._compact(turn)
+            answer = said(await self._model(turn.io, self._body(turn, tools=not before.kill_tools)))
             self._take_answer(turn, answer)
+            after = await self._kernel(turn)
+            if after.kill_tools:
+                self._kill_calls(turn)
+            if after.subchat_result is not None:
+                return
         message = f"The model wanted tools {MAX_ROUNDS} times in one turn; it may be going in circles."
         raise ModelFailed(message, "too_many_rounds")
 
-    def _body(self, turn: "_Turn") -> dict[str, Any]:
-        expert = self._expert(turn.state.thread.ft_fexp_name)
-        tools = [tool.openai_style_tool() for tool in self._tools.values() if expert.allows(tool.name)]
-        body: dict[str, Any] = {"messages": as_model_messages(expert.fexp_system_prompt, turn.state.window)}
-        return body | ({"tools": tools} if tools else {})
+    async def _kernel(self, turn: "_Turn") -> KernelResult:
+        """Let the expert's kernel look at the thread, and do what it says.
+
+        Raises:
+            ModelFailed: It fails, or wants the thread to.
+        """
+        state = turn.state
+        source = self._expert(state.thread.ft_fexp_name).fexp_python_kernel
+        if not source.strip():
+            return KernelResult()
+        persona = turn.request.persona
+        budget = state.thread.ft_budget or (persona.budget.per_thread if persona else 0)
+        try:
+            result = await self._kernels.run(source, state.window, coins=state.thread.ft_coins, budget=budget)
+        except KernelFailed as error:
+            raise ModelFailed(str(error), "kernel_failed") from error
+        if result.error:
+            raise ModelFailed(result.error, "kernel")
+        if result.subchat_result is not None:
+            state.result = result.subchat_result
+        elif result.post_cd_instruction:
+            if state.ready_calls():
+                turn.later.append(result.post_cd_instruction)
+            else:
+                turn.add("cd_instruction", result.post_cd_instruction, provenance={"kernel": True})
+        return result
+
+    def _kill_calls(self, turn: "_Turn") -> None:
+        for call in turn.state.ready_calls():
+            turn.add("tool", KILLED, call_id=call.fcall_id, provenance={"tool": call.fcall_name, "killed": True})
+            turn.state.close_call(call.fcall_id)
+
+    async def _compact(self, turn: "_Turn") -> None:
+        """Have the model sum up what is old, so that the rest fits."""
+        state = turn.state
+        old = compaction.cut(state)
+        try:
+            answer = await self._model(_Silent(turn.io), compaction.request_of(state, state.window[:old]))
+        except ModelFailed as error:
+            if error.code in BUDGET_CODES:
+                raise
+            answer = {}
+        summary = compaction.summary_of(answer)
+        if isinstance(answer, Mapping) and answer:
+            state.thread.ft_coins += said(answer).coins
+        through = state.window[old - 1].ftm_num
+        state.summed_up(old, summary or state.summary)
+        turn.say(Output(type="thread.compacted", data={"through": through, "summary": summary}))
+
+    def _body(self, turn: "_Turn", *, tools: bool = True) -> dict[str, Any]:
+        state, expert = turn.state, self._expert(turn.state.thread.ft_fexp_name)
+        offered = [tool.openai_style_tool() for tool in self._tools.values() if tools and expert.allows(tool.name)]
+        messages = as_model_messages(expert.fexp_system_prompt, state.window, state.summary)
+        return {"messages": messages} | ({"tools": offered} if offered else {})
 
     def _expert(self, name: str) -> FMarketplaceExpertInput:
         return self._installation.experts.get(name) or self._installation.experts[DEFAULT]
 
-    def _take_answer(self, turn: "_Turn", answer: Mapping[str, Any]) -> None:
-        said, usage = answer["choices"][0]["message"], dict(answer.get("usage") or {})
+    def _take_answer(self, turn: "_Turn", answer: Said) -> None:
         number = turn.state.next
         calls = [
             {
                 "id": keys.call_id(turn.state.thread.ft_id, number, position),
                 "type": "function",
-                "function": {"name": call["function"]["name"], "arguments": call["function"].get("arguments") or "{}"},
+                "function": {"name": name, "arguments": arguments},
             }
-            for position, call in enumerate((said.get("tool_calls") or ())[:MAX_CALLS])
+            for position, (name, arguments) in enumerate(answer.calls)
         ]
-        model = str(answer.get("model") or "")
-        turn.add("assistant", said.get("content"), calls=calls or None, usage=usage, model=model)
+        turn.state.thread.ft_coins += answer.coins
+        turn.add("assistant", answer.text, calls=calls or None, usage=answer.usage, model=answer.model)
         turn.state.open_calls(calls)
 
     async def _call_tools(self, turn: "_Turn") -> None:
@@ -146,6 +226,7 @@ class ThreadTurns:
         outcomes = await asyncio.gather(*(self._call(turn, call) for call in ready))
         for call, outcome in zip(ready, outcomes, strict=True):
             turn.caused += outcome.actions
+            turn.state.thread.ft_coins += outcome.coins
             if outcome.kind == "result":
                 content = content_of_result(outcome)
                 turn.add("tool", content, call_id=call.fcall_id, provenance={"tool": call.fcall_name})
@@ -155,6 +236,8 @@ class ThreadTurns:
                 if outcome.kind == "confirmation":
                     data = {"call": call.fcall_id, "tool": call.fcall_name, "arguments": call.fcall_arguments}
                     turn.say(Output(type="thread.confirmation", data=data | outcome.confirmation))
+        while turn.later and not turn.state.waiting:
+            turn.add("cd_instruction", turn.later.pop(0), provenance={"kernel": True})
 
     async def _call(self, turn: "_Turn", call: FCloudtoolCall) -> CallOutcome:
         answered = turn.state.rejection(call.fcall_id)
@@ -167,11 +250,26 @@ class ThreadTurns:
             expert = self._expert(turn.state.thread.ft_fexp_name)
             if call.fcall_name not in self._tools or not expert.allows(call.fcall_name):
                 return no_handler(call.fcall_name).as_record()
-            outcome = await turn.loop.deliver(Parked("call", (call,), key, call.fcall_name))
-            assert isinstance(outcome, CallOutcome)
-            return outcome.as_record()
+            if problem := self._checks[call.fcall_name].problem_of(call):
+                return CallOutcome(content=problem, failed=True).as_record()
+            parked = Parked("call", (call,), key, call.fcall_name)
+            outcome = await turn.loop.deliver(parked, seconds=self._tool_seconds)
+            return (outcome or timed_out(call.fcall_name, self._tool_seconds)).as_record()
 
         return CallOutcome(**await turn.io.step(f"tool:{call.fcall_name}", asked, run))
+
+
+class _Silent:
+    """A turn's platform for a call of the model whose words are for nobody."""
+
+    def __init__(self, io: TurnIO) -> None:
+        self._io = io
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._io, name)
+
+    async def emit(self, output: Output) -> None:
+        """Say nothing."""
 
 
 class _Turn:
@@ -183,6 +281,8 @@ class _Turn:
         self.loop = loop
         self.state = state
         self.caused: list[dict[str, Any]] = []
+        self.later: list[str] = []
+        """Instructions of a kernel that come behind the results of the calls that are open."""
         self._outputs: list[Output] = []
         self._added: list[FThreadMessageOutput] = []
 
@@ -233,6 +333,10 @@ class _Turn:
             "messages": [message.as_record() for message in self._added[-MAX_TOLD:]],
         }
         events = [NextEvent(kind="action", key=action["key"], payload=action["payload"]) for action in self.caused]
+        due = int((time.time() + SUBCHAT_SECONDS) * 1000)
+        events += [
+            NextEvent(payload={"action": "subchat.timeout", "call": call}, due_ms=due) for call in state.began_waiting
+        ]
         if (result := state.subchat_result()) is not None:
             key = keys.thread_key(persona, state.thread.ft_subchat_dest_ft_id)
             events.append(NextEvent(kind="action", key=key, payload=result))

@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from botyard.budget.calls import Call, Hold, Meter, Spender, Usage
+from botyard.budget.costs import cost
 from botyard.budget.errors import BudgetError
 from botyard.contract.model import ModelConfig
 from botyard.models import requests
@@ -98,6 +99,7 @@ class ModelAccess:
         async with self._open(kind, requests.checked(kind, body), asked) as call:
             answer = await call.target.provider.ask(kind, call.request)
             call.answered, call.usage = True, reported(answer, call.bound)
+            _tell_cost(call, answer)
             await keep(answer)
             return answer
 
@@ -120,6 +122,7 @@ class ModelAccess:
             call.answered = True
             whole = collected.completion()
             call.usage = reported(whole, call.bound)
+            _tell_cost(call, whole, *last)
             await keep(whole)
             yield last
 
@@ -186,3 +189,11 @@ class ModelAccess:
         task = asyncio.create_task(ending)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
+
+
+def _tell_cost(call: _Open, *answers: dict[str, Any]) -> None:
+    """Write what the call costs into its usage, as `coins`: who asked may keep account of it."""
+    coins = call.hold.coins if call.usage is None else min(cost(call.hold.rates, call.usage), call.hold.coins)
+    for answer in answers:
+        if isinstance(usage := answer.get("usage"), dict):
+            usage["coins"] = coins
