@@ -336,18 +336,11 @@ class Ledger:
         if script is None:
             script = self._scripts[name] = self._redis.register_script(source(name))
         args = [keys.prefix(self._bot), msgpack.packb(plan)]
-        task = asyncio.current_task()
-        cancels = task.cancelling() if task is not None else 0
         try:
             async with asyncio.timeout(self._patience):
-                answer = await script(keys=[keys.holds(self._bot), *more], args=args)
+                return await script(keys=[keys.holds(self._bot), *more], args=args)
         except (*Unavailable, TimeoutError, OSError) as error:
             raise LedgerUnavailable(f"the budget's ledger cannot be asked: {error or type(error).__name__}") from error
-        # The client sends within asyncio.wait_for, which in Python 3.11 loses a cancellation that comes when the
-        # sending is just done. It must not leave a call waiting, or a hold standing, that nobody wants any more.
-        if task is not None and task.cancelling() > cancels:
-            raise asyncio.CancelledError
-        return answer
 
 
 def _keep_ms(charge: Charge) -> int:

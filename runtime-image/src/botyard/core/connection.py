@@ -21,7 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from botyard.core import acknowledgement
+from botyard.core import acknowledgement, sending
 
 SOCKET_TIMEOUT = 10.0
 """Seconds for one answer. Blocking reads ask for less than this."""
@@ -63,6 +63,7 @@ def _single(url: str, max_connections: int) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url, timeout=SOCKET_TIMEOUT, max_connections=max_connections, retry=_retry(), **_TIMEOUTS
     )
+    sending.mend_pool(pool)
     return Redis.from_pool(pool)
 
 
@@ -88,6 +89,7 @@ def _cluster(parts: SplitResult) -> Redis:
     client = RedisCluster(
         startup_nodes=nodes, max_connections=MAX_NODE_CONNECTIONS, retry=_retry(), **_TIMEOUTS, **_login(parts)
     )
+    sending.mend_cluster(client)
     return cast("Redis", client)
 
 
@@ -99,6 +101,7 @@ def _sentinel(parts: SplitResult) -> Redis:
     client: Redis = sentinel.master_for(
         name, db=int(db or 0), max_connections=MAX_NODE_CONNECTIONS, retry=_retry(), **_TIMEOUTS, **_login(parts)
     )
+    sending.mend_pool(client.connection_pool)
     return client
 
 

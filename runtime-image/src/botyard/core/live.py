@@ -109,7 +109,8 @@ class LiveHub:
                 with contextlib.suppress(*Unavailable):
                     await self._pubsub.ping()
                 continue
-            if message is None:
+            if message is None or message["channel"] is None:
+                # Silence, or the answer to the ping.
                 continue
             channel = message["channel"].decode()
             confirmed = self._confirmed.get(channel)

@@ -1,0 +1,265 @@
+"""Threads of Personas under random harm: each is answered in order, and nothing that was kept is paid a second time.
+
+Residents move, tools run in their loops, a person confirms calls, turns wait for money: all of it while workers,
+replicas and Redis are killed, paused and drained. BOTYARD_CHAOS_TURNS sets how many turns (default 2000: a tenth of it
+are messages, each of which takes several turns and two calls of the model), BOTYARD_CHAOS_SEED repeats the choices.
+"""
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from botyard.budget.errors import LedgerUnavailable
+from botyard.budget.grants import grant
+from botyard.budget.reports import Reports, today
+from botyard.contract.bot import Limits
+from botyard.contract.model import ModelConfig
+from botyard.contract.persona import PersonaConfig
+from botyard.contract.spending import PersonaBudget
+from botyard.core.connection import connect
+from botyard.core.parking import Parking
+from tests.integration.models.double import DONE, Provider, running, usage
+from tests.integration.redis.server import running_redis
+from tests.integration.runtime.chaos import LEASE_MS, SEED, TURNS, Chaos
+from tests.integration.runtime.payments import Payments
+from tests.integration.runtime.replica import Bot
+
+PERSONAS = ("nora", "oslo")
+THREADS = [f"{persona}~t{number}" for persona in PERSONAS for number in range(8)]
+MESSAGES = max(2, TURNS // 10 // len(THREADS))
+"""Of each thread."""
+REPLICAS = 3
+TIMEOUT = 300 + TURNS / 4
+"""Seconds."""
+COINS = 400
+"""What a Persona may spend at first, and what it is granted whenever it asks."""
+TOOL_COINS = 10
+
+CODE = """
+import asyncio
+from pathlib import Path
+from flexus_client_kit import ckit_bot_exec, ckit_client, ckit_shutdown
+from botyard.loop import CloudTool, FMarketplaceExpertInput, NeedsConfirmation, ToolResult
+from botyard.loop.install import record
+import sys
+sys.path.insert(0, {root!r})
+from tests.integration.runtime.payments import Payments
+
+PAYMENTS = Payments(Path({ledger!r}))
+NAMED = {"type": "object", "properties": {"name": {"type": "string"}}}
+TOOLS = [CloudTool(strict=False, name=name, description=name, parameters=NAMED) for name in ("look", "write")]
+
+
+def install(client, name, version, tools):
+    record({"marketable_experts": [("default", FMarketplaceExpertInput(fexp_system_prompt="You are a clerk."))]})
+
+
+async def main_loop(fclient, rcx):
+    @rcx.on_tool_call("look")
+    async def look(call, args):
+        # The model's answer is used, so it was kept.
+        PAYMENTS.kept("model " + args["name"])
+        PAYMENTS.asked("tool " + args["name"])
+        await asyncio.sleep(0.02)
+        return ToolResult("saw " + args["name"], dollars=0.00001)
+
+    @rcx.on_tool_call("write")
+    async def write(call, args):
+        PAYMENTS.kept("model " + args["name"])
+        if not call.confirmed_by_human:
+            raise NeedsConfirmation(confirm_command="write", confirm_explanation="It writes.")
+        PAYMENTS.asked("tool " + args["name"])
+        return ToolResult("wrote " + args["name"], dollars=0.00001)
+
+    while not ckit_shutdown.shutdown_event.is_set():
+        await rcx.unpark_collected_events(sleep_if_no_work=10.0)
+
+
+def main():
+    asyncio.run(ckit_bot_exec.run_bots_in_this_group(
+        ckit_client.FlexusClient("clerk_100000000"), marketable_name="clerk", marketable_version_str="1.0.0",
+        bot_main_loop=main_loop, inprocess_tools=TOOLS, install_func=install))
+"""
+
+
+def budget() -> PersonaBudget:
+    return PersonaBudget(daily=COINS, per_thread=10_000_000, on_exceeded="Ask")
+
+
+def answering(payments: Payments) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A model that calls the tool that it is told to call, and then says what the tool said."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        last = (await request.json())["messages"][-1]
+        said = str(last["content"])
+        if last["role"] == "user":
+            tool, name = said.split()
+            payments.asked(f"model {name}")
+            called = {"name": tool, "arguments": json.dumps({"name": name})}
+            delta: dict[str, Any] = {"tool_calls": [{"index": 0, "id": "1", "type": "function", "function": called}]}
+        else:
+            name = said.split()[1]
+            # The tool's result is used, so it was kept.
+            payments.kept(f"tool {name}")
+            payments.asked(f"model about {name}")
+            delta = {"content": f"done {said}"}
+        reason = "tool_calls" if "tool_calls" in delta else "stop"
+        piece = {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for part in (b"data: " + json.dumps(piece).encode() + b"\n\n", usage(5, 2), DONE):
+            await response.write(part)
+        return response
+
+    return answer
+
+
+@pytest.fixture
+async def chaos(tmp_path: Path) -> AsyncIterator[Chaos]:
+    payments = Payments(tmp_path / "ledger")
+    code = CODE.replace("{root!r}", repr(str(Path(__file__).parents[3]))).replace(
+        "{ledger!r}", repr(str(payments.path))
+    )
+    async with running() as double:
+        provider: Provider = double
+        provider.next = [answering(payments)]
+        with running_redis(appendfsync="always") as server:
+            bot = Bot(
+                connect(server.url),
+                server.url,
+                tmp_path / "bot",
+                code=code,
+                programming_model="loop",
+                personas=tuple(PersonaConfig(name=name, budget=budget()) for name in PERSONAS),
+                model=ModelConfig(name="gpt", endpoint=provider.url),
+                files={"config/prices.yaml": "models: [{model: gpt, prices: [{input: 1, output: 1}], max_output: 50}]"},
+                lease_ms=LEASE_MS,
+                # Whoever kills a worker every second would make suspects of all.
+                limits=Limits(concurrency=16, max_attempts=15),
+            )
+            yield Chaos(bot, server, random.Random(SEED))
+            bot.stop()
+            await bot.redis.aclose()
+
+
+class Driver:
+    """Says one thing after the other in each thread, and lets go on what waits for a person."""
+
+    def __init__(self, bot: Bot, payments: Payments) -> None:
+        self.bot = bot
+        self.payments = payments
+        self.grants = 0
+        self.confirmed = 0
+        self.parked = 0
+
+    async def send(self, thread: str, payload: dict[str, Any], kind: str, event: str) -> None:
+        """Send until it is accepted; the id makes it the same event."""
+        while True:
+            try:
+                await self.bot.inbox.accept(
+                    self.bot.address, key=thread, kind=kind, payload=payload, user="ada", event_id=event
+                )
+            except RedisError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    async def talk(self, thread: str, tools: list[str]) -> None:
+        told = self.follow(thread)
+        for number, tool in enumerate(tools):
+            name = f"{thread}.{number}"
+            await self.send(thread, {"text": f"{tool} {name}"}, "message", name)
+            async for envelope in told:
+                data = envelope["data"]
+                if envelope["type"] == "turn.parked":
+                    self.parked += 1
+                if envelope["type"] == "thread.confirmation" and data["call"]:
+                    self.confirmed += 1
+                    payload = {"action": "call.confirm", "call": data["call"], "allow": True}
+                    await self.send(thread, payload, "action", f"{name}.confirm")
+                if envelope["type"] == "thread.message" and str(data["content"]).startswith("done "):
+                    # It is committed, so it was kept.
+                    self.payments.kept(f"model about {name}")
+                    break
+
+    async def follow(self, thread: str) -> AsyncIterator[dict[str, Any]]:
+        """Everything that is committed in a thread, whatever becomes of Redis meanwhile."""
+        after = ""
+        while True:
+            try:
+                async for stored in self.bot.outputs.follow(self.bot.address, thread, after=after, tick=1.0):
+                    if stored is not None:
+                        after = stored.id
+                        yield json.loads(stored.envelope)
+            except RedisError:
+                await asyncio.sleep(0.1)
+
+    async def pay(self) -> None:
+        """Grant whoever waits for money a little of it."""
+        parking = Parking(self.bot.redis)
+        while True:
+            try:
+                for name in {each.key.split("~")[0].lstrip(":") for each in await parking.list(self.bot.address)}:
+                    self.grants += 1
+                    await grant(
+                        self.bot.redis, self.bot.address, f"g{self.grants}",
+                        persona=name, budget=budget(), coins=COINS, by="cara",
+                    )  # fmt: skip
+            except (RedisError, LedgerUnavailable):
+                pass
+            await asyncio.sleep(0.5)
+
+
+@pytest.mark.timeout(TIMEOUT + 120)
+async def test_nothing_that_was_kept_is_paid_a_second_time(chaos: Chaos, tmp_path: Path) -> None:
+    print(f"BOTYARD_CHAOS_SEED={SEED} BOTYARD_CHAOS_TURNS={TURNS}")
+    bot, payments = chaos.bot, Payments(tmp_path / "ledger")
+    await bot.start(REPLICAS)
+    driver, enough, started = Driver(bot, payments), asyncio.Event(), time.monotonic()
+    tools = {thread: [chaos.rng.choice(["look", "write"]) for _ in range(MESSAGES)] for thread in THREADS}
+    harming, paying = asyncio.create_task(chaos.run(enough)), asyncio.create_task(driver.pay())
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await asyncio.gather(*(driver.talk(thread, tools[thread]) for thread in THREADS))
+            enough.set()
+            await harming
+            while await bot.inbox.pending(bot.address):
+                await asyncio.sleep(0.1)
+    finally:
+        enough.set()
+        for task in (harming, paying):
+            task.cancel()
+        print(
+            f"{len(THREADS) * MESSAGES} messages in {time.monotonic() - started:.0f} s, {driver.confirmed} confirmed, "
+            f"{driver.parked} times parked, {driver.grants} grants, {payments.repeated()} asked again because an "
+            f"answer was lost with its process; {chaos.done}"
+        )
+
+    assert payments.paid_twice() == [], f"seed {SEED}"
+    for thread in THREADS:
+        said = [
+            re.sub(r"^done \w+ ", "done ", str(envelope["data"]["content"]))
+            for envelope in await bot.heard(thread)
+            if envelope["type"] == "thread.message" and envelope["data"]["role"] in ("user", "tool", "assistant")
+        ]
+        expected: list[str] = []
+        for number, tool in enumerate(tools[thread]):
+            name = f"{thread}.{number}"
+            expected += [f"{tool} {name}", "None", f"{'saw' if tool == 'look' else 'wrote'} {name}", f"done {name}"]
+        assert said == expected, f"seed {SEED}: {thread}"
+    reports = Reports(bot.redis)
+    day = today("UTC", await reports.now_ms()).name
+    for persona, account in zip(
+        PERSONAS, await reports.read(bot.address, [(f"persona:{name}", day) for name in PERSONAS]), strict=True
+    ):
+        used = sum(len(tools[thread]) for thread in THREADS if thread.startswith(persona))
+        assert (account.counts or {}).get("tools", 0) == used * TOOL_COINS, f"seed {SEED}: tools of {persona}"
