@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botyard.loop import keys, platform
+from botyard.loop.errors import PlatformError
 from botyard.loop.install import DEFAULT
 from botyard.loop.threads import FThreadMessageOutput, FThreadOutput, FThreadWithMessages
 
@@ -16,6 +17,9 @@ __all__ = [
     "FThreadWithMessages",
     "bot_activate",
     "bot_subchat_create_multiple",
+    "captured_thread_lookup",
+    "groupchat_invite",
+    "groupchat_post",
     "thread_add_user_messages",
 ]
 
@@ -95,6 +99,23 @@ async def thread_add_user_messages(
     texts = [content] if isinstance(content, str) else list(content)
     messages = [_message(text) for text in texts]
     await platform.say_in_thread(persona_id or persona, thread, messages)
+
+
+async def captured_thread_lookup(client: Any, *where: Any, **more: Any) -> None:
+    """Return the thread that goes on in a messenger: none does."""
+    return
+
+
+async def groupchat_invite(client: Any, *whom: Any, **more: Any) -> None:
+    """Refuse: there are no group chats.
+
+    Raises:
+        PlatformError: Always.
+    """
+    raise PlatformError("Botyard has no group chats: begin a thread with each Persona instead", "NotThere")
+
+
+groupchat_post = groupchat_invite
 
 
 def _message(given: Any) -> Mapping[str, Any]:

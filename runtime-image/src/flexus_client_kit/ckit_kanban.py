@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from botyard.loop import platform
+from botyard.loop.context import current
 from botyard.loop.tasks import FPersonaKanbanTaskOutput
 
 __all__ = [
     "FPersonaKanbanTaskOutput",
+    "bot_get_all_tasks",
     "bot_kanban_post_into_inbox",
     "bot_kanban_post_into_inprogress",
     "bot_kanban_update_details",
+    "get_tasks_by_thread",
 ]
 
 
@@ -46,6 +49,24 @@ async def bot_kanban_update_details(
 ) -> None:
     """Set a task's details."""
     await platform.update_task(persona_id, ktask_id, _details(details_json, ""))
+
+
+async def bot_get_all_tasks(client: Any, persona_id: str = "", **more: Any) -> list[FPersonaKanbanTaskOutput]:
+    """Return the tasks of the asking Persona's board; a bot sees those that its loop has been told of.
+
+    Raises:
+        RuntimeError: The code runs in no Persona's loop.
+        ValueError: It asks for another Persona's.
+    """
+    rcx = current()
+    if persona_id not in ("", rcx.persona.persona_id):
+        raise ValueError(f"a bot sees its own board, not that of {persona_id}")
+    return sorted(rcx.latest_tasks.values(), key=lambda task: task.ktask_inbox_ts)
+
+
+async def get_tasks_by_thread(client: Any, ft_id: str, **more: Any) -> list[FPersonaKanbanTaskOutput]:
+    """Return the tasks that a thread works on."""
+    return [task for task in await bot_get_all_tasks(client) if task.ktask_inprogress_ft_id == ft_id]
 
 
 def _details(given: str | Mapping[str, Any], provenance: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ each key (the last one wins), exceptions of handlers logged and not raised.
 """
 
 import asyncio
+import contextvars
 import inspect
 import logging
 import time
@@ -61,6 +62,7 @@ class RobotContext:
         erp_tables: Collection[str] | None = None,
         test_run: TestRun | None = None,
         ask: effects.Ask | None = None,
+        mongo_uri: str = "",
     ) -> None:
         """Prepare a context.
 
@@ -74,6 +76,7 @@ class RobotContext:
             erp_tables: Names of all tables there are; None allows any.
             test_run: The scenario that runs the bot; None: it serves.
             ask: Answers what its handlers ask of the platform at once.
+            mongo_uri: Address of the Persona's own MongoDB; empty: it has none.
         """
         self.fclient = fclient
         self.persona = persona
@@ -83,6 +86,7 @@ class RobotContext:
         self.external_auth: dict[str, Any] = {}
         self.messengers: list[Any] = []
         self.personal_mongo: Any = None
+        self.mongo_uri = mongo_uri
         self.running_test_scenario = test_run is not None
         self.running_happy_yaml = test_run.happy_yaml if test_run else ""
         self.fake_connected_providers = list(test_run.providers if test_run else ())
@@ -214,6 +218,7 @@ class RobotContext:
         caused = effects.Effects(event.key)
         event.context.run(effects.handling, caused)
         event.context.run(effects.asking, self._ask)
+        event.context.run(enter, self)
         event.context.run(shutdowns.enter, self._shutdown)
         # A task of its own, because only a task can run in another context; it is awaited here, one at a time.
         running = asyncio.create_task(self._outcome(event), context=event.context)
@@ -264,6 +269,25 @@ class RobotContext:
         if event.kind == "emessage":
             return self._on_emessage.get(event.name.upper())
         return {"message": self._on_message, "thread": self._on_thread, "task": self._on_task}[event.kind]
+
+
+_current: contextvars.ContextVar[RobotContext | None] = contextvars.ContextVar("botyard_loop_context", default=None)
+
+
+def enter(context: RobotContext) -> None:
+    """Make `context` the one of the code that runs in this context from now on."""
+    _current.set(context)
+
+
+def current() -> RobotContext:
+    """Return the context of the Persona whose loop or handler asks.
+
+    Raises:
+        RuntimeError: The code runs in no Persona's loop.
+    """
+    if (context := _current.get()) is None:
+        raise RuntimeError("only code of a Persona's loop can do this")
+    return context
 
 
 def _asynchronous(handler: Callable[..., Any]) -> Handler:

@@ -7,14 +7,15 @@ or inspected, and what it would register is what the platform learns of the bot.
 import asyncio
 import contextvars
 import inspect
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from botyard.loop import setup
+from botyard.loop import setup, skills
 from botyard.loop.declaration import BotDeclaration
 
 log = logging.getLogger("botyard.loop.install")
@@ -23,7 +24,7 @@ DEFAULT = "default"
 """The expert that answers where none is named."""
 
 
-@dataclass
+@dataclass(init=False)
 class FMarketplaceExpertInput:
     """An expert: one way in which a bot talks to a model.
 
@@ -49,6 +50,19 @@ class FMarketplaceExpertInput:
     fexp_preferred_model_default: str = ""
     fexp_subchat_only: bool = False
 
+    def __init__(self, **given: Any) -> None:
+        """Take what a bot says of an expert; options of other releases of the kit (`fexp_…`) have no effect.
+
+        Raises:
+            TypeError: An argument is none of an expert.
+        """
+        for item in fields(self):
+            setattr(self, item.name, given.pop(item.name, item.default))
+        if strange := sorted(name for name in given if not name.startswith("fexp_")):
+            raise TypeError(f"an expert has no {', '.join(strange)}")
+        if given:
+            log.info("an expert's %s have no effect", ", ".join(sorted(given)))
+
     def allows(self, tool: str) -> bool:
         """Tell whether the expert may call the tool of that name."""
         if any(fnmatchcase(tool, pattern) for pattern in _patterns(self.fexp_block_tools)):
@@ -56,7 +70,12 @@ class FMarketplaceExpertInput:
         allowed = _patterns(self.fexp_allow_tools)
         return not allowed or any(fnmatchcase(tool, pattern) for pattern in allowed)
 
-    def filter_tools(self, tools: Sequence[Any]) -> "FMarketplaceExpertInput":
+    def prompt(self) -> str:
+        """Return what the model is told first: the prompt, and the skills that it may read."""
+        told = skills.overview(_skills(self.fexp_builtin_skills))
+        return f"{self.fexp_system_prompt}\n\n{told}" if told and self.fexp_system_prompt else self.fexp_system_prompt
+
+    def filter_tools(self, tools: Sequence[Any], *more: Any) -> "FMarketplaceExpertInput":
         """Return this expert, told which of `tools` it declares; kept for install functions that say so."""
         self.fexp_app_capture_tools = ",".join(getattr(tool, "name", str(tool)) for tool in tools)
         return self
@@ -161,6 +180,16 @@ def _experts(declared: Sequence[Any]) -> dict[str, FMarketplaceExpertInput]:
             raise ValueError(f"expert {name!r} is {type(expert).__name__}, not FMarketplaceExpertInput")
         experts[str(name)] = expert
     return experts
+
+
+def _skills(declared: str) -> list[tuple[str, str]]:
+    """Return names and descriptions of skills from `[{name, description}]` as JSON text."""
+    try:
+        listed = json.loads(declared or "[]")
+    except ValueError:
+        return []
+    entries = listed if isinstance(listed, list) else []
+    return [(str(skill["name"]), str(skill.get("description", ""))) for skill in entries if isinstance(skill, dict)]
 
 
 def _coins(declared: Mapping[str, Any], key: str) -> int:

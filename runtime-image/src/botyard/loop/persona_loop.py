@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from botyard.loop import context as contexts
 from botyard.loop import effects
 from botyard.loop import shutdown as shutdowns
 from botyard.loop.context import RestartRequested, RobotContext, TestRun
 from botyard.loop.declaration import BotDeclaration
 from botyard.loop.effects import Ask, Post
+from botyard.loop.erp_schema import TABLES
 from botyard.loop.parking import Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
@@ -258,6 +260,7 @@ class PersonaLoop:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _enter(self, context: RobotContext) -> None:
+        contexts.enter(context)
         try:
             await self._bot.main_loop(self._bot.client, context)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -280,6 +283,7 @@ class PersonaLoop:
             shutdown=self._shutdown,
             parking=self._parking,
             dialect=self._bot.dialect,
+            erp_tables=TABLES,
             test_run=self._test_run,
             ask=self._ask,
         )

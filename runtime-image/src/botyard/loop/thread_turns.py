@@ -200,7 +200,7 @@ class ThreadTurns:
     def _body(self, turn: "_Turn", *, tools: bool = True) -> dict[str, Any]:
         state, expert = turn.state, self._expert(turn.state.thread.ft_fexp_name)
         offered = [tool.openai_style_tool() for tool in self._tools.values() if tools and expert.allows(tool.name)]
-        messages = as_model_messages(expert.fexp_system_prompt, state.window, state.summary)
+        messages = as_model_messages(expert.prompt(), state.window, state.summary)
         return {"messages": messages} | ({"tools": offered} if offered else {})
 
     def _expert(self, name: str) -> FMarketplaceExpertInput:

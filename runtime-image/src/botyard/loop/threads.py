@@ -38,6 +38,11 @@ class FThreadMessageOutput:
     ftm_belongs_to_ft_id: str = ""
     ftm_app_specific: Any = None
 
+    @property
+    def ftm_id(self) -> str:
+        """Name of the message among those of all threads."""
+        return f"{self.ftm_ft_id}:{self.ftm_alt:03d}:{self.ftm_num:03d}"
+
     def __post_init__(self) -> None:
         self.ftm_belongs_to_ft_id = self.ftm_belongs_to_ft_id or self.ftm_ft_id
 

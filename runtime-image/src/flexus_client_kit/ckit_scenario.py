@@ -1,0 +1,17 @@
+"""What bots ask of a scenario that runs them."""
+
+from typing import Any
+
+from botyard.loop.errors import PlatformError
+
+__all__ = ["scenario_generate_tool_result_via_model"]
+
+
+async def scenario_generate_tool_result_via_model(client: Any, toolcall: Any, source: Any = "", **more: Any) -> str:
+    """Refuse: results of tools are not invented by a model here, a scenario's file gives them.
+
+    Raises:
+        PlatformError: Always; it says what to write.
+    """
+    name = getattr(toolcall, "fcall_name", "this tool")
+    raise PlatformError(f"no model invents what {name} brings: write its result into the scenario", "NoResult")

@@ -1,0 +1,1 @@
+"""Integrations by the names of the existing kit's modules."""
