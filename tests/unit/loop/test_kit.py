@@ -143,7 +143,7 @@ async def test_a_thread_is_spoken_to(caused: effects.Effects) -> None:
 
 async def test_a_bot_without_mongo_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MONGODB_URI", raising=False)
-    with pytest.raises(RuntimeError, match=r"spec\.credentials"):
+    with pytest.raises(RuntimeError, match=r"spec\.mongo"):
         await ckit_mongo.mongo_fetch_creds(None, "nora")
     monkeypatch.setenv("MONGODB_URI", "mongodb://db")
     assert await ckit_mongo.mongo_fetch_creds(None, "nora") == "mongodb://db"
