@@ -33,7 +33,7 @@ class Question:
     """Digest of the revision that shall go on."""
     shape: MachineShape
     asked: str = ""
-    """Value of the annotation botyard.dev/requestedAt: another one counts anew at once."""
+    """What else was asked: the policy and the annotation botyard.dev/requestedAt; another one counts anew at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class StateGate:
             return Verdict(
                 _condition("True", Reason.SUCCEEDED, "states and variables are those of the revision before")
             )
-        asked = bot.metadata.annotations.get(names.ANNOTATION_REQUESTED_AT, "")
+        policy = bot.spec.rollout.on_incompatible_state
+        asked = f"{policy} {bot.metadata.annotations.get(names.ANNOTATION_REQUESTED_AT, '')}"
         answer = self._sessions.ask(key, Question(wanted.digest, new, asked))
         if answer is None:
             return _held(

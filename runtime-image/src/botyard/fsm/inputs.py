@@ -14,6 +14,8 @@ RESET = "reset"
 """What a machine gets as the first input after the conversation was reset."""
 LANGUAGE_SELECTED = "language_selected"
 RESET_WORD = "hi"
+AUDIO_TYPES = ("audio/", "video/ogg")
+"""Media types of sound; voice messages of some messengers come as the second."""
 
 
 class InputError(FsmError):
@@ -39,6 +41,8 @@ class MachineInput:
     """To be answered first: the answer is the callback."""
     is_plain_text: bool = False
     """The user wrote it: it may be translated."""
+    is_audio: bool = False
+    """The user spoke: the first file is sound."""
 
     @property
     def kind(self) -> str:
@@ -69,7 +73,9 @@ async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
     structured = payload.get("payload")
     if structured:
         sent = _sent_file(structured)
-        return await _files([sent[0]], sent[1] or text, rules) if sent else _structured(structured)
+        if sent is None:
+            return _structured(structured)
+        return await _files([sent[0]], sent[1] or text, rules, audio=sent[0]["name"] == "audio")
     if payload.get("options"):
         return MachineInput(user_input=_interactive(payload["options"]))
     references = payload.get("files") or ()
@@ -80,9 +86,12 @@ async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
     return MachineInput(user_input=text, is_plain_text=True)
 
 
-async def _files(references: Iterable[dict[str, Any]], text: str, rules: FileRules) -> MachineInput:
+async def _files(
+    references: Iterable[dict[str, Any]], text: str, rules: FileRules, *, audio: bool = False
+) -> MachineInput:
     files = tuple([await fetch(reference, rules) for reference in references])
-    return MachineInput(user_input=files[0].content, files=files, text=text)
+    audio = audio or files[0].mime_type.lower().startswith(AUDIO_TYPES)
+    return MachineInput(user_input=files[0].content, files=files, text=text, is_audio=audio)
 
 
 def _sent_file(payload: Any) -> tuple[dict[str, Any], str] | None:

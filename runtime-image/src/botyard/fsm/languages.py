@@ -6,6 +6,7 @@ Off unless the Bot's config says `translation: {language: en}`: the language tha
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -53,6 +54,42 @@ class Translation(BaseModel):
             item = error.errors(include_url=False)[0]
             where = ".".join(("translation", *map(str, item["loc"])))
             raise ValueError(f"The Bot's config: {where}: {item['msg']}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """The languages of one turn."""
+
+    own: str = ""
+    """That the bot is written in."""
+    language: str = ""
+    """That the user chose; empty: none, or the bot is not translated."""
+    ask: AskModel | None = None
+
+    @property
+    def translates(self) -> bool:
+        """Whether texts are to be translated."""
+        return bool(self.language) and self.language.casefold() != self.own.casefold() and self.ask is not None
+
+    async def to_own(self, text: str) -> str:
+        """Return a user's text in the bot's language.
+
+        Raises:
+            TranslationError: See `translate`.
+        """
+        if not self.translates or self.ask is None or not text.strip():
+            return text
+        return (await translate([text], source=self.language, target=self.own, ask=self.ask))[0]
+
+    async def to_users(self, outputs: Sequence[Output]) -> tuple[Output, ...]:
+        """Return a turn's outputs in the user's language.
+
+        Raises:
+            TranslationError: See `translate`.
+        """
+        if not self.translates or self.ask is None:
+            return tuple(outputs)
+        return await translate_outputs(outputs, source=self.own, target=self.language, ask=self.ask)
 
 
 def chosen(payload: Mapping[str, Any]) -> str:

@@ -10,18 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botyard.fsm import inputs, languages, session
+from botyard.fsm import inputs, languages, session, speech
 from botyard.fsm.errors import FsmError, SessionStateError
 from botyard.fsm.failures import describe
 from botyard.fsm.files import FileRules
 from botyard.fsm.inputs import MachineInput
 from botyard.fsm.inspection import Inspection, inspect_machine
-from botyard.fsm.languages import Translation
+from botyard.fsm.languages import Tongue, Translation
 from botyard.fsm.loading import load_bot
 from botyard.fsm.machine import AbstractFSM
 from botyard.fsm.messages.neutral import CONVERSATION_RESET
 from botyard.fsm.outbox import Outbox
 from botyard.fsm.questions import Question, is_question
+from botyard.fsm.speech import Speech, Voice
 from botyard.fsm.status import Status
 from botyard.model import ModelCallError
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
@@ -72,10 +73,11 @@ class FsmProgram:
             credentials: Given to the bot's constructor.
             config: Given to the bot's constructor where that has a parameter `config`; `files` in it are the rules
                 for files of messages (see `FileRules`), `translation` the language that the bot is written in (see
-                `Translation`), `retrieval` how its questions are answered (see `RetrievalSettings`).
+                `Translation`), `retrieval` how its questions are answered (see `RetrievalSettings`),
+                `speech` who turns speech into text and back (see `Speech`).
 
         Raises:
-            ValueError: The config's `translation` or `retrieval` is not one.
+            ValueError: One of these is not what it may be.
         """
         self.bot = bot
         self._bundle = bundle.resolve()
@@ -83,6 +85,7 @@ class FsmProgram:
         self._config = dict(config or {})
         self._rules = FileRules.of(self._config)
         self._translation = Translation.of(self._config)
+        self._speech = Speech.of(self._config)
         self._retrieval = Retrieval(self._bundle, self._config)
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fsm-turn")
 
@@ -140,39 +143,40 @@ class FsmProgram:
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
-        if self._translation is None:
-            return await self._run_one(request, io)
-        language = languages.chosen(request.payload) or str((request.state or {}).get(LANGUAGE) or "")
-        return await self._run_one(request, io, self._translation, language)
+        voice = Voice(self._speech, self._credentials, io, asyncio.get_running_loop())
+        speech.bind(voice)
+        tongue = self._tongue(request, io)
+        try:
+            given = await inputs.read(request, self._rules)
+            spoke = given.is_audio
+            if spoke and self._speech.listen is not None:
+                given = await _heard(given, voice, tongue)
+            if tongue.translates and given.is_plain_text and isinstance(given.user_input, str):
+                given = replace(given, user_input=await tongue.to_own(given.user_input))
+        except (FsmError, ModelCallError) as error:
+            return TurnOutcome(error=describe(error, self._bundle))
+        outcome = await self._run_machine(request, io, given)
+        if outcome.error is not None:
+            return outcome
+        try:
+            outputs = await tongue.to_users(outcome.outputs)
+            if spoke and self._speech.speak is not None:
+                outputs = await speech.spoken(outputs, voice)
+        except (FsmError, ModelCallError) as error:
+            return TurnOutcome(error=describe(error, self._bundle))
+        state = {**outcome.state, LANGUAGE: tongue.language} if outcome.state and tongue.language else outcome.state
+        return outcome.model_copy(update={"state": state, "outputs": outputs})
 
-    async def _run_one(
-        self, request: TurnRequest, io: TurnIO, translation: Translation | None = None, language: str = ""
-    ) -> TurnOutcome:
-        own = translation.language if translation is not None else ""
-        role = translation.role if translation is not None else ""
-        translated = bool(language) and language.casefold() != own.casefold()
+    def _tongue(self, request: TurnRequest, io: TurnIO) -> Tongue:
+        if self._translation is None:
+            return Tongue()
+        role = self._translation.role
 
         async def ask(body: dict[str, Any]) -> Mapping[str, Any]:
             return await io.model("chat", body, role, None)
 
-        try:
-            given = await inputs.read(request, self._rules)
-            if translated and given.is_plain_text and isinstance(given.user_input, str) and given.user_input.strip():
-                said = await languages.translate([given.user_input], source=language, target=own, ask=ask)
-                given = replace(given, user_input=said[0])
-        except (FsmError, ModelCallError) as error:
-            return TurnOutcome(error=describe(error, self._bundle))
-        outcome = await self._run_machine(request, io, given)
-        if outcome.error is not None or not language:
-            return outcome
-        state = {**outcome.state, LANGUAGE: language} if outcome.state is not None else None
-        try:
-            outputs = outcome.outputs
-            if translated:
-                outputs = await languages.translate_outputs(outputs, source=own, target=language, ask=ask)
-        except (FsmError, ModelCallError) as error:
-            return TurnOutcome(error=describe(error, self._bundle))
-        return outcome.model_copy(update={"state": state, "outputs": outputs})
+        language = languages.chosen(request.payload) or str((request.state or {}).get(LANGUAGE) or "")
+        return Tongue(self._translation.language, language, ask)
 
     async def _run_machine(self, request: TurnRequest, io: TurnIO, given: MachineInput) -> TurnOutcome:
         loop = asyncio.get_running_loop()
@@ -285,6 +289,13 @@ class FsmProgram:
                     f'{error}\nThis session cannot go on with the present revision; the message "hi" starts it anew.'
                 ) from error
         return machine
+
+
+async def _heard(given: MachineInput, voice: Voice, tongue: Tongue) -> MachineInput:
+    """Return the input that is text instead of sound; the file stays among the files."""
+    file = given.files[0]
+    text = await voice.transcribe(file.name, file.mime_type, file.content, tongue.language.partition("-")[0])
+    return replace(given, user_input=text, is_plain_text=True)
 
 
 def _is_of_former_session(saved: Mapping[str, Any], reference: str) -> bool:
