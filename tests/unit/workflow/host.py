@@ -53,6 +53,9 @@ class TurnPlatform:
     async def read_records(self, names: Sequence[str] = (), *, key: str = "", **how: Any) -> dict[str, Any]:
         return Selection.of({"names": names, **how}).of_all(self.records)
 
+    async def collections(self) -> dict[str, int]:
+        return {}
+
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         return await run(name)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from botyard.workflow import decorators, properties, state, tasks
+from botyard.workflow import decorators, documents, properties, state, tasks
 from botyard.workflow.accounting import recorder, summary
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
@@ -204,6 +204,26 @@ class BaseEntrypoint:
     def comm_context(self, task: ChatTaskPayload | Mapping[str, Any] | None) -> None:
         self._current.comm_context = tasks.task_of(task) if task is not None else None
         self._current.comm = None
+
+    async def retrieve(
+        self, question: str, *, collection: str = "", count: int = 5, hybrid: bool = True
+    ) -> list[dict[str, Any]]:
+        """Return the passages of the bot's documents that answer a question best, best first.
+
+        Args:
+            question: Words; nothing in them is an operator.
+            collection: Folder below the bundle's `knowledge/`, or where documents were uploaded; empty: all of them.
+            count: How many at most.
+            hybrid: By words and by meaning, where the Bot's config has embeddings; else by meaning alone there.
+
+        Returns:
+            `{"chunk": text, "metadata": {"source", "heading", "collection", "number", "score"}}` each; none where there
+            are no documents.
+
+        Raises:
+            botyard.retrieval.RetrievalError: There is no such collection.
+        """
+        return await documents.ask(question, collection, count, hybrid=hybrid)
 
     @property
     def bundle_id(self) -> str:

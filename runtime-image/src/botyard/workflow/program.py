@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
-from botyard.workflow import history, importing, loader, operations, properties, relays, requests
+from botyard.retrieval import Retrieval
+from botyard.workflow import documents, history, importing, loader, operations, properties, relays, requests
 from botyard.workflow.accounting.turns import accounted
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
@@ -40,6 +41,7 @@ class WorkflowProgram:
         self.spec = spec
         self._bundle = bundle.resolve()
         self._config = dict(config or {})
+        self._retrieval = Retrieval(self._bundle, self._config)
         self._namespace = namespace
 
     @classmethod
@@ -81,6 +83,7 @@ class WorkflowProgram:
     async def _run(self, request: TurnRequest, task: ChatTaskPayload, io: TurnIO) -> TurnOutcome:
         relay = TurnRelay(io)
         relays.use_relay(relay)
+        documents.use_documents(self._retrieval, io)
         properties.use_properties(self._config if request.config is None else request.config)
         comm: ChatCommunicator | None = None
         try:

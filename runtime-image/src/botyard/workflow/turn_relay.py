@@ -11,6 +11,8 @@ MAX_EVENT = 1024 * 1024
 """Characters of text in one event."""
 MAX_EVENTS = 32 * 1024 * 1024
 """Characters of text in all events of a turn."""
+_ACCOUNTS = "accounting."
+"""What a turn costs is not for its user, under whichever name it travels."""
 _MEMBERS = ("delta", "text", "idx", "extra", "route")
 
 
@@ -62,6 +64,8 @@ class TurnRelay:
 
 def audience_of(event: str, data: Envelope) -> Audience:
     """Return who receives an event by default."""
+    if str(data.get("type")).startswith(_ACCOUNTS):
+        return "privileged"
     described = EventFilterInput(type=data.get("type"), route=data.get("route"), socket_event=event)
     public = DefaultEventFilter().allow_event(user_type="registered", event=described)
     return "everyone" if public else "privileged"
