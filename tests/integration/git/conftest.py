@@ -39,7 +39,11 @@ def fetch(work: Path) -> Fetch:
 
     async def run(url: str, *, settings: FetchSettings | None = None, **fields: object) -> FetchResult:
         request = FetchRequest.model_validate({"url": url, "timeout_seconds": 120, **fields})
-        return await Fetcher(settings or FetchSettings()).fetch(request, Path(tempfile.mkdtemp(dir=work)))
+        fetcher = Fetcher(settings or FetchSettings())
+        try:
+            return await fetcher.fetch(request, Path(tempfile.mkdtemp(dir=work)))
+        finally:
+            await fetcher.close()
 
     return run
 

@@ -187,7 +187,7 @@ async def test_a_child_that_is_killed_leaves_no_archive(git_server: GitServer, f
     git_server.hold = threading.Event()
     task = asyncio.create_task(fetch(git_server.url(repository)))
     assert await asyncio.to_thread(git_server.arrived.wait, 120)
-    children = processes_with("botyard_operator.fetch.child")
+    children = processes_with("botyard_operator.fetch.fork_server")
     (child,) = [pid for pid in children if Path(f"/proc/{pid}/cwd").resolve().is_relative_to(work)]
     os.kill(child, 9)
     with pytest.raises(FetchError, match="killed by signal 9") as caught:

@@ -117,6 +117,7 @@ _REFUSES_COMMIT = re.compile(
     r"not our ref|unadvertised object|want [0-9a-f]{40} not valid|remote error: .*not (valid|found|permitted)",
     re.IGNORECASE,
 )
+_NAMES_NOTHING = re.compile(r"couldn't find remote ref|mismatched algorithms|object.format", re.IGNORECASE)
 _REDIRECTED = re.compile(r"returned error: 30[1278]\b|from redirection", re.IGNORECASE)
 _NOISE = re.compile(r"^(warning:|hint:|remote:|@@|please make sure|and the repository exists)", re.IGNORECASE)
 
@@ -124,6 +125,11 @@ _NOISE = re.compile(r"^(warning:|hint:|remote:|@@|please make sure|and the repos
 def refuses_commit(stderr: str) -> bool:
     """Return whether the server declined to send an object by its bare id."""
     return _REFUSES_COMMIT.search(stderr) is not None
+
+
+def names_nothing(stderr: str) -> bool:
+    """Return whether the server has no such ref, or a repository with another hash than was thought."""
+    return _NAMES_NOTHING.search(stderr) is not None
 
 
 def was_redirected(stderr: str) -> bool:

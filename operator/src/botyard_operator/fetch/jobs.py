@@ -218,6 +218,7 @@ class FetchJobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._polls.close()
+        await self._fetcher.close()
 
     async def _run(
         self,
@@ -273,6 +274,7 @@ class FetchJobs:
         expected = refused.commit if refused else known.identity if known else ""
         looked = self._monotonic()
         name = known.name if known else ""
+        changed = False
         if expected:
             if request.pinned:
                 unchanged = expected == request.pinned
@@ -286,6 +288,7 @@ class FetchJobs:
                     unchanged = found is not None and request.identity(found.commit, found.object) == expected
                     looked = look.at if look is not None else looked
                     name = found.name if found is not None else name
+                    changed = found is not None and not unchanged
                     observed.append("unchanged" if unchanged else "changed")
             if unchanged and refused:
                 raise refused
@@ -296,7 +299,9 @@ class FetchJobs:
             looked = self._monotonic()
             with self._observed("fetch", host) as observed:
                 etag = known.etag if known and not refused else ""
-                asked = request.model_copy(update={"known_commit": expected, "known_etag": etag})
+                # What was seen to have changed need not be asked about once more.
+                held = "" if changed else expected
+                asked = request.model_copy(update={"known_commit": held, "known_etag": etag})
                 fetched = await self._fetch_now(asked, source, looked)
                 observed.append("unchanged" if isinstance(fetched, str) else "fetched")
         if isinstance(fetched, Fetched):

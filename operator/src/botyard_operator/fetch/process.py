@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from asyncio.subprocess import Process
+from typing import Protocol
 
 _PASSED_ON = (
     "PATH",
@@ -34,8 +34,19 @@ async def read_capped(reader: asyncio.StreamReader, most: int) -> bytes:
     return bytes(kept)
 
 
-async def kill_group(process: Process) -> None:
-    """Kill whatever is left of a child's session and wait until it is gone, at most a second for its descendants."""
+class Leader(Protocol):
+    """A child that leads a process group."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, and that of the group."""
+
+    async def wait(self) -> int:
+        """Return its exit code once it has ended."""
+
+
+async def kill_group(process: Leader) -> None:
+    """Kill whatever is left of a child's group and wait until it is gone, at most a second for its descendants."""
     left = _signal_group(process, signal.SIGKILL)
     await process.wait()
     # Descendants are reaped by whoever adopts them; only then have their folders no user any more.
@@ -45,8 +56,8 @@ async def kill_group(process: Process) -> None:
         await asyncio.sleep(_REAP_CHECK)
 
 
-def _signal_group(process: Process, number: int) -> bool:
-    """Send a signal to all processes of a child's session; return whether there was one."""
+def _signal_group(process: Leader, number: int) -> bool:
+    """Send a signal to all processes of a child's group; return whether there was one."""
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):

@@ -18,6 +18,7 @@ from git.exc import GitCommandError, GitCommandNotFound
 
 from botyard_operator.fetch import failures
 from botyard_operator.fetch.errors import FetchError, Reason
+from botyard_operator.fetch.limits import file_size_limit
 from botyard_operator.fetch.request import Ref
 from botyard_operator.fetch.url import redact
 from botyard_operator.fetch.versions import Found, find_ref
@@ -26,6 +27,7 @@ TARGET = "refs/botyard/target"
 """Where what was fetched is kept."""
 _DEEPENING = (50, 500, 5000)
 _FILTER = "--filter=blob:none"
+_FILTER_LARGE = "--filter=blob:limit=1m"
 _LIST_BUFFER = 1 << 16
 _MAX_LIST_BYTES = 256 * 1024 * 1024
 _SHOWN_REFS = 5
@@ -56,6 +58,7 @@ class Remote:
         self._env = dict(env)
         self._secrets = tuple(secrets)
         self._partial = False
+        self._object_format = "sha1"
 
     def resolve(self, ref: Ref) -> Found:
         """Return what a branch, tag or range means on the server, by one ls-remote.
@@ -82,15 +85,16 @@ class Remote:
             "check spec.git.ref" + (f" (there: {names})." if names else "."),
         )
 
-    def fetch(self, ref: Ref, *, object_format: str = "sha1") -> str:
+    def fetch(self, ref: Ref, *, object_format: str = "sha1", whole: int = 0) -> Found:
         """Fetch the commit and trees that `ref` names, shallow and if the server can without blobs.
 
         Args:
             ref: what to fetch.
             object_format: the remote's hash: `sha1` or `sha256`.
+            whole: take blobs that are not large along at once, up to so many bytes, because nearly all will be wanted.
 
         Returns:
-            The id of the commit.
+            The commit, and the object that the ref names.
 
         Raises:
             FetchError: RefNotFound.
@@ -98,19 +102,24 @@ class Remote:
         """
         self._init(object_format)
         if ref.kind == "commit":
-            return self._fetch_commit(ref.name.lower())
-        self._fetch("--depth=1", _FILTER, refspecs=[f"+{ref.full_name}:{TARGET}"])
-        self._partial = True
-        return self._commit_of(TARGET, ref.name)
+            commit = self._fetch_commit(ref.name.lower(), object_format, whole)
+            return Found(commit, commit, ref.name)
+        self._fetch_first(f"+{ref.full_name}:{TARGET}", object_format, whole)
+        commit, named = self._ids_of(f"{TARGET}^{{commit}}", TARGET, shown=ref.name)
+        return Found(commit, named, ref.name)
 
-    def fetch_blobs(self, commit: str, tree: str, blobs: set[str], ref: Ref) -> None:
-        """Fetch those of `blobs` that the filter left out, in one round trip."""
-        if not self._partial:
-            return
-        listed = self._run("rev-list", "--objects", "--no-object-names", "--missing=print", tree)
-        missing = sorted(blobs & {line[1:] for line in listed.splitlines() if line.startswith("?")})
-        if not missing:
-            return
+    def fetch_blobs(self, commit: str, blobs: set[str], ref: Ref) -> dict[str, int]:
+        """Fetch those of `blobs` that the filter left out, in one round trip; return the sizes of all in bytes."""
+        sizes = self._sizes(blobs)
+        missing = sorted(blobs - sizes.keys())
+        if missing and self._partial:
+            self._fetch_missing(commit, missing, ref)
+            sizes |= self._sizes(missing)
+        if left := blobs - sizes.keys():
+            raise FetchError(Reason.REMOTE_UNREADABLE, f"{self.url}: the server left out the object {min(left)}.")
+        return sizes
+
+    def _fetch_missing(self, commit: str, missing: list[str], ref: Ref) -> None:
         try:
             self._fetch(_FILTER, refspecs=missing, config=["fetch.negotiationAlgorithm=noop"])
         except GitFailed as failure:
@@ -190,19 +199,14 @@ class Remote:
         except GitCommandError as error:
             raise GitFailed(self._stderr(error)) from None
 
-    def sizes(self, blobs: Iterable[str]) -> dict[str, int]:
-        """Return the sizes of blobs in bytes, without reading their content."""
+    def _sizes(self, blobs: Iterable[str]) -> dict[str, int]:
+        """Return the sizes of those blobs that are here, without reading their content."""
         with tempfile.TemporaryFile(dir=self._directory) as stdin:
             stdin.write("".join(f"{oid}\n" for oid in sorted(set(blobs))).encode())
             stdin.seek(0)
             out = self._run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=stdin)
-        sizes: dict[str, int] = {}
-        for line in out.splitlines():
-            oid, _, size = line.partition(" ")
-            if not size.isdigit():
-                raise FetchError(Reason.REMOTE_UNREADABLE, f"{self.url}: the server left out the object {oid}.")
-            sizes[oid] = int(size)
-        return sizes
+        found = (line.partition(" ") for line in out.splitlines())
+        return {oid: int(size) for oid, _, size in found if size.isdigit()}
 
     def open_blobs(self) -> "BlobReader":
         """Return a reader of blobs that are here."""
@@ -216,21 +220,33 @@ class Remote:
             refs[name] = oid
         return refs
 
-    def _fetch_commit(self, commit: str) -> str:
+    def _fetch_first(self, refspec: str, object_format: str, whole: int) -> None:
+        """Fetch for the first time: with blobs up to a limit, or without."""
+        if whole:
+            try:
+                with file_size_limit(whole):
+                    self._fetch("--depth=1", _FILTER_LARGE, refspecs=[refspec])
+            except GitFailed:
+                if max(map(_size_of, self._directory.glob("objects/pack/*")), default=0) < whole:
+                    raise
+                self._init(object_format)
+            else:
+                self._partial = True
+                return
+        self._fetch("--depth=1", _FILTER, refspecs=[refspec])
+        self._partial = True
+
+    def _fetch_commit(self, commit: str, object_format: str, whole: int) -> str:
         try:
-            self._fetch("--depth=1", _FILTER, refspecs=[f"+{commit}:{TARGET}"])
+            self._fetch_first(f"+{commit}:{TARGET}", object_format, whole)
         except GitFailed as failure:
             if not failures.refuses_commit(failure.stderr):
                 raise
             self._deepen_to(commit)
-        else:
-            self._partial = True
-        return self._commit_of(commit, commit)
+        return self._ids_of(f"{commit}^{{commit}}", shown=commit)[0]
 
     def _deepen_to(self, commit: str) -> None:
         """Look for a commit in the history of all branches and tags of a server that hands out no bare ids."""
-        self._run("config", "--unset-all", "remote.origin.promisor", missing_is_fine=True)
-        self._run("config", "--unset-all", "remote.origin.partialclonefilter", missing_is_fine=True)
         everything = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
         for depth in (*(f"--depth={depth}" for depth in _DEEPENING), "--unshallow"):
             if depth == "--unshallow" and not (self._directory / "shallow").exists():
@@ -243,26 +259,35 @@ class Remote:
             f"{self.url} has no commit {commit} in the history of its branches and tags; check spec.git.ref.commit.",
         )
 
-    def _commit_of(self, name: str, shown: str) -> str:
+    def _ids_of(self, *names: str, shown: str) -> list[str]:
+        """Return the ids that names mean; the first must be one of a commit."""
         try:
-            return self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+            return self._run("rev-parse", *names, "--").split()[:-1]
         except GitFailed as failure:
             raise FetchError(
                 Reason.REF_NOT_FOUND, f"{self.url}: {shown!r} names no commit; check spec.git.ref."
             ) from failure
 
     def _init(self, object_format: str) -> None:
+        """Make what git takes for a repository (gitrepository-layout); `git init` would be two processes more."""
         shutil.rmtree(self._directory, ignore_errors=True)
-        self._run(
-            "init",
-            "--quiet",
-            "--bare",
-            "--template=",
-            f"--object-format={object_format}",
-            str(self._directory),
-            here=False,
+        for folder in ("objects/pack", "refs"):
+            (self._directory / folder).mkdir(parents=True)
+        (self._directory / "HEAD").write_text("ref: refs/heads/main\n")
+        self._object_format = object_format
+        self._configure()
+
+    def _configure(self) -> None:
+        """Write the repository's configuration, without what git notes of a filter.
+
+        What the filter left out is then missing to git, instead of being fetched object by object unasked.
+        """
+        object_format = self._object_format
+        extension = "" if object_format == "sha1" else f"[extensions]\n\tobjectFormat = {object_format}\n"
+        (self._directory / "config").write_text(
+            f"[core]\n\trepositoryFormatVersion = 1\n\tbare = true\n{extension}"
+            f'[remote "origin"]\n\turl = {_quoted(self.url)}\n'
         )
-        self._run("config", "remote.origin.url", self.url)
 
     def _fetch(self, *options: str, refspecs: list[str], config: Iterable[str] = ()) -> None:
         settings = [part for pair in config for part in ("-c", pair)]
@@ -283,10 +308,9 @@ class Remote:
                 "origin",
                 stdin=stdin,
             )
+        self._configure()
 
-    def _run(
-        self, *arguments: str, here: bool = True, stdin: IO[bytes] | None = None, missing_is_fine: bool = False
-    ) -> str:
+    def _run(self, *arguments: str, here: bool = True, stdin: IO[bytes] | None = None) -> str:
         try:
             _, out, _ = self._git(here=here).execute(
                 ["git", *arguments], istream=cast("BinaryIO | None", stdin), with_extended_output=True
@@ -294,8 +318,6 @@ class Remote:
         except GitCommandNotFound as error:
             raise FetchError(Reason.FETCH_FAILED, "git is not installed in the operator's image.") from error
         except GitCommandError as error:
-            if missing_is_fine:
-                return ""
             raise GitFailed(self._stderr(error)) from None
         return out
 
@@ -309,6 +331,16 @@ class Remote:
         if isinstance(error.status, int) and error.status < 0:
             text += f"\nkilled by signal {-error.status}"
         return redact(text, self._secrets)
+
+
+def _quoted(value: str) -> str:
+    """Return a value as git's configuration has it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size
 
 
 class BlobReader:

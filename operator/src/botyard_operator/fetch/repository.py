@@ -78,7 +78,7 @@ def _following(
                     Reason.REMOTE_UNREADABLE,
                     f"{url.clean} is no git repository that is served over HTTP; check spec.git.url.",
                 ) from error
-            raise
+            raise _explained(error, url, folder) from error.__cause__
     raise FetchError(Reason.REDIRECT_REFUSED, f"{url.clean}: the server redirects again and again.")
 
 
@@ -114,13 +114,17 @@ def _open(request: ChildRequest, url: GitUrl, credentials: Credentials, folder: 
 def _fetch(request: ChildRequest, url: GitUrl) -> FetchResult:
     remote = _open(request, url, request.credentials, request.work_dir)
     pinned = request.pinned
-    found = Found(pinned, pinned, pinned) if pinned else remote.resolve(request.ref)
-    identity = request.identity(found.commit, found.object)
-    if identity == request.known_commit:
+    found = Found(pinned, pinned, pinned) if pinned else None
+    if found is None and (request.known_commit or request.ref.kind == "semver"):
+        found = remote.resolve(request.ref)
+    identity = request.identity(found.commit, found.object) if found is not None else ""
+    if found is not None and identity == request.known_commit:
         return FetchResult(outcome="unchanged", commit=found.commit, identity=identity, name=found.name, url=url.clean)
-    ref = Ref(kind="tag", name=found.name) if request.ref.kind == "semver" else request.ref
+    ref = Ref(kind="tag", name=found.name) if found is not None and request.ref.kind == "semver" else request.ref
     try:
-        commit = remote.fetch(ref, object_format=hash_of(found.commit))
+        # Of a bundle at the root nearly all files are wanted, and one round trip less is worth those that are not.
+        found = _fetch_ref(remote, ref, found, whole=0 if request.path.strip("/") else 2 * request.max_bytes)
+        commit, identity = found.commit, request.identity(found.commit, found.object)
         verified = Signatures(remote, request.work_dir, request.verify).check(commit, ref) if request.verify else ""
         written = _archive(request, url, remote, commit, ref)
     except GitFailed as failure:
@@ -147,6 +151,18 @@ def _fetch(request: ChildRequest, url: GitUrl) -> FetchResult:
         files=written.files,
         url=url.clean,
     )
+
+
+def _fetch_ref(remote: Remote, ref: Ref, found: Found | None, *, whole: int) -> Found:
+    """Fetch a ref, without asking first what it names; only where that fails is the server asked what there is."""
+    if found is not None:
+        return remote.fetch(ref, object_format=hash_of(found.commit), whole=whole)
+    try:
+        return remote.fetch(ref, whole=whole)
+    except GitFailed as failure:
+        if not failures.names_nothing(failure.stderr):
+            raise
+        return remote.fetch(ref, object_format=hash_of(remote.resolve(ref).commit), whole=whole)
 
 
 def _hit_size_limit(request: ChildRequest) -> bool:
@@ -177,8 +193,7 @@ def _archive(request: ChildRequest, url: GitUrl, remote: Remote, commit: str, re
     sizes: dict[str, int] = {}
     for number, oids in wanted.items():
         tree = trees[number]
-        tree.remote.fetch_blobs(tree.commit, tree.name, oids, tree.ref)
-        sizes |= {f"{number}:{oid}": size for oid, size in tree.remote.sizes(oids).items()}
+        sizes |= {f"{number}:{oid}": size for oid, size in tree.remote.fetch_blobs(tree.commit, oids, tree.ref).items()}
     check_size(request, sum(sizes[entry.oid] for entry in entries))
     readers = {number: trees[number].remote.open_blobs() for number in wanted}
 
@@ -203,6 +218,8 @@ def _split(oid: str) -> tuple[int, str]:
 
 def _find_tree(request: ChildRequest, remote: Remote, commit: str) -> str:
     tree = f"{commit}:{request.path.strip('/')}"
+    if not request.path.strip("/"):
+        return tree
     kind = remote.object_type(tree)
     if kind != "tree":
         what = "is a file" if kind == "blob" else "is a submodule" if kind == "commit" else "does not exist"
@@ -227,8 +244,7 @@ def _ignore_texts(trees: list[Tree], listed: list[Listed]) -> dict[str, str]:
         here = {folder: oid for folder, (owner, oid) in found.items() if owner == number}
         if not here:
             continue
-        tree.remote.fetch_blobs(tree.commit, tree.name, set(here.values()), tree.ref)
-        sizes = tree.remote.sizes(here.values())
+        sizes = tree.remote.fetch_blobs(tree.commit, set(here.values()), tree.ref)
         blobs = tree.remote.open_blobs()
         for folder, oid in here.items():
             check_ignore_size(folder, sizes[oid])

@@ -3,9 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +10,8 @@ from pydantic import ValidationError
 
 from botyard_operator.fetch.environment import secrets_of
 from botyard_operator.fetch.errors import FetchError, Reason
-from botyard_operator.fetch.process import base_environment, kill_group, read_capped
+from botyard_operator.fetch.forks import Fork, ForkServer
+from botyard_operator.fetch.process import read_capped
 from botyard_operator.fetch.request import ChildRequest, FetchRequest, FetchResult
 from botyard_operator.fetch.url import redact, redact_url
 
@@ -36,10 +34,11 @@ class FetchSettings:
 
 
 class Fetcher:
-    """Runs one fetch at a time for each call, in a child process of its own session."""
+    """Runs one fetch at a time for each call, in a child process of its own."""
 
     def __init__(self, settings: FetchSettings = FetchSettings()) -> None:
         self.settings = settings
+        self._forks = ForkServer()
 
     async def fetch(self, request: FetchRequest, work_dir: Path) -> FetchResult:
         """Fetch a source.
@@ -64,69 +63,41 @@ class Fetcher:
             memory_bytes=self.settings.memory_bytes,
             cpu_seconds=int(timeout) + 1,
         )
-        read_fd, write_fd = os.pipe()
-        with contextlib.ExitStack() as stack:
-            report = stack.enter_context(os.fdopen(read_fd, "rb", buffering=0))
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-I",
-                    "-m",
-                    "botyard_operator.fetch.child",
-                    str(write_fd),
-                    stdin=PIPE,
-                    stdout=DEVNULL,
-                    stderr=PIPE,
-                    cwd=work_dir,
-                    env=base_environment(),
-                    pass_fds=(write_fd,),
-                    start_new_session=True,
-                )
-            finally:
-                os.close(write_fd)
-            try:
-                async with asyncio.timeout(timeout):
-                    stderr, text = await _converse(process, child_request.model_dump_json().encode(), report.fileno())
-            except TimeoutError:
-                raise FetchError(
-                    Reason.TIMED_OUT,
-                    f"{redact_url(request.url)} was not fetched within {timeout:g} s; "
-                    "check the network to the server or raise spec.timeout.",
-                ) from None
-            finally:
-                await kill_group(process)
-        return _result(text, stderr, process.returncode, request)
+        try:
+            async with asyncio.timeout(timeout), self._forks.child(work_dir) as child:
+                stderr, text, code = await _converse(child, child_request.model_dump_json().encode())
+        except TimeoutError:
+            raise FetchError(
+                Reason.TIMED_OUT,
+                f"{redact_url(request.url)} was not fetched within {timeout:g} s; "
+                "check the network to the server or raise spec.timeout.",
+            ) from None
+        return _result(text, stderr, code, request)
+
+    async def close(self) -> None:
+        """End what is kept for later fetches."""
+        await self._forks.close()
 
 
-async def _converse(process: Process, request: bytes, report_fd: int) -> tuple[bytes, bytes]:
-    """Hand over the request and collect the report and what is said on stderr, up to the end of the process."""
-    assert process.stdin is not None
-    assert process.stderr is not None
+async def _converse(child: Fork, request: bytes) -> tuple[bytes, bytes, int]:
+    """Hand over the request; return what is said on stderr, the report and the exit code."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(request)
-        await process.stdin.drain()
-    process.stdin.close()
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(report_fd), "rb", buffering=0)
+        child.stdin.write(request)
+        await child.stdin.drain()
+    child.stdin.close()
+    text, stderr, code = await asyncio.gather(
+        read_capped(child.report, _MAX_REPORT_BYTES), read_capped(child.stderr, _MAX_STDERR_BYTES), child.wait()
     )
-    try:
-        text, stderr, _ = await asyncio.gather(
-            read_capped(reader, _MAX_REPORT_BYTES), read_capped(process.stderr, _MAX_STDERR_BYTES), process.wait()
-        )
-    finally:
-        transport.close()
-    return stderr, text
+    return stderr, text, code
 
 
-def _result(text: bytes, stderr: bytes, code: int | None, request: FetchRequest) -> FetchResult:
+def _result(text: bytes, stderr: bytes, code: int, request: FetchRequest) -> FetchResult:
     said = redact(stderr.decode(errors="replace"), secrets_of(request.credentials)).strip()
     logger.debug("fetch of %s: %s", redact_url(request.url), said)
     try:
         result = FetchResult.model_validate_json(text)
     except ValidationError:
-        if code is not None and code < 0:
+        if code < 0:
             raise FetchError(
                 Reason.FETCH_FAILED, f"the fetch process was killed by signal {-code}; it is tried again."
             ) from None
