@@ -38,7 +38,7 @@ lint: $(SETUP)  ## Format, lint, types, import contracts, drift of the CRDs.
 test-unit: $(SETUP)  ## Tests without any server: seconds.
 	@$(VENV)/bin/pytest tests/unit $(PYTEST)
 test-integration: $(SETUP)  ## Tests with a real Redis and real git.
-	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl tinyproxy
+	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl pg_ctlcluster=postgresql tinyproxy
 	@$(VENV)/bin/pytest tests/integration $(PYTEST)
 
 ##@ On Kubernetes
@@ -54,7 +54,7 @@ images: cluster  ## Build all images and load them into the local cluster.
 test-cluster: images  ## Tests on the real cluster.
 	@$(VENV)/bin/pytest tests/cluster $(PYTEST)
 test: lint images  ## Everything, from a fresh machine: lint, unit, integration, browser, cluster.
-	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl tinyproxy chromium
+	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl pg_ctlcluster=postgresql tinyproxy chromium
 	@scripts/test $(PYTEST)
 
 ##@ Maintain it

@@ -14,6 +14,11 @@ from botyard.loop.tools import CloudTool
 _NAME = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(?:\[([^\[\]]*)\])?\s*")
 MODULES = {
     "flexus_policy_document": "policy_documents",
+    "http": "http",
+    "kanban": "kanban",
+    "mcp": "mcp",
+    "mongo_store": "mongo_store",
+    "postgres": "postgres",
     "print_widget": "print_widget",
     "skills": "skill_texts",
 }
