@@ -38,7 +38,7 @@ lint: $(SETUP)  ## Format, lint, types, import contracts, drift of the CRDs.
 test-unit: $(SETUP)  ## Tests without any server: seconds.
 	@$(VENV)/bin/pytest tests/unit $(PYTEST)
 test-integration: $(SETUP)  ## Tests with a real Redis and real git.
-	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl pg_ctlcluster=postgresql tinyproxy
+	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl chromium pg_ctlcluster=postgresql tinyproxy
 	@$(VENV)/bin/pytest tests/integration $(PYTEST)
 
 ##@ On Kubernetes

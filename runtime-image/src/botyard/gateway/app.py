@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from botyard.gateway import console_page, openapi, probes
 from botyard.gateway.app_errors import to_problem
+from botyard.gateway.chat.mount import SocketMount
 from botyard.gateway.context import Gateway
+from botyard.gateway.hosts import check_host
 from botyard.gateway.operations import OPERATIONS, Call
 from botyard.gateway.problems import Problem
 
@@ -20,12 +22,14 @@ from botyard.gateway.problems import Problem
 def build(gateway: Gateway) -> ASGIApp:
     """Return the application of a gateway; closing it closes the gateway's subscriptions.
 
-    A router and nothing around it: each layer would be a frame more in each of thousands of open streams.
+    A router and next to nothing around it: each layer would be a frame more in each of thousands of open streams.
     """
+    socket = SocketMount(gateway)
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
         yield
+        await socket.close()
         await gateway.outputs.close()
         await gateway.chat.hub.close()
 
@@ -41,10 +45,11 @@ def build(gateway: Gateway) -> ASGIApp:
         "/console/{file}": {"GET": console_page.console},
     }
     routes = [Route(path, _Endpoint(gateway, path, by_method)) for path, by_method in calls.items()]
-    return _with_cors(
+    socket.otherwise = _with_cors(
         Router(routes, redirect_slashes=False, default=Problem("not-found").to_response(), lifespan=lifespan),
         gateway.origins,
     )
+    return socket
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
@@ -84,7 +89,7 @@ class _Endpoint:
         gateway, path = self._gateway, self._path
         call = self._calls.get(request.method)
         try:
-            _check_host(gateway, request)
+            check_host(gateway, request.headers.get("host", ""))
             if call is None:
                 raise Problem("method-not-allowed", headers={"Allow": ", ".join(self._calls)})
             response = await call(gateway, request)
@@ -98,12 +103,3 @@ class _Endpoint:
         metrics.requests.labels(method, path, response.status_code).inc()
         metrics.seconds.labels(method, path).observe(time.perf_counter() - started)
         return response
-
-
-def _check_host(gateway: Gateway, request: Request) -> None:
-    if gateway.hosts is None:
-        return
-    host = request.headers.get("host", "")
-    name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
-    if name.lower() not in gateway.hosts:
-        raise Problem("misdirected", "Without authentication only local names are served, such as localhost.")

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from botyard.gateway import app
+from botyard.gateway.chat.bodies import SOCKET_BYTES
 from botyard.gateway.context import Gateway
 from botyard.gateway.protocol import BoundedProtocol
 
@@ -51,7 +52,8 @@ class GatewayServer(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 http=BoundedProtocol,
-                ws="none",
+                ws="auto",
+                ws_max_size=SOCKET_BYTES,
                 lifespan="on",
                 log_config=None,
                 access_log=False,

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from botyard.contract import names
+from botyard.core import acknowledgement
 from botyard.core.files import MAX_BYTES, FileLimits
 from botyard.core.inbox import MAX_PENDING
 from botyard.gateway.chat.parts import ChatSettings
@@ -181,14 +182,20 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _chat(args: argparse.Namespace) -> ChatSettings:
+def _chat(args: argparse.Namespace, redis_url: str) -> ChatSettings:
     rules = UserRules(
         paid_groups=frozenset(_list(args.paid_group, "BOTYARD_PAID_GROUPS")),
         privileged_groups=frozenset(_list(args.privileged_group, "BOTYARD_PRIVILEGED_GROUPS")),
         anonymous=args.chat_anonymous,
         allowances=allowances_of(args.chat_limits),
     )
-    return ChatSettings(namespace=args.chat_namespace, rules=rules)
+    return ChatSettings(namespace=args.chat_namespace, rules=rules, redis_url=_manager_url(redis_url))
+
+
+def _manager_url(redis_url: str) -> str:
+    """Return the URL as python-socketio takes it; empty where it cannot take it."""
+    url, _ = acknowledgement.split(redis_url)
+    return url if url.startswith(("redis://", "rediss://", "unix://")) else ""
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
@@ -316,7 +323,7 @@ def from_arguments(args: argparse.Namespace) -> Settings:
         drain_delay=args.drain_delay,
         drain_timeout=args.drain_timeout,
         accounting=args.accounting,
-        chat=_chat(args),
+        chat=_chat(args, redis_url),
     )
 
 

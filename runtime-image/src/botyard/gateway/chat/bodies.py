@@ -18,6 +18,8 @@ from botyard.gateway.problems import Problem
 JSON_BYTES = 4 * 1024 * 1024
 """Of a body, or of the part of a form, that is JSON: text, payload and history."""
 FORM_BYTES = MAX_BYTES + JSON_BYTES
+SOCKET_BYTES = FORM_BYTES
+"""Of one message over a socket, with its files."""
 UPLOAD_SECONDS = 120.0
 
 

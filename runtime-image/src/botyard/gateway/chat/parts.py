@@ -19,6 +19,8 @@ class ChatSettings:
     rules: UserRules = field(default_factory=UserRules)
     keep_alive: float = 3.0
     """Seconds of silence after which a comment is sent."""
+    redis_url: str = field(default="", repr=False)
+    """Redis over which other programs send to sockets; empty: none does."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from botyard.gateway.app_errors import to_problem
-from botyard.gateway.chat import bodies, callers, status, submit, wire
+from botyard.gateway.chat import bodies, callers, origins, status, submit, wire
 from botyard.gateway.chat.callers import Caller
 from botyard.gateway.chat.feeds import open_feed
 from botyard.gateway.chat.wire import Positions
@@ -66,6 +66,12 @@ async def get_chat_status(gateway: Gateway, request: Request) -> Response:
 
 
 async def _caller(gateway: Gateway, request: Request, query: Mapping[str, Any], connection: str) -> Caller:
+    headers = request.headers
+    if gateway.hosts is not None and not origins.allowed(
+        headers.get("origin"), headers.get("host", ""), gateway.origins
+    ):
+        # Nobody is asked who they are here, and a page of any site could send a form.
+        raise Problem("forbidden", "Pages of other sites may not speak here; see --cors-origin.")
     given = {name: query[name] for name in _QUERY if name in query}
     if "user_session_id" not in given and (named := request.headers.get("user-session-id")):
         given["user_session_id"] = named
