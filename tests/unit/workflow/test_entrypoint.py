@@ -250,6 +250,17 @@ def test_the_id_of_a_bundle() -> None:
     assert workflow.bundle_id == "demo.named"
 
 
+async def test_services_of_the_database_are_none_without_one(relay: MemoryRelay) -> None:
+    workflow = Hello(Config(), comm_context=TASK)
+    assert await workflow.get_conv_index() is None
+    assert await workflow.get_kb_client() is None
+
+
+async def test_a_context_client_of_ones_own_is_used() -> None:
+    context = object()
+    assert await BaseEntrypoint(Config(), ctx_client=context).get_ctx_client() is context
+
+
 async def test_a_cache_forgets_in_time() -> None:
     cache = BaseEntrypoint(Config()).kv_cache
     await cache.set("a", {"n": 1})

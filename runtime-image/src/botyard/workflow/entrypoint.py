@@ -10,6 +10,8 @@ from botyard.workflow import decorators, documents, properties, state, tasks
 from botyard.workflow.accounting import recorder, summary
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
+from botyard.workflow.conversation_store import ConversationStore
+from botyard.workflow.database import ContextRAGClient, ConvIndex, Database, KBClient, database_of
 from botyard.workflow.errors import BundleResultError
 from botyard.workflow.event_filter import IEventFilter
 from botyard.workflow.kv_cache import KVCache
@@ -80,8 +82,6 @@ class BaseEntrypoint:
         self._shared: contextvars.ContextVar[_Request] | None = None
         """The requests of a workflow that serves several at once: each context has its own."""
         self._request = _Request(tasks.task_of(comm_context) if comm_context is not None else None)
-        self._conv_index: Any = None
-        self._kb_client: Any = None
         self.logger = BundleLogger(self.bundle_id)
         self._apply_configuration()
         self.bundle_props: dict[str, Any] = properties.merged(self.bundle_props_defaults, properties.host_properties())
@@ -205,6 +205,27 @@ class BaseEntrypoint:
         self._current.comm_context = tasks.task_of(task) if task is not None else None
         self._current.comm = None
 
+    async def get_conv_index(self) -> ConvIndex | None:
+        """Return the index of conversations, or None without `pg_pool`."""
+        return ConvIndex(self._database()) if self.pg_pool is not None else None
+
+    async def get_kb_client(self) -> KBClient | None:
+        """Return the knowledge base, or None without `pg_pool`."""
+        return KBClient(self._database(), self.models_service.embed) if self.pg_pool is not None else None
+
+    async def get_ctx_client(self) -> Any:
+        """Return the `ctx_client` of the constructor, or one on the index of conversations; None without `pg_pool`."""
+        if self.ctx_client is None and (index := await self.get_conv_index()) is not None:
+            tenant, project = self._actor
+            store = ConversationStore.from_env(tenant=tenant, project=project)
+            return ContextRAGClient(index, store, self.models_service.embed)
+        return self.ctx_client
+
+    def get_conversation_store(self) -> ConversationStore | None:
+        """Return the store of what belongs to conversations, or None without a storage (KDCUBE_STORAGE_PATH)."""
+        tenant, project = self._actor
+        return ConversationStore.from_env(tenant=tenant, project=project)
+
     async def retrieve(
         self, question: str, *, collection: str = "", count: int = 5, hybrid: bool = True
     ) -> list[dict[str, Any]]:
@@ -231,6 +252,10 @@ class BaseEntrypoint:
         spec = getattr(self.config, "ai_bundle_spec", None)
         declared = decorators.meta_of(type(self)).get("name")
         return str(getattr(spec, "id", None) or declared or self.BUNDLE_ID)
+
+    def _database(self) -> Database:
+        tenant, project = self._actor
+        return database_of(self.pg_pool, tenant, project)
 
     def _build_relay(self) -> Relay:
         return build_relay_from_env()

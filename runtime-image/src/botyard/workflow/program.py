@@ -1,5 +1,6 @@
 """The workflow model: one turn of a conversation is one `run` of the bundle's workflow."""
 
+import asyncio
 import contextlib
 import inspect
 import logging
@@ -15,6 +16,7 @@ from botyard.workflow import documents, history, importing, loader, operations, 
 from botyard.workflow.accounting.turns import accounted
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
+from botyard.workflow.database import open_pool
 from botyard.workflow.finding import find_module
 from botyard.workflow.loader import AgenticBundleSpec, Loaded, load_bundle
 from botyard.workflow.plain import plain
@@ -23,6 +25,8 @@ from botyard.workflow.tasks import build_comm_from_comm_context, project_of, sta
 from botyard.workflow.turn_relay import TurnRelay, output_of
 
 log = logging.getLogger("botyard.workflow")
+
+_NOT_OPENED = object()
 
 
 class WorkflowProgram:
@@ -41,6 +45,8 @@ class WorkflowProgram:
         self.spec = spec
         self._bundle = bundle.resolve()
         self._config = dict(config or {})
+        self._pg_pool: Any = _NOT_OPENED
+        self._opening = asyncio.Lock()
         self._retrieval = Retrieval(self._bundle, self._config)
         self._namespace = namespace
 
@@ -106,8 +112,17 @@ class WorkflowProgram:
 
     async def _instance(self, task: ChatTaskPayload) -> Any:
         config = Config(ai_bundle_spec=self.spec, **requests.settings_of(task.config.values))
-        made = loader.instance_of(self.loaded, self.spec, config, comm_context=task, pg_pool=None, redis=None)
+        made = loader.instance_of(
+            self.loaded, self.spec, config, comm_context=task, pg_pool=await self._pool(), redis=None
+        )
         return await made if inspect.isawaitable(made) else made
+
+    async def _pool(self) -> Any:
+        """Return connections to the PostgreSQL that a credential of the Bot names, or None."""
+        async with self._opening:
+            if self._pg_pool is _NOT_OPENED:
+                self._pg_pool = await open_pool()
+        return self._pg_pool
 
     async def _serve(self, workflow: Any, task: ChatTaskPayload, params: dict[str, Any]) -> Any:
         operation = operations.named(workflow, task)
