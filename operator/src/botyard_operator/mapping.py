@@ -61,8 +61,14 @@ def concerned(
             for dependent in caches.keys("Bot"):
                 if everywhere or dependent.namespace == key.namespace:
                     yield dependent, 0.0
+        if key.kind == "ConfigMap" and key.name.endswith(names.MANIFEST_SUFFIX):
+            yield from _kept_to_a_schema(
+                Key("Bundle", key.namespace, key.name.removesuffix(names.MANIFEST_SUFFIX)), caches
+            )
         if key.kind in {"Secret", "ConfigMap"}:
             for dependent in caches.dependents(key):
+                if dependent.kind == "Persona" and (held := caches.get("Persona", dependent.namespace, dependent.name)):
+                    yield Key(persona_shards.KIND, key.namespace, _bot_of(held) or ""), PERSONAS_DEBOUNCE_SECONDS
                 # Several references that change together replace the pods once.
                 yield dependent, SETTLE_SECONDS if dependent.kind == "Bot" else 0.0
 
@@ -86,6 +92,15 @@ def _by_kind(key: Key, before: JsonObject | None, after: JsonObject | None, cach
                 yield Key(persona_shards.KIND, key.namespace, bot), PERSONAS_DEBOUNCE_SECONDS
             if (before is None, _ready(before)) != (after is None, _ready(after)):
                 yield Key("Bot", key.namespace, bot), SETTLE_SECONDS
+
+
+def _kept_to_a_schema(bundle: Key, caches: Caches) -> Iterator[Dirty]:
+    """Return the Personas whose setup a bundle's manifest decides about."""
+    for bot in caches.dependents(bundle):
+        if bot.kind == "Bot":
+            yield Key(persona_shards.KIND, bot.namespace, bot.name), PERSONAS_DEBOUNCE_SECONDS
+            for persona in caches.dependents(bot):
+                yield persona, SETTLE_SECONDS
 
 
 def _identity(bot: JsonObject | None) -> object:

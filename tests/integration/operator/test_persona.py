@@ -8,6 +8,9 @@ import pytest
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import World
 
+ERP = {"erp": {"subscriptions": [{"table": "crm_deal"}]}}
+"""Not in force yet."""
+
 pytestmark = pytest.mark.usefixtures("operator")
 
 
@@ -76,9 +79,9 @@ def test_an_edit_that_has_no_effect_yet_leaves_the_last_good_setup_in_force(worl
     world.ready_bot()
     world.persona("nora", setup={"greeting": "Hello"})
     world.await_condition("Persona", "nora", "Ready", "True")
-    world.patch("Persona", "nora", {"spec": {"setup": {"greeting": "New"}, "mongo": {"secretRef": {"name": "m"}}}})
+    world.patch("Persona", "nora", {"spec": {"setup": {"greeting": "New"}, **ERP}})
     stalled = world.await_condition("Persona", "nora", "Stalled", "True", "FieldNotSupported")
-    assert "spec.mongo" in stalled["message"]
+    assert "spec.erp" in stalled["message"]
     assert world.condition("Persona", "nora", "Ready")["status"] == "True"  # type: ignore[index]
     assert _shard(world, 0)[0]["setup"] == {"greeting": "Hello"}
 

@@ -150,8 +150,20 @@ PERSONA: Mapping[Reason, Guidance] = {
         "spec.setup: is 7; write a map", "Correct the field that the message names; the last good setup stays in force."
     ),
     Reason.FIELD_NOT_SUPPORTED: Guidance(
-        "spec.mongo has no effect in this release: remove the field",
+        "spec.erp has no effect in this release: remove the field",
         "Do what the message says instead, or wait for the release that brings the field.",
+    ),
+    Reason.SETUP_INVALID: Guidance(
+        "spec.setup: greting is no key of Bundle clerk: did you mean greeting?",
+        "Correct the keys that the message names; the last good setup stays in force.",
+    ),
+    Reason.REFERENCE_NOT_FOUND: Guidance(
+        "Secret crm of setup key API_KEY does not exist in namespace shop: create it",
+        "`kubectl -n shop create secret generic crm --from-literal=token=…`; the Persona goes on by itself.",
+    ),
+    Reason.REFERENCE_INVALID: Guidance(
+        "Secret crm of setup key API_KEY has no entry token (it has key): add the entry",
+        "Add the entry, or name one that is there.",
     ),
     Reason.ACCESS_DENIED: Guidance(
         "the operator may not write ConfigMap/shop/clerk-personas-0: configmaps is forbidden; grant its "

@@ -61,8 +61,19 @@ class Reason(_Documented):
         "FieldNotSupported",
         "A field of the spec has no behaviour in this release; the message names it.",
     )
-    REFERENCE_NOT_FOUND = "ReferenceNotFound", "A Secret or ConfigMap that the spec names does not exist.", "Bot"
-    REFERENCE_INVALID = "ReferenceInvalid", "A Secret or ConfigMap that the spec names lacks an entry.", "Bot"
+    SETUP_INVALID = "SetupInvalid", "The setup does not agree with the bundle's setup schema.", "Persona"
+    REFERENCE_NOT_FOUND = (
+        "ReferenceNotFound",
+        "A Secret or ConfigMap that the spec names does not exist.",
+        "Bot",
+        "Persona",
+    )
+    REFERENCE_INVALID = (
+        "ReferenceInvalid",
+        "A Secret or ConfigMap that the spec names lacks an entry.",
+        "Bot",
+        "Persona",
+    )
     ACCESS_DENIED = (
         "AccessDenied",
         "The operator may not do what the spec needs; the message names the permission.",

@@ -63,18 +63,14 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
         Entry("spec.rollout.onIncompatibleState", "write Block or Reset", lambda value: value != "Drain"),
         Entry("spec.rollout.ramp", _REMOVE),
     ),
-    "Persona": (
-        Entry("spec.setupFrom", "write the values into setup"),
-        Entry("spec.erp", _REMOVE),
-        Entry("spec.mongo", _REMOVE),
-    ),
+    "Persona": (Entry("spec.erp", _REMOVE),),
 }
 """What is not in force yet."""
 
 PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
     "Bundle": (),
     "Bot": (),
-    "Persona": (ConditionType.SETUP_VALID, ConditionType.SUBSCRIBED),
+    "Persona": (ConditionType.SUBSCRIBED,),
 }
 """Conditions that are reserved for the fields above and not reported yet."""
 

@@ -124,6 +124,7 @@ def _supervisor(inputs: BotInputs) -> JsonObject:
             {"name": "config", "mountPath": names.CONFIG_DIR, "readOnly": True},
             *({"name": f"personas-{n}", "mountPath": f"{names.PERSONAS_DIR}/{n}", "readOnly": True} for n in shards),
             {"name": "credentials", "mountPath": names.CREDENTIALS_DIR, "readOnly": True},
+            {"name": "persona-secrets", "mountPath": names.PERSONA_SECRETS_DIR, "readOnly": True},
             *([{"name": "model", "mountPath": names.MODEL_KEYS_DIR, "readOnly": True}] if _has_model(inputs) else ()),
             {"name": "platform", "mountPath": names.PLATFORM_DIR, "readOnly": True},
             {"name": "bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},
@@ -174,6 +175,11 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
             for n in range(names.PERSONA_SHARDS)
         ),
         {"name": "credentials", "secret": {"secretName": names.credentials_name(inputs.name)}},
+        # Comes into being with the first Persona that keeps something in a Secret.
+        {
+            "name": "persona-secrets",
+            "secret": {"secretName": names.persona_secrets_name(inputs.name), "optional": True},
+        },
         *([_model_keys(inputs)] if _has_model(inputs) else ()),
         {"name": "platform", "secret": _secret_entry(platform, names.REDIS_URL_FILE, names.REDIS_URL_FILE)},
         {

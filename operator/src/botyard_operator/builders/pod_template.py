@@ -15,7 +15,7 @@ from botyard_operator.builders.strategic_merge import BadPatch, strategic_merge
 from botyard_operator.reconcile.base import JsonObject
 
 _WHERE = "spec.podTemplate"
-_PRIVATE_VOLUMES = frozenset({"platform", "credentials", "model", "artifact-token", "config"})
+_PRIVATE_VOLUMES = frozenset({"platform", "credentials", "persona-secrets", "model", "artifact-token", "config"})
 """Volumes of the supervisor (and the init container) alone."""
 _OWN_FIELDS = frozenset(
     {
@@ -124,7 +124,12 @@ def _container(own: JsonObject, found: JsonObject, place: str) -> Iterator[str]:
 def _disclosures(template: JsonObject, spec: JsonObject, bot: str) -> Iterator[str]:
     """What would show credentials of the platform, or of the bundle, to somebody else's code."""
     own = {each["name"]: {mount["name"] for mount in each["volumeMounts"]} for each in _containers(template)}
-    private = {names.platform_name(bot), names.credentials_name(bot), names.model_keys_name(bot)}
+    private = {
+        names.platform_name(bot),
+        names.credentials_name(bot),
+        names.model_keys_name(bot),
+        names.persona_secrets_name(bot),
+    }
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         place = f"{_WHERE}.spec.containers[{container.get('name')}]"
         mine = own.get(str(container.get("name")), set())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from botyard.contract import names
 from botyard_operator.builders.inputs import BotInputs
-from botyard_operator.builders.labels import child
+from botyard_operator.builders.labels import child, labels, owner_reference
 from botyard_operator.reconcile.base import JsonObject
 
 
@@ -28,6 +29,29 @@ def model_keys_secret(inputs: BotInputs) -> JsonObject | None:
     if inputs.model_keys:
         obj["data"] = {name: _encode(inputs.model_keys[name]) for name in sorted(inputs.model_keys)}
     return obj
+
+
+def persona_secrets(*, bot: str, uid: str, namespace: str, personas: Mapping[str, bytes]) -> JsonObject:
+    """Return the Secret with what a Bot's Personas keep in Secrets.
+
+    Args:
+        bot: Name of the Bot.
+        uid: Its uid.
+        namespace: Its namespace.
+        personas: A `PersonaSecrets` as JSON by the Persona's name.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {
+            "name": names.persona_secrets_name(bot),
+            "namespace": namespace,
+            "labels": labels(bot),
+            "ownerReferences": [owner_reference(bot, uid)],
+        },
+        "data": {f"{name}.json": _encode(personas[name]) for name in sorted(personas)},
+    }
 
 
 def platform_secret(inputs: BotInputs) -> JsonObject:

@@ -102,6 +102,7 @@ class BotReconciler:
             for kind in ("PodDisruptionBudget", "NetworkPolicy", "Secret"):
                 kept = {child["metadata"]["name"] for child in wanted if child["kind"] == kind}
                 kept |= resolved.scenarios.objects if resolved.scenarios is not None else set()
+                kept.add(names.persona_secrets_name(key.name))
                 await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
         except Blocked as blocked:
             return _Outcome(blocked.problem, bot, resolved)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from botyard.contract import names
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
-from botyard_operator.api.reasons import Reason
+from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
 from botyard_operator.reconcile.budgets import exceeded, persona_spend
 from botyard_operator.reconcile.persona_shards import ShardReader, budget_problem, persona_config, to_json
 from botyard_operator.reconcile.problems import Problem
+from botyard_operator.reconcile.setups import Schema, schema_of, secrets_of, setup_problem
 from botyard_operator.reconcile.status import report
 from botyard_operator.spending import Spending
 
@@ -28,7 +29,9 @@ class PersonaReconciler:
         obj = ctx.caches.get("Persona", key.namespace, key.name)
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             return Result()
-        states = conditions(*_observe(key, obj, self._reader, ctx))
+        schema = await schema_of(_bot_of(key, obj, ctx), ctx)
+        states = conditions(*await _observe(key, obj, self._reader, schema, ctx))
+        states += setup_states(schema, obj)
         before = obj.get("status") or {}
         spent = self._spending.of(key)
         limit = ((obj.get("spec") or {}).get("budget") or {}).get("daily")
@@ -58,7 +61,28 @@ def conditions(serving: bool, problem: Problem | None) -> list[ConditionState]:
     return [first, reconciling(problem.reason, problem.message)]
 
 
-def _observe(key: Key, obj: JsonObject, reader: ShardReader, ctx: Context) -> tuple[bool, Problem | None]:
+def setup_states(schema: Schema | None, obj: JsonObject) -> list[ConditionState]:
+    """Return the condition SetupValid; nothing where the bundle's schema is not known or the spec cannot be read."""
+    try:
+        problem = setup_problem(schema, Persona.parse(obj))
+    except InvalidObject:
+        return []
+    if schema is None:
+        return []
+    if problem is not None:
+        return [ConditionState(ConditionType.SETUP_VALID, "False", problem.reason, problem.message)]
+    message = f"agrees with the setup schema of Bundle {schema.bundle}"
+    return [ConditionState(ConditionType.SETUP_VALID, "True", Reason.SUCCEEDED, message)]
+
+
+def _bot_of(key: Key, obj: JsonObject, ctx: Context) -> JsonObject | None:
+    name = str((((obj.get("spec") or {}).get("botRef")) or {}).get("name") or "")
+    return ctx.caches.get("Bot", key.namespace, name)
+
+
+async def _observe(
+    key: Key, obj: JsonObject, reader: ShardReader, schema: Schema | None, ctx: Context
+) -> tuple[bool, Problem | None]:
     bot_name = str((((obj.get("spec") or {}).get("botRef")) or {}).get("name") or "")
     bot = Key("Bot", key.namespace, bot_name)
     held = ctx.caches.get("Bot", bot.namespace, bot.name)
@@ -75,14 +99,19 @@ def _observe(key: Key, obj: JsonObject, reader: ShardReader, ctx: Context) -> tu
         return serving, Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True)
     if wrong := budget_problem(persona):
         return serving, Problem(Reason.INVALID_SPEC, wrong, stalled=True)
+    if (invalid := setup_problem(schema, persona)) is not None:
+        return serving, invalid
+    secrets = await secrets_of(persona, ctx)
+    if secrets.problem is not None:
+        return serving, secrets.problem
     if held is None:
         message = f"Bot {bot.name} does not exist in namespace {bot.namespace}: create it"
         return False, Problem(Reason.BOT_NOT_FOUND, message)
     if persona.spec.suspend:
         if in_force is None:
             return False, Problem(Reason.SUSPENDED, "suspended before it was hired: write suspend: false")
-    elif in_force != to_json(persona_config(persona)):
-        size = len(persona_config(persona).to_json().encode())
+    elif in_force != to_json(persona_config(persona, secrets.version)):
+        size = len(persona_config(persona, secrets.version).to_json().encode())
         if in_force is None and reader.full(bot, size, ctx):
             message = (
                 f"the {names.PERSONA_SHARDS} ConfigMaps of Bot {bot.name} have no room for its {size} bytes: "

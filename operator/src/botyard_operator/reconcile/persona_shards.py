@@ -5,6 +5,7 @@ The key is the Bot's. A Persona stays in the shard where it is, so that adding o
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections import OrderedDict
@@ -22,10 +23,12 @@ from botyard_operator.api.persona import Persona
 from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.builders.children import stamped
 from botyard_operator.builders.config_map import persona_shard
+from botyard_operator.builders.secret import persona_secrets
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted
 from botyard_operator.reconcile.problems import Blocked
 from botyard_operator.reconcile.refresh import dated, refresh_pods
+from botyard_operator.reconcile.setups import Secrets, schema_of, secrets_of, setup_problem
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +150,7 @@ def to_json(persona: PersonaConfig) -> JsonObject:
     return decoded
 
 
-def persona_config(persona: Persona) -> PersonaConfig:
+def persona_config(persona: Persona, secrets_version: str = "") -> PersonaConfig:
     """Return what the runtime learns of a Persona."""
     return PersonaConfig(
         name=persona.metadata.name,
@@ -157,6 +160,7 @@ def persona_config(persona: Persona) -> PersonaConfig:
         max_in_progress=persona.spec.max_in_progress,
         budget=_budget(persona),
         schedules=_schedules(persona),
+        secrets_version=secrets_version,
     )
 
 
@@ -221,7 +225,7 @@ class PersonaShardsReconciler:
         if (obj.get("spec") or {}).get("suspend"):
             return Result()
         before = self._reader.read(bot, ctx)
-        wanted = self._wanted(bot, before, ctx)
+        wanted, secrets = await self._wanted(bot, before, ctx)
         assignment = assign(wanted, {name: shard for name, (shard, _) in before.items()})
         uid = obj["metadata"]["uid"]
         now = ctx.clock.now()
@@ -245,7 +249,8 @@ class PersonaShardsReconciler:
             if content or number == 0 or _exists(bot, number, ctx)
         ]
         try:
-            written = await apply_changed(shards, bot, uid, ctx)
+            # Secrets first: a pod that reads the Persona finds them.
+            written = await apply_changed([*_secret(bot, uid, secrets, ctx), *shards], bot, uid, ctx)
         except Blocked as blocked:
             raise RetryLater(blocked.problem.message) from blocked
         kept = {shard["metadata"]["name"] for shard in shards} | {names.config_map_name(key.name)}
@@ -263,8 +268,13 @@ class PersonaShardsReconciler:
             raise RetryLater(problem.message)
         return Result()
 
-    def _wanted(self, bot: Key, before: Mapping[str, tuple[int, JsonObject]], ctx: Context) -> list[PersonaConfig]:
+    async def _wanted(
+        self, bot: Key, before: Mapping[str, tuple[int, JsonObject]], ctx: Context
+    ) -> tuple[list[PersonaConfig], dict[str, bytes]]:
+        """Return the Personas that the pods should have, and what of them is kept in Secrets."""
         wanted: list[PersonaConfig] = []
+        kept: dict[str, bytes] = {}
+        schema = await schema_of(ctx.caches.get(bot.kind, bot.namespace, bot.name), ctx)
         for dependent in ctx.caches.dependents(bot):
             obj = ctx.caches.get(dependent.kind, dependent.namespace, dependent.name)
             if dependent.kind != "Persona" or obj is None or obj["metadata"].get("deletionTimestamp"):
@@ -275,9 +285,29 @@ class PersonaShardsReconciler:
                 usable = usable and not budget_problem(persona)
             except InvalidObject:
                 usable = False
+            secrets = await secrets_of(persona, ctx) if usable else Secrets()
+            usable = usable and secrets.problem is None and setup_problem(schema, persona) is None
+            if secrets.content:
+                kept[dependent.name] = secrets.content
             if usable:
-                wanted.append(persona_config(persona))
+                wanted.append(persona_config(persona, secrets.version))
             elif dependent.name in before:
                 # What cannot be read, or must be left alone, goes on as it was.
                 wanted.append(PersonaConfig.model_validate(before[dependent.name][1]))
-        return wanted
+                kept |= _kept_before(bot, dependent.name, ctx) if dependent.name not in kept else {}
+        return wanted, kept
+
+
+def _secret(bot: Key, uid: str, secrets: Mapping[str, bytes], ctx: Context) -> list[JsonObject]:
+    """Return the Secret of a Bot's Personas; nothing where none of them ever kept something in one."""
+    key = Key("Secret", bot.namespace, names.persona_secrets_name(bot.name))
+    if not secrets and ctx.caches.version(key) is None:
+        return []
+    return [stamped(persona_secrets(bot=bot.name, uid=uid, namespace=bot.namespace, personas=secrets))]
+
+
+def _kept_before(bot: Key, persona: str, ctx: Context) -> dict[str, bytes]:
+    """Return what a Persona that goes on as it was kept in Secrets then."""
+    held = ctx.caches.get("Secret", bot.namespace, names.persona_secrets_name(bot.name)) or {}
+    value = (held.get("data") or {}).get(f"{persona}.json")
+    return {persona: base64.b64decode(value)} if value else {}

@@ -43,6 +43,8 @@ PLATFORM_DIR = "/etc/botyard/platform"
 """Platform secrets (REDIS_URL_FILE, ARTIFACT_TOKEN_FILE); never mounted into the worker's container."""
 REDIS_URL_FILE = "redis-url"
 ARTIFACT_TOKEN_FILE = "artifact-token"  # noqa: S105 - a file's name, not a secret
+PERSONA_SECRETS_DIR = "/etc/botyard/persona-secrets"
+"""What Personas keep in Secrets, one file each; there may be none."""
 MODEL_KEYS_DIR = "/etc/botyard/model"
 """API keys of model providers, one file each; mounted in the supervisor only."""
 BUNDLE_DIR = "/bundle"
@@ -98,6 +100,11 @@ def credentials_name(bot: str) -> str:
     return f"{bot}-credentials"
 
 
+def persona_secrets_name(bot: str) -> str:
+    """Name of the Secret with what a Bot's Personas keep in Secrets: `<persona>.json`, a `PersonaSecrets` each."""
+    return f"{bot}-persona-secrets"
+
+
 def model_keys_name(bot: str) -> str:
     """Name of the Secret with the API keys of a Bot's model providers."""
     return f"{bot}-model"
@@ -113,9 +120,12 @@ def build_name(bundle: str) -> str:
     return f"{bundle}-build"
 
 
+MANIFEST_SUFFIX = "-manifest"
+
+
 def manifest_name(bundle: str) -> str:
     """Name of the ConfigMap that holds the full manifest of a Bundle's last good revision, as MANIFEST_FILE."""
-    return f"{bundle}-manifest"
+    return f"{bundle}{MANIFEST_SUFFIX}"
 
 
 MANIFEST_FILE = "manifest.json"

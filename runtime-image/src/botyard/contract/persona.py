@@ -33,6 +33,19 @@ class PersonaConfig(Document):
     budget: PersonaBudget = PersonaBudget()
     schedules: tuple[ScheduleConfig, ...] | None = None
     """None: those of the bundle."""
+    secrets_version: str = ""
+    """Not empty: a part of it is kept in Secrets (`PersonaSecrets`); another one whenever that may have changed."""
+    mongo_uri: str = Field(default="", repr=False)
+    """Address of its own MongoDB. Set by the runtime, from a Secret; never part of a ConfigMap."""
+
+
+class PersonaSecrets(Document):
+    """What of one Persona is kept in Secrets (`<persona>.json` of a mounted Secret)."""
+
+    setup: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Values of the setup, by key."""
+    mongo: str = Field(default="", repr=False)
+    """Address of its MongoDB; empty: it has none."""
 
 
 class PersonaShard(Document):

@@ -76,6 +76,7 @@ class PersonaLoop:
         told: Callable[[LoopHealth], None],
         post: Post,
         ask: Ask | None = None,
+        mongo_uri: str = "",
         first_pause: float = FIRST_PAUSE,
         test_run: TestRun | None = None,
     ) -> None:
@@ -88,6 +89,7 @@ class PersonaLoop:
             told: Hears how the loop fares, from its thread.
             post: Accepts what the loop causes between events; called in its thread's event loop.
             ask: Answers what its code asks of the platform; called there too.
+            mongo_uri: Address of the Persona's own MongoDB; empty: it has none.
             first_pause: Seconds before the first new try.
             test_run: The scenario that runs the bot; None: it serves.
         """
@@ -97,6 +99,7 @@ class PersonaLoop:
         self._told = told
         self._post = post
         self._ask = ask
+        self._mongo_uri = mongo_uri
         self._first_pause = first_pause
         self._test_run = test_run
         self._parking = Parking()
@@ -168,9 +171,10 @@ class PersonaLoop:
             async with asyncio.timeout(RESTART_GRACE):
                 await done
 
-    async def update(self, persona: FPersonaOutput) -> None:
+    async def update(self, persona: FPersonaOutput, *, mongo_uri: str = "") -> None:
         """Use a changed Persona: a changed setup gives the main loop a fresh context, as soon as it is idle."""
-        changed = persona.persona_setup != self._persona.persona_setup
+        changed = (persona.persona_setup, mongo_uri) != (self._persona.persona_setup, self._mongo_uri)
+        self._mongo_uri = mongo_uri
         self._persona = persona
         loop, task, context = self._loop, self._task, self._context
         if loop is None or context is None or loop.is_closed():
@@ -286,6 +290,7 @@ class PersonaLoop:
             erp_tables=TABLES,
             test_run=self._test_run,
             ask=self._ask,
+            mongo_uri=self._mongo_uri,
         )
 
 

@@ -92,6 +92,7 @@ class LoopProgram:
             told=tell,
             post=post,
             ask=ask,
+            mongo_uri=persona.mongo_uri,
             test_run=self.test_run,
         )
         self._loops[persona.name] = loop
@@ -103,7 +104,7 @@ class LoopProgram:
         """Use a changed Persona."""
         if (loop := self._loops.get(persona.name)) is None:
             return
-        await loop.update(self._persona(persona))
+        await loop.update(self._persona(persona), mongo_uri=persona.mongo_uri)
         before, io = self._configs[persona.name]
         self._configs[persona.name] = persona, io
         if (before.schedules, before.budget.time_zone) != (persona.schedules, persona.budget.time_zone):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from botyard.contract import names
 from botyard.contract.bot import BotConfig
-from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.contract.persona import PersonaConfig, PersonaSecrets, PersonaShard
 from botyard.contract.prices import PRICES_FILE, InvalidPrices, PriceTable, parse_prices
 
 log = logging.getLogger("botyard.configuration")
@@ -21,13 +21,14 @@ LOOK_EVERY = 0.5
 class Configuration:
     """What the mounted ConfigMaps and Secrets say now."""
 
-    def __init__(self, *, config: Path, personas: Path, credentials: Path) -> None:
+    def __init__(self, *, config: Path, personas: Path, credentials: Path, persona_secrets: Path | None = None) -> None:
         """Remember where to look.
 
         Args:
             config: Folder that holds `bot.json`, and `prices.yaml` where there is a price table.
             personas: Folder of shard folders, each with `personas.json`.
             credentials: Folder with one file for each credential of the bundle.
+            persona_secrets: Folder with what Personas keep in Secrets, `<persona>.json`; None: none do.
         """
         self.folder = config
         """Holds `bot.json` and what lies beside it."""
@@ -35,6 +36,7 @@ class Configuration:
         self._prices_file = config / PRICES_FILE
         self._personas_dir = personas
         self._credentials_dir = credentials
+        self._persona_secrets_dir = persona_secrets
         self._stamp: object = None
         self.bot: BotConfig = BotConfig(namespace="", name="")
         self.personas: Mapping[str, PersonaConfig] = {}
@@ -49,7 +51,8 @@ class Configuration:
         """
         self._stamp = self._look()
         self.bot = BotConfig.model_validate_json(self._bot_file.read_bytes())
-        self.personas = {persona.name: persona for shard in self._shards() for persona in shard.personas}
+        listed = [self._complete(persona) for shard in self._shards() for persona in shard.personas]
+        self.personas = {persona.name: persona for persona in listed if persona is not None}
         self._load_prices()
 
     def _load_prices(self) -> None:
@@ -73,6 +76,19 @@ class Configuration:
                 log.error("personas in %s are skipped: %s", path.name, error)
         return shards
 
+    def _complete(self, persona: PersonaConfig) -> PersonaConfig | None:
+        """Return a Persona with what of it is kept in Secrets; while that is not there, as it was before."""
+        if not persona.secrets_version or self._persona_secrets_dir is None:
+            return persona
+        path = self._persona_secrets_dir / f"{persona.name}.json"
+        try:
+            secrets = PersonaSecrets.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            # Nothing of the content may get into the log.
+            log.error("secrets of persona %s cannot be read yet; it stays as it was", persona.name)
+            return self.personas.get(persona.name)
+        return persona.model_copy(update={"setup": persona.setup | secrets.setup, "mongo_uri": secrets.mongo})
+
     def credentials(self) -> dict[str, str]:
         """Return the bundle's credentials by name, as mounted now."""
         if not self._credentials_dir.is_dir():
@@ -82,6 +98,8 @@ class Configuration:
 
     def _look(self) -> object:
         paths = [self._bot_file, self._prices_file, *sorted(self._personas_dir.glob(f"*/{names.PERSONAS_FILE}"))]
+        if self._persona_secrets_dir is not None:
+            paths += sorted(self._persona_secrets_dir.glob("*.json"))
         stamps = []
         for path in paths:
             try:

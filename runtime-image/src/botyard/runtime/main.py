@@ -30,7 +30,12 @@ EXIT_REDIS_UNSUITED = 4
 
 
 async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
-    configuration = Configuration(config=options.config, personas=options.personas, credentials=options.credentials)
+    configuration = Configuration(
+        config=options.config,
+        personas=options.personas,
+        credentials=options.credentials,
+        persona_secrets=options.persona_secrets,
+    )
     configuration.load()
     redis = connect(redis_url)
     supervisor = Supervisor(
@@ -85,6 +90,7 @@ def run_supervisor(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="botyard supervisor")
     parser.add_argument("--config", type=Path, default=Path(names.CONFIG_DIR))
     parser.add_argument("--personas", type=Path, default=Path(names.PERSONAS_DIR))
+    parser.add_argument("--persona-secrets", type=Path, default=Path(names.PERSONA_SECRETS_DIR))
     parser.add_argument("--credentials", type=Path, default=Path(names.CREDENTIALS_DIR))
     parser.add_argument("--platform", type=Path, default=Path(names.PLATFORM_DIR))
     parser.add_argument("--model-keys", type=Path, default=Path(names.MODEL_KEYS_DIR))

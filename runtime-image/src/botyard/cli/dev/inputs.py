@@ -1,7 +1,8 @@
 """What `botyard dev` makes of its arguments: the files that a pod would have mounted."""
 
 import re
-from collections.abc import Iterator, Sequence
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,10 @@ def personas(paths: Sequence[Path]) -> PersonaShard:
     Raises:
         CommandError: A file cannot be read or holds something else.
     """
-    found = [_persona(document, path) for path in paths for document in _documents(path)]
-    return PersonaShard(personas=tuple(found))
+    documents = [(document, path) for path in paths for document in _documents(path)]
+    secrets = {name: data for document, _ in documents if (found := _secret(document)) for name, data in (found,)}
+    personas = [_persona(document, path, secrets) for document, path in documents if _secret(document) is None]
+    return PersonaShard(personas=tuple(personas))
 
 
 def credentials(path: Path | None) -> dict[str, str]:
@@ -139,15 +142,47 @@ def write(
     return mounts
 
 
-def _persona(document: Any, path: Path) -> PersonaConfig:
+Secrets = Mapping[str, Mapping[str, str]]
+"""Entries of Secrets, by the Secret's name."""
+
+
+def _secret(document: Any) -> tuple[str, dict[str, str]] | None:
+    """Return name and entries of a Secret's manifest; None if it is none."""
+    if not isinstance(document, dict) or document.get("kind") != "Secret":
+        return None
+    encoded = {key: b64decode(str(value)).decode() for key, value in (document.get("data") or {}).items()}
+    plain = {key: str(value) for key, value in (document.get("stringData") or {}).items()}
+    return str((document.get("metadata") or {}).get("name")), encoded | plain
+
+
+def _entry(secrets: Secrets, reference: Any, entry: Any, path: Path) -> str:
+    """Return an entry of a Secret that the files hold.
+
+    Raises:
+        CommandError: They hold none.
+    """
+    name = str((reference or {}).get("name"))
+    try:
+        return secrets[name][str(entry)]
+    except KeyError:
+        message = f"dev: {path}: no file holds a Secret {name} with the entry {entry}"
+        raise CommandError(message, code=EXIT_USAGE) from None
+
+
+def _persona(document: Any, path: Path, secrets: Secrets) -> PersonaConfig:
     if not isinstance(document, dict) or document.get("kind") != "Persona":
         kind = document.get("kind") if isinstance(document, dict) else None
-        raise CommandError(f"dev: {path} must hold Personas, not {kind or 'something else'}", code=EXIT_USAGE)
+        raise CommandError(f"dev: {path} must hold Personas and Secrets, not {kind or 'something else'}", code=EXIT_USAGE)
     spec = document.get("spec") or {}
     metadata = document.get("metadata") or {}
     known = ("displayName", "setup", "maxInProgress", "budget", "schedules")
     fields = {name: spec[name] for name in known if name in spec}
     try:
+        for item in spec.get("setupFrom") or ():
+            reference = item.get("secretKeyRef") or {}
+            fields.setdefault("setup", {})[item.get("key")] = _entry(secrets, reference, reference.get("key"), path)
+        if "mongo" in spec:
+            fields["mongoUri"] = _entry(secrets, (spec["mongo"] or {}).get("secretRef"), "uri", path)
         persona = PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
         time_zone(persona.budget.time_zone)
     except ValueError as error:
