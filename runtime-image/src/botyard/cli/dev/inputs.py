@@ -172,7 +172,9 @@ def _entry(secrets: Secrets, reference: Any, entry: Any, path: Path) -> str:
 def _persona(document: Any, path: Path, secrets: Secrets) -> PersonaConfig:
     if not isinstance(document, dict) or document.get("kind") != "Persona":
         kind = document.get("kind") if isinstance(document, dict) else None
-        raise CommandError(f"dev: {path} must hold Personas and Secrets, not {kind or 'something else'}", code=EXIT_USAGE)
+        raise CommandError(
+            f"dev: {path} must hold Personas and Secrets, not {kind or 'something else'}", code=EXIT_USAGE
+        )
     spec = document.get("spec") or {}
     metadata = document.get("metadata") or {}
     known = ("displayName", "setup", "maxInProgress", "budget", "schedules")
