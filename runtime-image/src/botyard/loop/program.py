@@ -31,7 +31,8 @@ class LoopProgram:
         self.bot = bot
         self._namespace = namespace
         self.installation = installation
-        self._workdirs = workdirs
+        self.workdirs = workdirs
+        """Where Personas get their folders."""
         self.test_run: TestRun | None = None
         """Set by who runs a scenario."""
         self._loops: dict[str, PersonaLoop] = {}
@@ -84,7 +85,7 @@ class LoopProgram:
             except Exception as error:
                 raise PlatformError(str(error), str(getattr(error, "code", ""))) from error
 
-        workdir = self._workdirs / persona.name
+        workdir = self.workdirs / persona.name
         loop = PersonaLoop(
             self.bot,
             self._persona(persona),

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import io
 import json
+import tempfile
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -96,7 +97,8 @@ async def run_scenario(
             else:
                 if scenario.replay and not model.has_script:
                     model.replay(scenario.replay, _first_words(scenario))
-                await _Conversation(program, scenario, file, model).run(result)
+                with tempfile.TemporaryDirectory(prefix="scenario") as folder:
+                    await _Conversation(program, scenario, file, model, Path(folder)).run(result)
                 if judging is not None and scenario.judge is not None and result.passed:
                     await _judge(result, scenario, scenario.judge, judging)
     result.seconds = time.monotonic() - started
@@ -131,7 +133,7 @@ async def _judge(result: Result, scenario: Scenario, wanted: Judge, judging: Jud
 
 
 class _Conversation:
-    def __init__(self, program: Program, scenario: Scenario, file: Path, model: ScenarioModel) -> None:
+    def __init__(self, program: Program, scenario: Scenario, file: Path, model: ScenarioModel, workdirs: Path) -> None:
         self._scenario = scenario
         self._file = file
         persona = scenario.persona
@@ -143,6 +145,7 @@ class _Conversation:
         self._host = Host(program, model, persona=persona, results=results)
         self._loop: LoopBot | None = None
         if isinstance(program, LoopProgram):
+            program.workdirs = workdirs
             program.test_run = TestRun(file.read_text(encoding="utf-8"), scenario.providers)
             self._host.persona = persona = persona or PersonaConfig(name="persona")
             self._loop = LoopBot(persona.name, scenario.user)
