@@ -20,7 +20,7 @@ from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
 from botyard.models.access import ModelAccess
 from botyard.models.server import OpenAIServer
-from botyard.runtime import attribution
+from botyard.runtime import attribution, memory
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
@@ -155,6 +155,7 @@ class Supervisor:
             tasks.append(_start(self._watch_loop()))
             if not await self._loaded(stop):
                 return
+            memory.settle()
             residents = self.pool.house(
                 wanted=self._residents, changed=self._resident_changed, answer=self._resident_calls
             )

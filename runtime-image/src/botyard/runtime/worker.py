@@ -5,7 +5,6 @@ It holds no platform credential and no connection but the one to its supervisor.
 
 import asyncio
 import contextlib
-import gc
 import itertools
 import os
 import sys
@@ -19,7 +18,7 @@ from botyard import steps
 from botyard.contract.bot import Entrypoint
 from botyard.model import ModelCallError
 from botyard.program import Output, Program, ResidentialProgram, TurnError, TurnOutcome, TurnRequest
-from botyard.runtime import attribution, frames, logs, programs
+from botyard.runtime import attribution, frames, logs, memory, programs
 from botyard.runtime.step_journal import Steps
 from botyard.runtime.worker_residents import WorkerResidents
 
@@ -194,8 +193,7 @@ class Worker:
             return
         assert self._program is not None
         programs.serve_alone(self._program)
-        gc.collect()
-        gc.freeze()
+        memory.settle()
         if isinstance(self._program, ResidentialProgram):
             self._residents = WorkerResidents(self._program, self.send, self.call)
         await self.send({"t": "loaded", "model": model, "residential": self._residents is not None})

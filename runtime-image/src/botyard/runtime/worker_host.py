@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from botyard.contract import names
-from botyard.runtime import frames, logs
+from botyard.runtime import frames, logs, memory
 from botyard.runtime.output_pipe import OutputPipe
 
 log = logging.getLogger("botyard.worker_host")
@@ -160,6 +160,7 @@ async def _pump(stream: asyncio.StreamReader, worker: str) -> None:
 
 async def _main(socket_path: str) -> None:
     host = WorkerHost(socket_path)
+    memory.settle()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, host.stop)
     await host.run()
