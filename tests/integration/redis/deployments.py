@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import redis
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 class Nodes:
     """Several redis-servers on loopback ports, each with its own folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = "redis-server") -> None:
+        self._program = program
+        self._commands: dict[int, list[str]] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="by-redis-nodes-"))
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -29,17 +31,27 @@ class Nodes:
         folder.mkdir()
         config = folder / "redis.conf"
         config.write_text(sentinel.replace("PORT", str(port)))
-        command = ["redis-server", str(config), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        command = [self._program, str(config), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         command += ["--sentinel"] if sentinel else ["--save", "", "--appendonly", "yes", *options]
-        log = (folder / "log").open("ab")
-        self.processes[port] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        until(lambda: bool(client(port).ping()), f"redis-server on {port}")
+        self._commands[port] = command
+        self.restart(port)
         return port
+
+    def restart(self, port: int) -> None:
+        """Start one that was killed, with what is in its folder."""
+        log = (self.folder / str(port) / "log").open("ab")
+        self.processes[port] = subprocess.Popen(self._commands[port], stdout=log, stderr=subprocess.STDOUT)
+        until(lambda: bool(client(port).ping()), f"{self._program} on {port}")
 
     def kill(self, port: int) -> None:
         process = self.processes.pop(port)
         process.kill()
         process.wait()
+
+    def lose(self, port: int) -> None:
+        """End one together with its disk."""
+        self.kill(port)
+        shutil.rmtree(self.folder / str(port))
 
     def stop(self) -> None:
         for port in list(self.processes):
@@ -75,9 +87,17 @@ def _free_port() -> int:
 @contextlib.contextmanager
 def redis_cluster() -> Iterator[str]:
     """A cluster of three primaries; yields its URL."""
-    nodes = Nodes()
+    with cluster_nodes() as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def cluster_nodes(*options: str, program: str = "redis-server") -> Iterator[tuple[str, Nodes]]:
+    """A cluster of three primaries; yields its URL and its nodes."""
+    nodes = Nodes(program)
     try:
-        ports = [nodes.start("--cluster-enabled", "yes", "--cluster-node-timeout", "2000") for _ in range(3)]
+        clustered = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *options)
+        ports = [nodes.start(*clustered) for _ in range(3)]
         places = [f"127.0.0.1:{port}" for port in ports]
         subprocess.run(
             ["redis-cli", "--cluster", "create", *places, "--cluster-yes"], check=True, stdout=subprocess.DEVNULL
@@ -86,15 +106,15 @@ def redis_cluster() -> Iterator[str]:
             lambda: all(client(port).execute_command("CLUSTER INFO")["cluster_state"] == "ok" for port in ports),
             "the cluster",
         )
-        yield f"redis+cluster://{','.join(places)}"
+        yield f"redis+cluster://{','.join(places)}", nodes
     finally:
         nodes.stop()
 
 
 @contextlib.contextmanager
-def redis_sentinel() -> Iterator[tuple[str, Nodes, int]]:
+def redis_sentinel(program: str = "redis-server") -> Iterator[tuple[str, Nodes, int]]:
     """A primary with a replica and a sentinel; yields the URL, the nodes and the primary's port."""
-    nodes = Nodes()
+    nodes = Nodes(program)
     try:
         primary = nodes.start("--min-replicas-to-write", "0")
         replica = nodes.start("--replicaof", "127.0.0.1", str(primary))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from botyard.core.acknowledgement import FlushingRedis, split
+from botyard.core.acknowledgement import FlushingCluster, FlushingRedis, split
 from botyard.core.connection import connect
 
 
@@ -34,7 +34,8 @@ def test_another_policy_is_refused(query: str) -> None:
         split(f"redis://h:1/0?{query}")
 
 
-async def test_a_sentinel_url_may_carry_it_and_a_cluster_url_may_not() -> None:
+async def test_every_kind_of_url_may_carry_it() -> None:
     assert isinstance(connect("redis+sentinel://h:1/main/0?acknowledge=fsync"), FlushingRedis)
-    with pytest.raises(ValueError, match="Redis Cluster"):
-        connect("redis+cluster://h:1?acknowledge=fsync")
+    found: object = connect("redis+cluster://h:1?acknowledge=fsync&replicas=2")
+    assert isinstance(found, FlushingCluster)
+    assert found.replicas == 2

@@ -12,8 +12,20 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import PipelineCommand
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 log = logging.getLogger("botyard.redis")
 
@@ -34,8 +46,8 @@ class Unsupported(ValueError):
     """The server cannot do what its URL asks for."""
 
 
-class FlushingRedis(Redis):
-    """A client whose acceptances and commits wait for the disk."""
+class Flushing:
+    """What a client whose acceptances and commits wait for the disk knows."""
 
     replicas: int = 0
     """So many replicas have to flush, too."""
@@ -43,6 +55,87 @@ class FlushingRedis(Redis):
     """Milliseconds that one try waits for a flush."""
     room: asyncio.Semaphore
     """As many may wait at once: each wait holds a connection, and leases must be renewed meanwhile."""
+
+    def flush(self) -> tuple[Any, ...]:
+        """Return the command that waits for a flush of what its connection wrote."""
+        return ("WAITAOF", 1, self.replicas, self.wait_ms)
+
+    async def flushed(self, command: tuple[Any, ...], key: str, again: tuple[Any, ...]) -> list[Any]:
+        """Send `command` and `flush` on one connection; return both answers, which may be exceptions.
+
+        Args:
+            command: What writes.
+            key: One of those that it writes.
+            again: The same as `command`, for a server that may know nothing yet.
+
+        Raises:
+            RedisError: Redis did not answer.
+        """
+        raise NotImplementedError
+
+    async def try_flush(self) -> None:
+        """Ask all servers that accept writes whether they can.
+
+        Raises:
+            RedisError: One did not answer, or cannot.
+        """
+        raise NotImplementedError
+
+
+class FlushingRedis(Flushing, Redis):  # type: ignore[misc]
+    """One server, or the primary behind sentinels."""
+
+    async def flushed(self, command: tuple[Any, ...], key: str, again: tuple[Any, ...]) -> list[Any]:
+        """See `Flushing`."""
+        # One pipeline is one connection and one round trip; without MULTI, in which WAITAOF does not wait.
+        async with self.room, self.pipeline(transaction=False) as pipe:
+            pipe.execute_command(*command)
+            pipe.execute_command(*self.flush())
+            return list(await pipe.execute(raise_on_error=False))
+
+    async def try_flush(self) -> None:
+        """See `Flushing`."""
+        execute: Any = self.execute_command
+        await execute("WAITAOF", 1, 0, self.wait_ms)
+
+
+_ELSEWHERE = (
+    MovedError,
+    AskError,
+    TryAgainError,
+    ClusterDownError,
+    RedisClusterException,
+    RedisConnectionError,
+    RedisTimeoutError,
+)
+"""What says that the client may not know the cluster as it is now."""
+
+
+class FlushingCluster(Flushing, RedisCluster):  # type: ignore[misc]
+    """A Redis Cluster."""
+
+    async def flushed(self, command: tuple[Any, ...], key: str, again: tuple[Any, ...]) -> list[Any]:
+        """See `Flushing`."""
+        async with self.room:
+            await self.initialize()
+            both = [PipelineCommand(0, *command), PipelineCommand(1, *self.flush())]
+            try:
+                # Not a pipeline of the client, which follows redirections on connections of their own.
+                node: Any = self.get_node_from_key(key)
+                await node.execute_pipeline(both)
+                if isinstance(both[0].result, _ELSEWHERE):
+                    raise both[0].result
+            except _ELSEWHERE as error:
+                # The client finds out where it is, and knows it when it is asked again.
+                execute: Any = self.execute_command
+                await execute(*again)
+                raise NotFlushed(f"the cluster has changed: {type(error).__name__} {error}") from error
+            return [each.result for each in both]
+
+    async def try_flush(self) -> None:
+        """See `Flushing`."""
+        execute: Any = self.execute_command
+        await execute("WAITAOF", 1, 0, self.wait_ms, target_nodes=RedisCluster.PRIMARIES)
 
 
 def split(url: str) -> tuple[str, int | None]:
@@ -63,7 +156,7 @@ def split(url: str) -> tuple[str, int | None]:
     return f"{base}?{urlencode(query)}" if query else base, int(count or 0)
 
 
-async def run(redis: FlushingRedis, source: str, digest: str, *, keys: list[str], args: list[Any]) -> Any:
+async def run(redis: Flushing, source: str, digest: str, *, keys: list[str], args: list[Any]) -> Any:
     """Run a script and wait until what it wrote is on disk; return its answer.
 
     Args:
@@ -77,9 +170,11 @@ async def run(redis: FlushingRedis, source: str, digest: str, *, keys: list[str]
         NotFlushed: It is not known to be on disk.
         RedisError: Redis did not answer, or refused.
     """
-    answer, flushed = await _with_flush(redis, ("EVALSHA", digest, len(keys), *keys, *args))
+    known = ("EVALSHA", digest, len(keys), *keys, *args)
+    whole = ("EVAL", source, len(keys), *keys, *args)
+    answer, flushed = await redis.flushed(known, keys[0], whole)
     if isinstance(answer, NoScriptError):
-        answer, flushed = await _with_flush(redis, ("EVAL", source, len(keys), *keys, *args))
+        answer, flushed = await redis.flushed(whole, keys[0], whole)
     for found in (answer, flushed):
         if isinstance(found, Exception):
             raise found
@@ -89,14 +184,6 @@ async def run(redis: FlushingRedis, source: str, digest: str, *, keys: list[str]
     return answer
 
 
-async def _with_flush(redis: FlushingRedis, command: tuple[Any, ...]) -> list[Any]:
-    # One pipeline is one connection and one round trip; without MULTI, in which WAITAOF does not wait.
-    async with redis.room, redis.pipeline(transaction=False) as pipe:
-        pipe.execute_command(*command)
-        pipe.execute_command("WAITAOF", 1, redis.replicas, redis.wait_ms)
-        return list(await pipe.execute(raise_on_error=False))
-
-
 async def confirm(redis: Redis) -> None:
     """Find out whether the server can do what its URL asks for.
 
@@ -104,10 +191,10 @@ async def confirm(redis: Redis) -> None:
         Unsupported: It is too old, or keeps no append-only file; the message says what to do.
         RedisError: It did not answer.
     """
-    if not isinstance(redis, FlushingRedis):
+    if not isinstance(redis, Flushing):
         return
     try:
-        await redis.execute_command("WAITAOF", 1, 0, redis.wait_ms)  # type: ignore[no-untyped-call]
+        await redis.try_flush()
     except ResponseError as error:
         about = await redis.info("server")
         name = "Valkey" if "valkey_version" in about else "Redis"

@@ -6,7 +6,7 @@ A URL says what kind of Redis it is:
     redis+sentinel://[user:password@]host:port,…/name/db  the primary that the sentinels agree on
     redis+cluster://[user:password@]host:port,…           a Redis Cluster
 
-`?acknowledge=fsync[&replicas=N]` at the end of the first two: see `botyard.core.acknowledgement`.
+`?acknowledge=fsync[&replicas=N]` at the end: see `botyard.core.acknowledgement`.
 """
 
 import asyncio
@@ -46,17 +46,18 @@ def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
     """
     url, flushing_replicas = acknowledgement.split(url)
     parts = urlsplit(url)
+    client: Redis
     if parts.scheme == "redis+cluster":
+        client = _cluster(parts, RedisCluster if flushing_replicas is None else acknowledgement.FlushingCluster)
+    else:
+        client = _sentinel(parts) if parts.scheme == "redis+sentinel" else _single(url, max_connections)
         if flushing_replicas is not None:
-            raise ValueError("acknowledge=fsync is not there for a Redis Cluster; use `appendfsync always`")
-        return _cluster(parts)
-    client = _sentinel(parts) if parts.scheme == "redis+sentinel" else _single(url, max_connections)
-    if flushing_replicas is None:
-        return client
-    flushing = acknowledgement.FlushingRedis(connection_pool=client.connection_pool)
-    client.auto_close_connection_pool, flushing.auto_close_connection_pool = False, True
-    flushing.replicas, flushing.room = flushing_replicas, asyncio.Semaphore(max(1, max_connections // 2))
-    return flushing
+            flushing = acknowledgement.FlushingRedis(connection_pool=client.connection_pool)
+            client.auto_close_connection_pool, flushing.auto_close_connection_pool = False, True
+            client = flushing
+    if isinstance(client, acknowledgement.Flushing):
+        client.replicas, client.room = flushing_replicas or 0, asyncio.Semaphore(max(1, max_connections // 2))
+    return client
 
 
 def _single(url: str, max_connections: int) -> Redis:
@@ -84,9 +85,9 @@ def _retry() -> Retry:
     return Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3)
 
 
-def _cluster(parts: SplitResult) -> Redis:
+def _cluster(parts: SplitResult, kind: type[RedisCluster]) -> Redis:
     nodes = [ClusterNode(host, port) for host, port in _hosts(parts, 6379)]
-    client = RedisCluster(
+    client = kind(
         startup_nodes=nodes, max_connections=MAX_NODE_CONNECTIONS, retry=_retry(), **_TIMEOUTS, **_login(parts)
     )
     sending.mend_cluster(client)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from botyard.core import acknowledgement
-from botyard.core.acknowledgement import FlushingRedis
+from botyard.core.acknowledgement import Flushing
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 """A line that names scripts, which the script that has it can call as functions of KEYS and ARGV."""
@@ -53,6 +53,6 @@ class Scripts:
         Raises:
             NotFlushed: They are not known to be; safe to run again.
         """
-        if not isinstance(self._redis, FlushingRedis):
+        if not isinstance(self._redis, Flushing):
             return await self.run(name, keys=keys, args=args)
         return await acknowledgement.run(self._redis, source(name), digest(name), keys=keys, args=args)
