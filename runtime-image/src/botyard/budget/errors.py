@@ -56,6 +56,10 @@ class QuotaExceeded(BudgetExceeded):
     kind = "QuotaExceeded"
 
 
+class TurnsAtOnce(QuotaExceeded):
+    """As many turns of the user run as may run at once; one that ends makes room."""
+
+
 class UnknownPrice(BudgetError):
     """The model has no price, so nobody can say whether the call fits."""
 

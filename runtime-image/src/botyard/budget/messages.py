@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from botyard.budget.accounts import Unit
-from botyard.budget.errors import BudgetExceeded, QuotaExceeded
+from botyard.budget.errors import BudgetExceeded, QuotaExceeded, TurnsAtOnce
 from botyard.budget.ledger import Refused
 
 _UNITS = {Unit.COINS: "coins", Unit.TOKENS: "tokens", Unit.REQUESTS: "requests", Unit.SLOTS: "turns at once"}
@@ -32,7 +32,7 @@ def refusal(refused: Refused, policy: str) -> BudgetExceeded:
     )
     kind = BudgetExceeded
     if refused.unit is not Unit.COINS:
-        kind = QuotaExceeded
+        kind = TurnsAtOnce if refused.unit is Unit.SLOTS else QuotaExceeded
         text = (
             f"the quota of {subject(refused.account)} is used up: {refused.spent + refused.reserved} of "
             f"{refused.limit} {unit}"

@@ -151,6 +151,7 @@ class LedgerMeter:
         *,
         coins: tuple[int, int] = (0, 0),
         tokens: tuple[int, int] = (0, 0),
+        wait: bool = True,
     ) -> Held:
         started = time.monotonic()
         tries = 0
@@ -161,7 +162,8 @@ class LedgerMeter:
             return await self._ledger.reserve(call, charges, coins=coins, tokens=tokens, final=final)
 
         try:
-            answer = await self._lines.take([charge.account for charge in charges], attempt)
+            names = [charge.account for charge in charges]
+            answer = await (self._lines.take(names, attempt) if wait else attempt(False))
         except asyncio.CancelledError:
             # The ledger may have heard of it. Whichever it hears first, nothing stays set aside.
             forget = asyncio.ensure_future(
@@ -264,21 +266,22 @@ class LedgerMeter:
         return coins
 
     async def admit(self, turn: str, user: str) -> Hold | None:
-        """Count a user's turn in the user's quotas; settle the hold when the turn is over.
+        """Count a user's turn in the user's quotas; settle the hold when the turn is over. It does not wait.
 
         Args:
             turn: Its id; a run that is repeated is the same turn.
             user: Who asks; None is returned where nothing limits users.
 
         Raises:
-            QuotaExceeded: The user has had all turns of the day, or too many run at once and none ended in time.
+            TurnsAtOnce: As many turns of the user run as may run at once.
+            QuotaExceeded: The user has had all turns of the day.
             LedgerUnavailable: The ledger cannot be asked.
         """
         charges = policies.admission_of(self._terms.bot, user)
         if not charges:
             return None
         try:
-            held = await self._take(f"turn/{turn}", charges, "")
+            held = await self._take(f"turn/{turn}", charges, "", wait=False)
         except AlreadySettled:
             return None
         hold = Hold(id=f"turn/{turn}", max_output_tokens=0, coins=0, accounts=held.charges)

@@ -31,6 +31,11 @@ class Cancellations:
         """
         return bool(turn and await self._cancel(bot, conversation, turn))
 
+    async def asked(self, bot: BotAddress, conversation: str, turn: str) -> bool:
+        """Return whether somebody asked for a turn to be cancelled that has not begun."""
+        about = keys.conversation(bot.partition(conversation), conversation)
+        return bool(await self._redis.hexists(about, f"cancel:{turn}"))
+
     async def interrupt(self, bot: BotAddress, conversation: str) -> tuple[str, ...]:
         """Cancel whatever of a conversation runs, waits or is parked; return those turns.
 

@@ -108,6 +108,7 @@ class Supervisor:
             self.metrics,
             retention,
             deliverable=self._courier.look,
+            again=self._resume,
             models=self._models,
             quotas=self._meter,
             usage=UsageBook(redis, self.address, UsageMetrics(self.metrics.registry)),

@@ -15,6 +15,7 @@ from botyard.budget.calls import Spender
 from botyard.budget.errors import QuotaExceeded
 from botyard.core.address import BotAddress, Partition
 from botyard.core.clock import ServerClock
+from botyard.core.control import Cancellations
 from botyard.core.envelope import TurnIdentity
 from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
 from botyard.core.files import Files
@@ -27,7 +28,7 @@ from botyard.core.turns import Begun, Commit, Turns
 from botyard.models.access import ModelAccess
 from botyard.program import Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
-from botyard.runtime.admission import Quotas, admitted
+from botyard.runtime.admission import Admissions, Quotas, UserBusy
 from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
@@ -64,6 +65,7 @@ class TurnRunner:
         retention: Retention,
         *,
         deliverable: Callable[[Partition], None],
+        again: Callable[[str], None],
         revision: str = "",
         models: ModelAccess | None = None,
         quotas: Quotas | None = None,
@@ -79,12 +81,14 @@ class TurnRunner:
             retention: What is kept of conversations.
             revision: Of the bundle; kept beside each state.
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
+            again: Told of a key that was put aside and may be read again.
             models: Makes model calls; None: turns cannot make any.
             quotas: Counts the turns of users and what tools cost; None: nobody does.
             usage: Keeps what turns say that they used of services; None: nobody does.
         """
         self._models = models
         self._quotas = quotas
+        self._admissions = Admissions(quotas, Cancellations(redis), again)
         self._usage = usage
         self._deliverable = deliverable
         self._revision = revision
@@ -112,8 +116,11 @@ class TurnRunner:
         wait = 0.05
         while True:
             try:
-                if await self._run_once(job, following):
-                    return None
+                async with self._admissions.admitted(entry) as refusal:
+                    if await self._run_once(job, following, refusal):
+                        return None
+            except UserBusy as error:
+                return error.aside
             except StillParked as error:
                 if not await self._budget_waits.over(entry):
                     return Aside(error.seconds)
@@ -145,17 +152,25 @@ class TurnRunner:
         if event := self._cancelled.get(turn):
             event.set()
 
-    async def _run_once(self, job: Job, following: Following) -> bool:
-        """Run an event once; True when it was committed, False when it is to be run again here."""
+    async def _run_once(self, job: Job, following: Following, refusal: QuotaExceeded | None) -> bool:
+        """Run an event once; True when it was committed, False when it is to be run again here.
+
+        Args:
+            job: The event.
+            following: Takes the one behind it.
+            refusal: Why its user may not have it run; it fails with that.
+        """
         # From before its beginning on, which may have happened already: a cancellation is marked for the runs that
         # begin later, and told to those that have begun.
         cancelled = self._cancelled.setdefault(job.entry.turn, Stop())
         try:
-            return await self._run_and_commit(job, following, cancelled)
+            return await self._run_and_commit(job, following, cancelled, refusal)
         finally:
             del self._cancelled[job.entry.turn]
 
-    async def _run_and_commit(self, job: Job, following: Following, cancelled: Stop) -> bool:
+    async def _run_and_commit(
+        self, job: Job, following: Following, cancelled: Stop, refusal: QuotaExceeded | None
+    ) -> bool:
         lease, entry = job.lease, job.entry
         since = time.monotonic()
         begun: Begun | None = None
@@ -173,12 +188,12 @@ class TurnRunner:
         started = self.clock.now()
         identity = outcomes.identity(entry.partition.bot, entry, attempt)
         try:
-            if begun is not None:
+            if refusal is not None:
+                outcome = outcomes.failed(refusal.kind, str(refusal))
+            elif begun is not None:
                 outcome = await self._outcome(lease, entry, begun, identity, cancelled)
         except FileGone as error:
             outcome = outcomes.failed("FileGone", str(error))
-        except QuotaExceeded as error:
-            outcome = outcomes.failed(error.kind, str(error))
         except TurnTimeout as error:
             outcome = outcomes.failed("TurnTimeout", str(error))
         except TurnCancelled as error:
@@ -192,12 +207,16 @@ class TurnRunner:
             return outcomes.commit_of(entry, begun, identity, outcome, started, now, self._retention, self._revision)
 
         try:
-            await self._commit(job, commit(), following())
+            await self._commit(job, commit(), self._behind(following))
         except RecordsFull as error:
             outcome = outcomes.failed("RecordsFull", str(error))
-            await self._commit(job, commit(), following())
+            await self._commit(job, commit(), self._behind(following))
         self._metrics.turn(outcome, seconds=time.monotonic() - since, waited=started - entry.accepted_ms / 1000)
         return True
+
+    def _behind(self, following: Following) -> Job | None:
+        """Return the job to begin with the commit; none where its turn may have to wait for others of its user."""
+        return following() if self._configuration.bot.quotas.concurrent is None else None
 
     async def _commit(self, job: Job, commit: Commit, following: Job | None) -> None:
         """Commit a turn and begin the one that follows it."""
@@ -244,8 +263,7 @@ class TurnRunner:
             return await self._calls.answer(lease, entry, bounds, method, args, spender if has_tasks else None)
 
         try:
-            async with admitted(self._quotas, entry):
-                outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
+            outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
             return with_refusal(outcome, models)
         except ParkTurn as parked:
             told = {"reason": parked.reason, "until": parked.until_ms or None}

@@ -46,7 +46,8 @@ for number, charge in ipairs(plan.charges) do
       free[unit] = math.min(free[unit], limit - spent - reserved)
       if limit - spent < hard[unit] then hard[unit], tightest[unit] = limit - spent, number end
     elseif limit - spent - reserved < 1 then
-      local verdict = limit - spent < 1 and "refused" or "wait"
+      -- A request is spent once it was let through: the end of another one makes no room for it.
+      local verdict = (unit == "r" or limit - spent < 1) and "refused" or "wait"
       if not blocked or verdict == "refused" then blocked = {verdict, unit, number, 1} end
     end
   end
