@@ -33,8 +33,12 @@ def asks(bot: BotAddress) -> str:
     return f"{prefix(bot)}asks"
 
 
+QUOTAS = "quotas"
+"""Of the users, among the terms."""
+
+
 def terms(bot: BotAddress) -> str:
-    """Hash `bot` or `persona:<name>` → JSON of the budget that the replicas have in force, for reports."""
+    """Hash `bot`, `persona:<name>` or QUOTAS → JSON of what the replicas have in force, for reports."""
     return f"{prefix(bot)}terms"
 
 

@@ -382,7 +382,7 @@ class LedgerMeter:
             log.warning("spending cannot be told: %s", error)
 
     async def _publish_terms(self) -> None:
-        terms: dict[Any, Any] = {"bot": self._terms.bot.budget.to_json()}
+        terms: dict[Any, Any] = {"bot": self._terms.bot.budget.to_json(), keys.QUOTAS: self._terms.bot.quotas.to_json()}
         terms |= {f"persona:{name}": persona.budget.to_json() for name, persona in self._terms.personas.items()}
         if terms == self._told:
             return

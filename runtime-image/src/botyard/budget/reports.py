@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from botyard.budget import accounts, keys
 from botyard.budget.accounts import Calendar, Window
-from botyard.contract.spending import BotBudget, PersonaBudget
+from botyard.contract.spending import BotBudget, PersonaBudget, UserQuotas
 from botyard.core.address import BotAddress
 
 COUNTS = ("calls", "input", "cached", "output", "reasoning", "tools", "refused", "lost", "problems", "restored")
@@ -106,6 +106,18 @@ class Reports:
             if name.startswith(b"persona:")
         }
         return Declared(BotBudget.model_validate_json(rows.get(b"bot", b"{}")), personas, told=bool(rows))
+
+    async def quotas(self, bot: BotAddress) -> UserQuotas:
+        """Return the quotas of users in force; none where no replica has ever told."""
+        told = await self._redis.hget(keys.terms(bot), keys.QUOTAS)
+        return UserQuotas.model_validate_json(told or b"{}")
+
+    async def requests_today(self, bot: BotAddress, user: str) -> tuple[int, int]:
+        """Return how many requests of a user count today, and the milliseconds until they begin anew."""
+        now = await self.now_ms()
+        day = today("UTC", now)
+        (account,) = await self.read(bot, [(accounts.user(user, "requests"), day.name)])
+        return account.spent + account.reserved, day.end_ms - now
 
     async def asks(self, bot: BotAddress, now_ms: int) -> list[dict[str, Any]]:
         """Return what somebody is asked to grant, oldest first; what has begun anew since is not asked any more."""

@@ -113,6 +113,10 @@ class Inbox:
         # An answer that was lost with its connection is asked for again: then it is a duplicate of this very call.
         return Accepted(event=event, turn=accepted, duplicate=outcome == "duplicate" and accepted != turn)
 
+    async def knows(self, bot: BotAddress, key: str, event: str) -> bool:
+        """Return whether an event was accepted before and is remembered."""
+        return bool(await self._redis.exists(keys.seen(bot.partition(key), key, event)))
+
     async def pending(self, bot: BotAddress) -> int:
         """Return how many accepted events of `bot` are not committed."""
         async with self._redis.pipeline(transaction=False) as pipe:

@@ -28,6 +28,7 @@ from botyard.gateway.authorization import Authorizer
 from botyard.gateway.chat.parts import Chat, ChatSettings
 from botyard.gateway.drain import Drain
 from botyard.gateway.metrics import Metrics
+from botyard.gateway.quotas import QuotaGate
 from botyard.gateway.rate import RateLimiter
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.waking import Waker
@@ -57,6 +58,7 @@ class Gateway:
     references: References
     records: Records
     spending: Reports
+    quotas: QuotaGate
     usage: UsageReports
     grant: Callable[..., Awaitable[tuple[str, bool]]]
     """Allows a further amount (`botyard.budget.grants.grant`)."""
@@ -128,14 +130,16 @@ class Gateway:
             origins: See the attribute.
             chat: Options of the channels of workflow clients.
         """
+        spending, inbox = Reports(redis), Inbox(redis)
         return cls(
             table=table,
-            inbox=Inbox(redis),
+            inbox=inbox,
             outputs=Outputs(redis),
             conversations=Conversations(redis),
             references=References(redis),
             records=Records(redis),
-            spending=Reports(redis),
+            spending=spending,
+            quotas=QuotaGate(spending, inbox),
             usage=UsageReports(redis),
             grant=partial(grant, redis),
             cancellations=Cancellations(redis),

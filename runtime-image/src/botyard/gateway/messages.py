@@ -129,6 +129,8 @@ async def _accept(admission: Admission, body: MessageRequest, user: str, convers
     # Ids of clients are told apart by conversation: what one user sends never hides what another sends.
     event_id = None if body.id is None else "msg_" + _digest(conversation, body.id)
 
+    await admission.gateway.quotas.check(admission.bot, user, key=conversation, event=event_id)
+
     async def accept(*, for_others: bool) -> Receipt:
         return await admission.gateway.inbox.accept(
             admission.bot,

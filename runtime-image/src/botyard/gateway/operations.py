@@ -43,6 +43,7 @@ _MESSAGE_PROBLEMS = (
     "unsupported-media-type",
     "invalid-body",
     "rate-limited",
+    "quota-exceeded",
     "overloaded",
     "unknown-file",
     "bot-not-ready",
@@ -199,7 +200,7 @@ PERSONA_OPERATIONS: tuple[Operation, ...] = (
         202,
         answer=models.AcceptedEvent,
         body=models.ThreadRequest,
-        problems=_CHANGE_PROBLEMS,
+        problems=(*_CHANGE_PROBLEMS, "quota-exceeded"),
     ),
     Operation(
         "GET",
@@ -219,7 +220,7 @@ PERSONA_OPERATIONS: tuple[Operation, ...] = (
         202,
         answer=models.AcceptedEvent,
         body=models.ThreadRequest,
-        problems=(*_CHANGE_PROBLEMS, "conversation-of-another-user"),
+        problems=(*_CHANGE_PROBLEMS, "conversation-of-another-user", "quota-exceeded"),
     ),
     Operation(
         "POST",

@@ -110,7 +110,7 @@ async def post_thread(gateway: Gateway, request: Request) -> Response:
         "user": admission.principal.subject,
         "messages": [{"role": "user", "content": body.text}],
     }
-    receipt = await _accept(admission, keys.thread_key(persona, thread), payload)
+    receipt = await _accept(admission, keys.thread_key(persona, thread), payload, counted=True)
     return _answered(keys.thread_key(persona, thread), receipt, thread=thread)
 
 
@@ -136,7 +136,7 @@ async def post_thread_message(gateway: Gateway, request: Request) -> Response:
     body = await bodies.read_json(request, ThreadRequest, limit=admission.route.max_input_bytes)
     thread = str(request.path_params["thread"])
     payload = {"text": body.text, "user": admission.principal.subject}
-    receipt = await _accept(admission, keys.thread_key(persona, thread), payload, kind="message")
+    receipt = await _accept(admission, keys.thread_key(persona, thread), payload, kind="message", counted=True)
     return _answered(keys.thread_key(persona, thread), receipt, thread=thread)
 
 
@@ -187,11 +187,19 @@ async def _page(admission: Admission, key: str, prefix: str, request: Request) -
 
 
 async def _accept(
-    admission: Admission, key: str, payload: dict[str, Any], *, kind: str = "action", event_id: str | None = None
+    admission: Admission,
+    key: str,
+    payload: dict[str, Any],
+    *,
+    kind: str = "action",
+    event_id: str | None = None,
+    counted: bool = False,
 ) -> Receipt:
     gateway, route = admission.gateway, admission.route
     if not (route.ready or route.wakes or route.queue):
         raise Problem("bot-not-ready", route.message, retry_after=5)
+    if counted:
+        await gateway.quotas.check(admission.bot, admission.principal.subject, key=key, event=event_id)
     # A board belongs to everybody who may use the bot; a thread to the user who began it.
     shared = key.startswith(":")
     try:

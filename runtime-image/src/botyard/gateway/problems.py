@@ -132,6 +132,12 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
     ProblemType("invalid-body", 422, "The body does not have the right shape", "Correct what `errors` lists."),
     ProblemType("rate-limited", 429, "Too many requests", "Wait for the seconds in Retry-After, then send again."),
     ProblemType(
+        "quota-exceeded",
+        429,
+        "The user's requests of the day are spent",
+        "Wait for the seconds in Retry-After, or ask for a higher `spec.quotas.perUser.requestsPerDay` of the Bot.",
+    ),
+    ProblemType(
         "overloaded",
         429,
         "The bot has too many messages waiting",
