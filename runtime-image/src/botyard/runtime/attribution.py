@@ -22,6 +22,7 @@ def install(base_url: str) -> None:
     """Have requests that begin with `base_url` say for which turn they are."""
     patches: dict[str, Callable[[ModuleType], None]] = {
         "httpx": lambda module: _patch_httpx(module, base_url),
+        "httpx2": lambda module: _patch_httpx(module, base_url),
         "aiohttp": lambda module: _patch_aiohttp(module, base_url),
         "requests": lambda module: _patch_requests(module, base_url),
     }
