@@ -17,11 +17,20 @@ class Dev:
     """A running `botyard dev`."""
 
     def __init__(
-        self, folder: Path, *options: str, port: int = 0, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path | None,
+        *options: str,
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
-        self.folder = folder
-        self.log = folder.parent / f"dev-{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "botyard.cli.main", "dev", str(folder), "--port", str(port), *options]
+        """Start it; without a folder it runs what the environment lists, and `log` says where its log goes."""
+        if log is None:
+            assert folder is not None
+            log = folder.parent / f"dev-{time.monotonic_ns()}.log"
+        self.log = log
+        folders = [] if folder is None else [str(folder)]
+        command = [sys.executable, "-m", "botyard.cli.main", "dev", *folders, "--port", str(port), *options]
         self.process = subprocess.Popen(
             command,
             stdout=self.log.open("wb"),

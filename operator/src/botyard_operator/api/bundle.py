@@ -221,7 +221,8 @@ class Entrypoint(Model):
         str,
         Field(max_length=253),
         matches(
-            r"([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)?",
+            # Folders of workflow bundles are often named like `react@2026-02-10`.
+            r"([A-Za-z_][A-Za-z0-9_@-]*(\.[A-Za-z0-9_][A-Za-z0-9_@-]*)*)?",
             "write a dotted Python module below spec.path, such as repairs_bot or shop.bots.repairs",
         ),
     ] = ""

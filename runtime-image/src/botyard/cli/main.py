@@ -55,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("scenario", "run a bundle's scenarios", "botyard.scenario.command", "main"),
     Command("model-stub", "serve a scripted model over the OpenAI protocol", "botyard.models.stub"),
     Command("compatibility", "tell which sessions cannot go on with the code of a folder", "botyard.cli.compatibility"),
+    Command("import", "print a registry of workflow bundles as Bundles and Bots", "botyard.cli.importing.command"),
     Command("validate", "check manifests of Bundles, Bots and Personas without a cluster", package="botyard-operator"),
     Command("render", "print the children that the operator would apply", package="botyard-operator"),
     Command("turns", "cancel a turn that waits or runs, or all of a conversation", "botyard.cli.turns"),

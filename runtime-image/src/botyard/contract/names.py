@@ -1,5 +1,7 @@
 """Names that operator, runtime and gateway must agree on: labels, annotations, paths and environment."""
 
+import re
+
 GROUP = "botyard.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -29,6 +31,18 @@ PERSONA_SHARD_BYTES = 900_000
 
 PRICES_NAME = "botyard-prices"
 """The ConfigMap with the price table: of a namespace, or of the operator's own for all others."""
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME = 50
+
+
+def bot_name_of(bundle_id: str) -> str:
+    """Return the name of the Bot that runs a workflow bundle: its id as Kubernetes can write it; may be empty."""
+    name = _NOT_IN_NAMES.sub("-", bundle_id.lower()).strip("-")
+    if name and not name[0].isalpha():
+        name = f"b-{name}"
+    return name[:_LONGEST_NAME].strip("-")
+
 
 # Paths inside a runtime pod.
 CONFIG_DIR = "/etc/botyard/bot"

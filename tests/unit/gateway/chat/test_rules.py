@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
+from botyard.contract.names import bot_name_of
 from botyard.gateway.chat.attachments import attachment, refusal
-from botyard.gateway.chat.callers import bot_name
 from botyard.gateway.chat.users import ALLOWANCES, UserRules, allowances_of
 
 RULES = UserRules(paid_groups=frozenset({"oidc:gold"}), privileged_groups=frozenset({"oidc:staff"}))
@@ -42,10 +42,10 @@ def test_allowances_that_make_no_sense_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("bundle", "name"),
-    [("demo.hello", "demo.hello"), ("My_Bundle", "my-bundle"), ("react@2026-01", "react-2026-01"), ("../x", "x")],
+    [("demo.hello", "demo-hello"), ("My_Bundle", "my-bundle"), ("react@2026-01", "react-2026-01"), ("../x", "x")],
 )
 def test_a_bundles_id_becomes_a_name(bundle: str, name: str) -> None:
-    assert bot_name(bundle) == name
+    assert bot_name_of(bundle) == name
 
 
 def packed(**files: bytes) -> bytes:

@@ -9,41 +9,54 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from botyard.cli.dev import inputs
-from botyard.cli.dev.laptop import Laptop
+from botyard.cli.dev import inputs, registry
+from botyard.cli.dev.laptop import Laptop, LaptopBot
 from botyard.cli.errors import EXIT_USAGE, CommandError
 from botyard.runtime import logs
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run a bot from a folder until Ctrl-C.
+    """Run a bot from a folder, or those of a registry, until Ctrl-C.
 
     Raises:
         CommandError: It cannot start; the message says what to do.
     """
     options = _parser().parse_args(argv)
-    folder = options.folder.absolute()
-    if not folder.is_dir():
-        raise CommandError(f"dev: {options.folder} is not a folder", code=EXIT_USAGE)
-    script = inputs.model_script(options.model_script)
-    bot = inputs.bot_config(
-        options.name or inputs.bot_name(folder),
-        entrypoint=options.entrypoint,
-        config=options.config,
-        turn_timeout=options.turn_timeout,
-        scripted=script is not None,
-    )
-    shard = inputs.personas(options.persona)
-    secrets = inputs.credentials(options.credentials)
     logs.configure("DEBUG" if options.verbose else "INFO", plain=True)
     for quiet in ("uvicorn", "botyard.pool", "botyard.supervisor", "botyard.ownership"):
         logging.getLogger(quiet).setLevel(logging.DEBUG if options.verbose else logging.WARNING)
-    listener = _listen(options.port)
-    with tempfile.TemporaryDirectory(prefix="botyard-dev-") as made, contextlib.closing(listener):
-        mounts = inputs.write(Path(made), bot, shard, secrets, script)
-        laptop = Laptop(bot=bot, folder=folder, temporary=Path(made), mounts=mounts, personas=shard.personas)
-        asyncio.run(laptop.serve(options.redis, listener))
+    with tempfile.TemporaryDirectory(prefix="botyard-dev-") as made:
+        laptop = Laptop(bots=_bots(options, Path(made)), temporary=Path(made))
+        with contextlib.closing(_listen(options.port)) as listener:
+            asyncio.run(laptop.serve(options.redis, listener))
     return 0
+
+
+def _bots(options: argparse.Namespace, temporary: Path) -> tuple[LaptopBot, ...]:
+    """Return the bots to run, with their files written below `temporary`."""
+    script = inputs.model_script(options.model_script)
+    shard, secrets = inputs.personas(options.persona), inputs.credentials(options.credentials)
+    found = _of_folder(options) if options.folder is not None else registry.sources(temporary / "bundles")
+    made = []
+    for number, source in enumerate(found):
+        bot = inputs.bot_config(
+            source.name,
+            entrypoint=source.entrypoint,
+            config=options.config,
+            turn_timeout=options.turn_timeout,
+            scripted=script is not None,
+            model="auto" if options.folder is not None else "workflow",
+        )
+        mounts = inputs.write(temporary / str(number), bot, shard, secrets, script)
+        made.append(LaptopBot(bot, source.folder, mounts, shard.personas, source.default))
+    return tuple(made)
+
+
+def _of_folder(options: argparse.Namespace) -> list[registry.Source]:
+    folder = options.folder.absolute()
+    if not folder.is_dir():
+        raise CommandError(f"dev: {options.folder} is not a folder", code=EXIT_USAGE)
+    return [registry.Source(options.name or inputs.bot_name(folder), folder, options.entrypoint, default=True)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
         "bot is named after the folder, in the namespace `dev`; saving a file loads it again.",
         epilog="Talk to it with `botyard chat NAME`, or in a browser at the address that is printed.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the bot's code")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        nargs="?",
+        help="folder of the bot's code; left out: the workflow bundles that AGENTIC_BUNDLES_JSON lists",
+    )
     parser.add_argument("--port", type=int, default=8080, help="port on 127.0.0.1; 0 takes a free one (%(default)s)")
     parser.add_argument(
         "--redis",

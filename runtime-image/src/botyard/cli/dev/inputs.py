@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from botyard.budget.accounts import time_zone
 from botyard.cli.errors import EXIT_USAGE, CommandError
 from botyard.contract import names
-from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.bot import BotConfig, Entrypoint, Limits, ProgrammingModel
 from botyard.contract.model import SCRIPT_SUFFIX, ModelConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
 from botyard.models.script import ScriptError
@@ -46,7 +46,13 @@ def bot_name(folder: Path) -> str:
 
 
 def bot_config(
-    name: str, *, entrypoint: str, config: Path | None, turn_timeout: float, scripted: bool = False
+    name: str,
+    *,
+    entrypoint: str,
+    config: Path | None,
+    turn_timeout: float,
+    scripted: bool = False,
+    model: ProgrammingModel = "auto",
 ) -> BotConfig:
     """Return the Bot's configuration.
 
@@ -56,6 +62,7 @@ def bot_config(
         config: YAML file with the free-form properties of `spec.config`.
         turn_timeout: Seconds that one turn may take.
         scripted: Whether it has a model, which answers by a script.
+        model: Its programming model, where that is known.
 
     Raises:
         CommandError: The file cannot be read or holds no object.
@@ -67,7 +74,7 @@ def bot_config(
     return BotConfig(
         namespace=NAMESPACE,
         name=name,
-        entrypoint=Entrypoint(module=module, symbol=symbol),
+        entrypoint=Entrypoint(model=model, module=module, symbol=symbol),
         limits=Limits(turn_timeout_seconds=turn_timeout),
         config=content,
         model=ModelConfig(provider="scripted", name="scripted", script=_SCRIPT) if scripted else None,

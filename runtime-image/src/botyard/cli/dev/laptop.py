@@ -1,7 +1,8 @@
-"""Everything around one bot on one machine, started and stopped in order."""
+"""Everything around the bots of one machine, started and stopped in order."""
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 import sys
@@ -35,14 +36,42 @@ log = logging.getLogger("botyard.dev")
 
 
 @dataclass(frozen=True, slots=True)
-class Laptop:
-    """One bot with everything around it."""
+class LaptopBot:
+    """One bot and its files."""
 
     bot: BotConfig
     folder: Path
-    temporary: Path
     mounts: inputs.Mounts
-    personas: tuple[PersonaConfig, ...]
+    personas: tuple[PersonaConfig, ...] = ()
+    default: bool = True
+    """Messages that name no bot are for it."""
+
+    def route(self, *, ready: bool, message: str) -> Route:
+        """Return what the gateway knows of it."""
+        model = self.bot.entrypoint.model
+        if model == "auto":
+            with contextlib.suppress(LoadError):
+                model = detect(self.folder)
+        return Route(
+            namespace=self.bot.namespace,
+            name=self.bot.name,
+            model=model,
+            default=self.default,
+            ready=ready,
+            reason="" if ready else "Loading",
+            message=message,
+            partitions=self.bot.partitions,
+            max_input_bytes=self.bot.limits.max_input_bytes,
+            personas=tuple(persona.name for persona in self.personas),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Laptop:
+    """Bots with everything around them."""
+
+    bots: tuple[LaptopBot, ...]
+    temporary: Path
 
     async def serve(self, redis_url: str | None, listener: socket.socket) -> None:
         """Serve until a signal comes.
@@ -57,10 +86,8 @@ class Laptop:
         ending = Ending()
         ending.listen()
         stop = ending.stop
-        workers_socket = self.temporary / names.WORKER_SOCKET
-        command = [sys.executable, "-m", "botyard.cli.main", "worker-host", "--socket", str(workers_socket)]
         async with contextlib.AsyncExitStack() as stack:
-            host = await stack.enter_async_context(Child(command, lambda line: print(readable(line), file=sys.stderr)))
+            hosts = [await stack.enter_async_context(self._host(each)) for each in self.bots]
             url = redis_url if redis_url else await stack.enter_async_context(embedded_redis(self.temporary))
             redis = connect(url, max_connections=1024)
             stack.push_async_callback(redis.aclose)
@@ -68,60 +95,58 @@ class Laptop:
             table = RoutingTable()
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-            def report(ready: bool, message: str) -> None:
-                table.replace(Routes(routes=(self._route(ready=ready, message=message),)))
+            routes: dict[str, Route] = {}
+
+            def report(each: LaptopBot, ready: bool, message: str) -> None:
+                routes[each.bot.name] = each.route(ready=ready, message=message)
+                table.replace(Routes(routes=tuple(routes.values())))
                 if ready:
-                    name = self.bot.name
+                    name = each.bot.name
                     log.info("%s answers at %s/ and to: botyard chat %s %s", name, address, address, name)
 
-            report(False, "the bot is being loaded; it answers in a moment")
+            for each in self.bots:
+                report(each, False, "the bot is being loaded; it answers in a moment")
             gateway = Gateway.on(
                 redis, table, authenticator=Nobody(), authorizer=Everything(), rate=0, hosts=LOCAL_HOSTS
             )
             server = GatewayServer(gateway, ServerSettings(drain_timeout=5), own_signals=False)
-            replica = Replica(
-                redis,
-                self.mounts,
-                bundle=self.folder,
-                socket=workers_socket,
-                report=report,
-                # With a Redis of our own nothing is left for anybody to go on with.
-                last_drain=DRAIN_SECONDS if redis_url else LAST_DRAIN_SECONDS,
-            )
+            replicas = [
+                Replica(
+                    redis,
+                    each.mounts,
+                    bundle=each.folder,
+                    socket=self._socket(each),
+                    report=functools.partial(report, each),
+                    # With a Redis of our own nothing is left for anybody to go on with.
+                    last_drain=DRAIN_SECONDS if redis_url else LAST_DRAIN_SECONDS,
+                )
+                for each in self.bots
+            ]
             serving = asyncio.create_task(server.serve(sockets=[listener]))
-            running = asyncio.create_task(replica.run(stop))
-            ended = asyncio.create_task(host.wait())
+            running = [asyncio.create_task(replica.run(stop)) for replica in replicas]
+            ended = [asyncio.create_task(host.wait()) for host in hosts]
             try:
-                await asyncio.wait({serving, running, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if ended.done() and not stop.is_set():
-                    raise CommandError(f"dev: the worker host ended with exit code {ended.result()}; see the log above")
+                await asyncio.wait({serving, *running, *ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not stop.is_set() and (gone := next((host for host in ended if host.done()), None)) is not None:
+                    raise CommandError(f"dev: a worker host ended with exit code {gone.result()}; see the log above")
             finally:
                 log.info("stopping; Ctrl-C once more ends everything at once")
                 ending.begin()
                 server.stop()
-                ended.cancel()
-                results = await asyncio.gather(serving, running, return_exceptions=True)
+                for host in ended:
+                    host.cancel()
+                results = await asyncio.gather(serving, *running, return_exceptions=True)
             for result in results:
                 if isinstance(result, Exception):
                     raise result
 
-    def _route(self, *, ready: bool, message: str) -> Route:
-        try:
-            model = detect(self.folder)
-        except LoadError:
-            model = "auto"
-        return Route(
-            namespace=self.bot.namespace,
-            name=self.bot.name,
-            model=model,
-            default=True,
-            ready=ready,
-            reason="" if ready else "Loading",
-            message=message,
-            partitions=self.bot.partitions,
-            max_input_bytes=self.bot.limits.max_input_bytes,
-            personas=tuple(persona.name for persona in self.personas),
-        )
+    def _socket(self, each: LaptopBot) -> Path:
+        # By number: the path of a socket must be short.
+        return self.temporary / f"{self.bots.index(each)}-{names.WORKER_SOCKET}"
+
+    def _host(self, each: LaptopBot) -> Child:
+        command = [sys.executable, "-m", "botyard.cli.main", "worker-host", "--socket", str(self._socket(each))]
+        return Child(command, lambda line: print(readable(line), file=sys.stderr))
 
 
 async def _check(redis: Redis, url: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botyard.contract.names import bot_name_of
 from botyard.contract.routes import Route
 from botyard.core.address import BotAddress
 from botyard.gateway import routes
@@ -17,7 +18,6 @@ from botyard.gateway.identity import Principal
 from botyard.gateway.problems import Problem
 
 _NAME = re.compile(r"[A-Za-z0-9_.:@~=+-]{1,128}")
-_NOT_OF_NAMES = re.compile(r"[^a-z0-9.]+")
 ANONYMOUS = Principal(subject="system:anonymous", groups=("system:unauthenticated",), anonymous=True)
 
 
@@ -114,7 +114,7 @@ async def choose(gateway: Gateway, caller: Caller, bundle_id: str) -> Chosen:
     """
     namespace = caller.namespace
     route = _route(gateway, namespace, bundle_id)
-    name = route.name if route is not None else bot_name(bundle_id)
+    name = route.name if route is not None else bot_name_of(bundle_id)
     if not await gateway.authorizer.allowed(caller.principal, "use", namespace, name):
         raise Problem("forbidden", f"{caller.principal.subject} lacks the verb `use` on the bot of {namespace}.")
     if route is None:
@@ -126,15 +126,10 @@ async def choose(gateway: Gateway, caller: Caller, bundle_id: str) -> Chosen:
     return Chosen(route, kind, rules.allowances[kind])
 
 
-def bot_name(bundle_id: str) -> str:
-    """Return the name of the Bot that runs a bundle: the bundle's id as Kubernetes can write it."""
-    return _NOT_OF_NAMES.sub("-", bundle_id.lower()).strip("-.")[:253]
-
-
 def _route(gateway: Gateway, namespace: str, bundle_id: str) -> Route | None:
     if not bundle_id:
         return gateway.table.default(namespace)
-    return gateway.table.find(namespace, bundle_id) or gateway.table.find(namespace, bot_name(bundle_id))
+    return gateway.table.find(namespace, bundle_id) or gateway.table.find(namespace, bot_name_of(bundle_id))
 
 
 def _namespace(gateway: Gateway, tenant: str) -> str:

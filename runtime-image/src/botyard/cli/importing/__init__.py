@@ -1,0 +1,1 @@
+"""`botyard import`: what a registry of workflow bundles is as Bundles and Bots."""
