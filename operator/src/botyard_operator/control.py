@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from botyard_operator.caches import OWN_KINDS, Caches
 from botyard_operator.clock import SystemClock
+from botyard_operator.faring import Faring
 from botyard_operator.kube import KubeClient
 from botyard_operator.mapping import concerned
 from botyard_operator.metrics import Metrics
@@ -38,18 +39,21 @@ STUCK_AFTER = 300.0
 """A key that waits this many seconds for a worker shows that the queue does not move."""
 
 
-def reconcilers(spending: Spending | None = None, sessions: Sessions | None = None) -> dict[str, Reconciler]:
+def reconcilers(
+    spending: Spending | None = None, sessions: Sessions | None = None, faring: Faring | None = None
+) -> dict[str, Reconciler]:
     """Return the reconcilers of Bots, Personas and what is aggregated from them.
 
     Args:
         spending: What was spent; None: statuses do not tell.
+        faring: How Personas fare; None: statuses do not tell.
         sessions: The stored conversations; None: no revision is held back for them.
     """
     reader = ShardReader()
     spending = spending or Spending(None, SystemClock())
     return {
         "Bot": BotReconciler(spending, sessions),
-        "Persona": PersonaReconciler(reader, spending),
+        "Persona": PersonaReconciler(reader, spending, faring or Faring(None, SystemClock())),
         persona_shards.KIND: PersonaShardsReconciler(reader),
         routes.KIND: RoutesReconciler(),
     }
@@ -68,6 +72,7 @@ class ControlLoop:
         reconcilers: Mapping[str, Reconciler],
         clock: Clock | None = None,
         spending: Spending | None = None,
+        faring: Faring | None = None,
         sessions: Sessions | None = None,
     ) -> None:
         """Wire the loop; nothing runs before `run`.
@@ -80,6 +85,7 @@ class ControlLoop:
             reconcilers: A reconciler for each kind of key; keys of other kinds are dropped.
             clock: Time.
             spending: What the reconcilers were given; it is kept up to date while the loop runs.
+            faring: The same.
             sessions: Likewise.
         """
         self._settings = settings
@@ -90,6 +96,7 @@ class ControlLoop:
         self.watch_health = WatchHealth()
         self.watches = Watches(caches=caches, kube=kube, settings=settings, metrics=metrics, health=self.watch_health)
         self._spending = spending
+        self._faring = faring
         self._sessions = sessions
         self._recorder = EventRecorder(kube, clock, metrics, settings.identity)
         self.context = Context(
@@ -119,6 +126,9 @@ class ControlLoop:
         if self._spending is not None:
             looking = self._spending.run(self._caches, self.enqueue, self.watches.synced)
             tasks.append(asyncio.create_task(looking, name="spending"))
+        if self._faring is not None:
+            looking = self._faring.run(self._caches, self.enqueue, self.watches.synced)
+            tasks.append(asyncio.create_task(looking, name="faring"))
         if self._sessions is not None:
             tasks.append(asyncio.create_task(self._sessions.run(self.enqueue), name="sessions"))
         try:

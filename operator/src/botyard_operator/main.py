@@ -26,6 +26,7 @@ from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.caches import Caches
 from botyard_operator.clock import SystemClock
 from botyard_operator.control import ControlLoop, reconcilers
+from botyard_operator.faring import Faring
 from botyard_operator.fetch.jobs import FetchJobs
 from botyard_operator.fetch.runner import Fetcher, FetchSettings
 from botyard_operator.health import HealthServer
@@ -112,14 +113,16 @@ async def run_operator(settings: Settings, store: ArtifactStore) -> int:
     builds = BundleBuilds(records, live, concurrency=settings.build_concurrency)
     ledgers = connect(settings.redis_url, max_connections=4)
     spending = Spending(ledgers, SystemClock())
+    faring = Faring(ledgers, SystemClock())
     sessions = Sessions(settings.redis_url, SystemClock())
     loop = ControlLoop(
         settings=settings,
         kube=kube,
         caches=caches,
         metrics=metrics,
-        reconcilers={**reconcilers(spending, sessions), "Bundle": BundleReconciler(jobs, store, builds=builds)},
+        reconcilers={**reconcilers(spending, sessions, faring), "Bundle": BundleReconciler(jobs, store, builds=builds)},
         spending=spending,
+        faring=faring,
         sessions=sessions,
     )
     server = ArtifactServer(

@@ -35,7 +35,9 @@ class Stage:
 
     def start(self, main: Main, persona: FPersonaOutput = NORA) -> PersonaLoop:
         bot = BotDeclaration("bot", "", main, (), None, (), "document", None)
-        loop = PersonaLoop(bot, persona, workdir=self.folder, told=self.health.append, post=self.post, first_pause=0.01)
+        loop = PersonaLoop(
+            bot, persona, workdir=self.folder, told=self.health.append, post=self.post, first_pause=0.01, steady_after=5
+        )
         self.loops.append(loop)
         loop.start()
         return loop
@@ -88,7 +90,13 @@ async def test_a_loop_that_fails_is_entered_again_with_the_same_context_and_tell
 
     stage.start(main)
     await stage.until(lambda: LoopHealth("running") in stage.health)
-    assert [health.failures for health in stage.health] == [1, 2, 0]
+    # It counts as well again once it has run steadily, not as soon as it runs.
+    assert [(health.state, health.failures) for health in stage.health] == [
+        ("failing", 1),
+        ("failing", 2),
+        ("running", 2),
+        ("running", 0),
+    ]
     assert stage.health[0].message == "KeyError: 'of the bot'"
     assert contexts[0] is contexts[1] is contexts[2]
 

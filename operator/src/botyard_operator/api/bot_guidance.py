@@ -153,6 +153,10 @@ PERSONA: Mapping[Reason, Guidance] = {
         "spec.erp has no effect in this release: remove the field",
         "Do what the message says instead, or wait for the release that brings the field.",
     ),
+    Reason.LOOP_FAILING: Guidance(
+        "its main loop ended 3 times in a row, last with KeyError: 'token'; it is entered again after growing pauses",
+        "Look for the exception in the Bot's log; mend the bundle, or the setup that it cannot work with.",
+    ),
     Reason.SETUP_INVALID: Guidance(
         "spec.setup: greting is no key of Bundle clerk: did you mean greeting?",
         "Correct the keys that the message names; the last good setup stays in force.",

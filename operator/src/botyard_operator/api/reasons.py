@@ -45,6 +45,11 @@ class ConditionType(_Documented):
 
     SETUP_VALID = "SetupValid", "The setup agrees with the bundle's setup schema, key by key.", "Persona"
     SUBSCRIBED = "Subscribed", "The ERP subscriptions are in force in the running process.", "Persona"
+    CRASH_LOOP = (
+        "CrashLoop",
+        "The Persona's main loop keeps ending, and is entered again after growing pauses. Absent otherwise.",
+        "Persona",
+    )
     BUDGET_EXCEEDED = "BudgetExceeded", "A budget is used up. Absent otherwise.", "Bot", "Persona"
 
 
@@ -61,6 +66,7 @@ class Reason(_Documented):
         "FieldNotSupported",
         "A field of the spec has no behaviour in this release; the message names it.",
     )
+    LOOP_FAILING = "LoopFailing", "The bundle's main loop ended without being asked to.", "Persona"
     SETUP_INVALID = "SetupInvalid", "The setup does not agree with the bundle's setup schema.", "Persona"
     REFERENCE_NOT_FOUND = (
         "ReferenceNotFound",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from botyard.contract import names
+from botyard.core.persona_reports import PersonaReport
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
+from botyard_operator.faring import Faring
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
 from botyard_operator.reconcile.budgets import exceeded, persona_spend
 from botyard_operator.reconcile.persona_shards import ShardReader, budget_problem, persona_config, to_json
@@ -16,11 +18,15 @@ from botyard_operator.reconcile.setups import Schema, schema_of, secrets_of, set
 from botyard_operator.reconcile.status import report
 from botyard_operator.spending import Spending
 
+UNREADY_AFTER = 3
+"""Ends of a loop in a row after which its Persona is not ready."""
+
 
 class PersonaReconciler:
     """Reconciles keys of kind `Persona`."""
 
-    def __init__(self, reader: ShardReader, spending: Spending) -> None:
+    def __init__(self, reader: ShardReader, spending: Spending, faring: Faring) -> None:
+        self._faring = faring
         self._reader = reader
         self._spending = spending
 
@@ -32,14 +38,45 @@ class PersonaReconciler:
         schema = await schema_of(_bot_of(key, obj, ctx), ctx)
         states = conditions(*await _observe(key, obj, self._reader, schema, ctx))
         states += setup_states(schema, obj)
-        before = obj.get("status") or {}
+        fares = self._faring.of(key)
+        states = with_loop(states, fares, before := obj.get("status") or {})
         spent = self._spending.of(key)
         limit = ((obj.get("spec") or {}).get("budget") or {}).get("daily")
         if (over := exceeded(f"Persona {key.name}", spent, limit, before)) is not None:
             states.append(over)
         kept = {field: before.get(field) for field in ("tasks", "replica")}
+        if fares is not None:
+            kept = {"tasks": dict(fares.tasks) or kept["tasks"], "replica": fares.replica or kept["replica"]}
         await report(obj, states, {**kept, "spend": persona_spend(spent, limit, before)}, ctx)
         return Result()
+
+
+def with_loop(states: list[ConditionState], fares: PersonaReport | None, status: JsonObject) -> list[ConditionState]:
+    """Return the conditions with what the Persona's loop does to them.
+
+    Args:
+        states: The others.
+        fares: How the loop fares; None: nothing is known since the operator started.
+        status: The Persona's as it is.
+    """
+    if fares is None:
+        held = find(status.get("conditions"), ConditionType.CRASH_LOOP)
+        if held is None:
+            return states
+        message = str(held.get("message", ""))
+    elif fares.failures == 0:
+        return states
+    else:
+        times = "once" if fares.failures == 1 else f"{fares.failures} times in a row"
+        message = f"its main loop ended {times}, last with {fares.message}; it is entered again after growing pauses"
+    failing = ConditionState(ConditionType.CRASH_LOOP, "True", Reason.LOOP_FAILING, message)
+    if fares is not None and fares.failures < UNREADY_AFTER:
+        return [*states, failing]
+    unready = [
+        ready("False", Reason.LOOP_FAILING, message) if state.type == "Ready" and state.status == "True" else state
+        for state in states
+    ]
+    return [*unready, failing]
 
 
 def conditions(serving: bool, problem: Problem | None) -> list[ConditionState]:

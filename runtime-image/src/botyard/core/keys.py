@@ -245,3 +245,12 @@ def document(workspace: str, path: str) -> str:
 def document_versions(workspace: str, path: str) -> str:
     """Capped stream of a document's versions; entry `n-0` is version n."""
     return f"{_documents(workspace)}:vers:{path}"
+
+
+def persona_reports(bot: BotAddress) -> str:
+    """Hash persona → JSON of how it fares (see `botyard.core.persona_reports`)."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:personas"
+
+
+PERSONA_CHANGES = f"{PREFIX}:personas"
+"""Sorted set `namespace/bot` → milliseconds: of whose Personas something was told last, for the operator."""

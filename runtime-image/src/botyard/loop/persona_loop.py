@@ -55,7 +55,7 @@ class LoopHealth:
 
     Attributes:
         state: `failing` while it pauses after an end that nobody asked for.
-        failures: Such ends in a row.
+        failures: Such ends in a row; kept until it has run steadily.
         message: The last one's exception, or empty.
     """
 
@@ -78,6 +78,7 @@ class PersonaLoop:
         ask: Ask | None = None,
         mongo_uri: str = "",
         first_pause: float = FIRST_PAUSE,
+        steady_after: float = STEADY_AFTER,
         test_run: TestRun | None = None,
     ) -> None:
         """Prepare; `start` begins.
@@ -91,6 +92,7 @@ class PersonaLoop:
             ask: Answers what its code asks of the platform; called there too.
             mongo_uri: Address of the Persona's own MongoDB; empty: it has none.
             first_pause: Seconds before the first new try.
+            steady_after: Seconds after which a loop that failed counts as well again.
             test_run: The scenario that runs the bot; None: it serves.
         """
         self._bot = bot
@@ -102,6 +104,9 @@ class PersonaLoop:
         self._mongo_uri = mongo_uri
         self._first_pause = first_pause
         self._test_run = test_run
+        self._steady_after = steady_after
+        self._failed = LoopHealth()
+        """The last end that nobody asked for; none where it has run steadily since."""
         self._parking = Parking()
         self._shutdown = Shutdown()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -228,7 +233,7 @@ class PersonaLoop:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._parking.attach(self._loop)
-        failures, pause, fresh = 0, self._first_pause, True
+        pause, fresh = self._first_pause, True
         while not self._shutdown.is_set():
             if fresh:
                 self._context = self._new_context()
@@ -255,10 +260,12 @@ class PersonaLoop:
                 watching.cancel()
             if self._shutdown.is_set():
                 return
-            if self._loop.time() - began >= STEADY_AFTER:
-                failures, pause = 0, self._first_pause
-            failures, fresh = failures + 1, False
-            self._told(LoopHealth("failing", failures, reason[:1000]))
+            if self._loop.time() - began >= self._steady_after:
+                pause = self._first_pause
+                self._failed = LoopHealth()
+            fresh = False
+            self._failed = LoopHealth("failing", self._failed.failures + 1, reason[:1000])
+            self._told(self._failed)
             if await self._shutdown.wait(pause * random.uniform(0.7, 1.0)):  # noqa: S311
                 return
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -277,6 +284,11 @@ class PersonaLoop:
             async with asyncio.timeout(TAKES_EVENTS_WITHIN):
                 await context.takes_events.wait()
         self._entered.set()
+        if self._failed.failures:
+            # Whether it is well again, only time tells.
+            self._told(LoopHealth("running", self._failed.failures, self._failed.message))
+            await asyncio.sleep(self._steady_after)
+            self._failed = LoopHealth()
         self._told(LoopHealth("running"))
 
     def _new_context(self) -> RobotContext:

@@ -31,6 +31,7 @@ from botyard.runtime.health import HealthServer
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.ownership import Ownership
 from botyard.runtime.persistence import persist
+from botyard.runtime.persona_reporter import PersonaReporter
 from botyard.runtime.pool import WorkerPool
 from botyard.runtime.reader import InboxReader
 from botyard.runtime.resident_calls import ResidentCalls
@@ -113,6 +114,7 @@ class Supervisor:
             quotas=self._meter,
             usage=UsageBook(redis, self.address, UsageMetrics(self.metrics.registry)),
             revision=revision,
+            board=self._board_changed,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)
@@ -130,6 +132,7 @@ class Supervisor:
         )
         self._health_address = (health_host, health_port)
         self._health_port_file = health_port_file
+        self._reporter = PersonaReporter(redis, self.address, replica, lambda: self._configuration.personas)
         self._resident_calls = ResidentCalls(redis, self.address, configuration, retention)
         self._vacating: set[Partition] = set()
         self._beat = 0.0
@@ -161,7 +164,7 @@ class Supervisor:
                 wanted=self._residents, changed=self._resident_changed, answer=self._resident_calls
             )
             if residents is not None:
-                tasks.append(_start(residents.run()))
+                tasks += [_start(residents.run()), _start(self._reporter.run())]
             tasks += [
                 _start(self._configuration.watch(self._reconfigure)),
                 _start(self._reader.run()),
@@ -253,8 +256,12 @@ class Supervisor:
         if self.pool.residents is not None:
             self.pool.residents.wake()
 
+    def _board_changed(self, persona: str, tasks: Mapping[str, int]) -> None:
+        self._reporter.has(persona, tasks)
+
     def _resident_changed(self, name: str, health: Mapping[str, Any]) -> None:
         log.info("persona %s: %s %s", name, health.get("state"), health.get("message", ""))
+        self._reporter.fares(name, health)
 
     async def _loaded(self, stop: asyncio.Event) -> bool:
         """Return whether a worker imported the bundle before `stop` was set."""

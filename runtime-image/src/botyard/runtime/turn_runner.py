@@ -70,6 +70,7 @@ class TurnRunner:
         models: ModelAccess | None = None,
         quotas: Quotas | None = None,
         usage: UsageBook | None = None,
+        board: Callable[[str, Mapping[str, int]], None] | None = None,
     ) -> None:
         """Prepare.
 
@@ -85,8 +86,10 @@ class TurnRunner:
             models: Makes model calls; None: turns cannot make any.
             quotas: Counts the turns of users and what tools cost; None: nobody does.
             usage: Keeps what turns say that they used of services; None: nobody does.
+            board: Told how many tasks are where on a Persona's board, whenever a turn of it was committed.
         """
         self._models = models
+        self._board = board
         self._quotas = quotas
         self._admissions = Admissions(quotas, Cancellations(redis), again)
         self._usage = usage
@@ -211,6 +214,8 @@ class TurnRunner:
         except RecordsFull as error:
             outcome = outcomes.failed("RecordsFull", str(error))
             await self._commit(job, commit(), self._behind(following))
+        if self._board is not None and outcome.tasks is not None and outcome.error is None:
+            self._board(BotAddress.affinity(entry.key), outcome.tasks)
         self._metrics.turn(outcome, seconds=time.monotonic() - since, waited=started - entry.accepted_ms / 1000)
         return True
 
