@@ -137,13 +137,13 @@ def states(report: PersonaReport | None, **status: Any) -> list[ConditionState]:
 def test_one_end_is_a_condition_and_three_are_not_ready() -> None:
     assert states(PersonaReport(state="running")) == [ready("True", Reason.SUCCEEDED, "hired")]
     first, crash = states(PersonaReport(failures=1, message="KeyError: 'token'"))
-    assert (first.status, crash.type, crash.status) == ("True", "CrashLoop", "True")
+    assert (first.status, crash.type, crash.status) == ("True", "LoopCrashing", "True")
     assert "ended once, last with KeyError: 'token'" in crash.message
     third, _ = states(PersonaReport(failures=3, message="x"))
     assert (third.status, third.reason) == ("False", "LoopFailing")
 
 
 def test_an_operator_that_was_started_anew_keeps_what_was_told() -> None:
-    condition = {"type": "CrashLoop", "status": "True", "reason": "LoopFailing", "message": "its main loop ended"}
-    assert [state.type for state in states(None, conditions=[condition])] == ["Ready", "CrashLoop"]
+    condition = {"type": "LoopCrashing", "status": "True", "reason": "LoopFailing", "message": "its main loop ended"}
+    assert [state.type for state in states(None, conditions=[condition])] == ["Ready", "LoopCrashing"]
     assert [state.type for state in states(None)] == ["Ready"]

@@ -45,8 +45,8 @@ class ConditionType(_Documented):
 
     SETUP_VALID = "SetupValid", "The setup agrees with the bundle's setup schema, key by key.", "Persona"
     SUBSCRIBED = "Subscribed", "The ERP subscriptions are in force in the running process.", "Persona"
-    CRASH_LOOP = (
-        "CrashLoop",
+    LOOP_CRASHING = (
+        "LoopCrashing",
         "The Persona's main loop keeps ending, and is entered again after growing pauses. Absent otherwise.",
         "Persona",
     )

@@ -60,7 +60,7 @@ def with_loop(states: list[ConditionState], fares: PersonaReport | None, status:
         status: The Persona's as it is.
     """
     if fares is None:
-        held = find(status.get("conditions"), ConditionType.CRASH_LOOP)
+        held = find(status.get("conditions"), ConditionType.LOOP_CRASHING)
         if held is None:
             return states
         message = str(held.get("message", ""))
@@ -69,7 +69,7 @@ def with_loop(states: list[ConditionState], fares: PersonaReport | None, status:
     else:
         times = "once" if fares.failures == 1 else f"{fares.failures} times in a row"
         message = f"its main loop ended {times}, last with {fares.message}; it is entered again after growing pauses"
-    failing = ConditionState(ConditionType.CRASH_LOOP, "True", Reason.LOOP_FAILING, message)
+    failing = ConditionState(ConditionType.LOOP_CRASHING, "True", Reason.LOOP_FAILING, message)
     if fares is not None and fares.failures < UNREADY_AFTER:
         return [*states, failing]
     unready = [
