@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from botyard.contract.routes import Route, Routes
-from tests.integration.gateway.system import BASE, ROUTES, System, bearer, problem
+from botyard.core import codec
+from botyard.core import keys as core_keys
+from tests.integration.gateway.system import BASE, ECHO, ROUTES, System, bearer, problem
 
 NORA = f"{BASE}/personas/nora"
 
@@ -22,6 +24,16 @@ async def loop(system: System) -> System:
 
 async def post(system: System, path: str, body: Any, *, user: str = "ann") -> httpx.Response:
     return await system.http.post(path, json=body, headers=bearer(user))
+
+
+async def records(system: System, key: str, kept: dict[str, Any]) -> None:
+    """Write lasting records, as commits of that key's turns do."""
+    partition = ECHO.partition(key)
+    await system.redis.hset(  # type: ignore[misc]
+        core_keys.records(partition, key),
+        mapping={name: b"1 " + codec.encode_value(record) for name, record in kept.items()},
+    )
+    await system.redis.zadd(core_keys.record_names(partition, key), dict.fromkeys(kept, 0))
 
 
 async def waiting(system: System) -> list[tuple[str, str, Any]]:
@@ -109,3 +121,48 @@ async def test_bad_input_is_refused_by_name(loop: System, path: str, body: dict[
     status = {"unknown-persona": 404, "bad-parameter": 400, "invalid-body": 422}[name]
     problem(await post(loop, BASE + path, body), status, name)
     assert await waiting(loop) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["a", "b", "c"]),
+        ("?search=bike", ["a", "b"]),
+        ("?search=BIKE+oslo", ["b"]),
+        ("?archived=true", ["c"]),
+        ("?archived=false&search=letter", []),
+        ("?waiting=true", ["b"]),
+    ],
+    ids=["all", "word", "words", "archived", "not-archived", "waiting"],
+)
+async def test_threads_are_searched(loop: System, query: str, found: list[str]) -> None:
+    call = {"call": "b.2.0", "tool": "write", "arguments": "{}", "command": "write it", "explanation": "It writes."}
+    await records(
+        loop,
+        ":nora",
+        {
+            "thread/a": {"ft_id": "a", "ft_title": "A bike", "owner_fuser_id": ""},
+            "thread/b": {"ft_id": "b", "ft_title": "Travel", "ft_app_searchable": "by bike to Oslo", "ft_coins": 7,
+                         "owner_fuser_id": "", "ft_confirmations": [call]},
+            "thread/c": {"ft_id": "c", "ft_title": "A letter", "ft_archived_ts": 1.0, "owner_fuser_id": ""},
+        },
+    )  # fmt: skip
+    answer = await loop.http.get(f"{NORA}/threads{query}", headers=bearer("ann"))
+    threads = answer.json()["threads"]
+    assert [thread["id"] for thread in threads] == found
+    for thread in threads:
+        if thread["id"] == "b":
+            assert (thread["coins"], thread["confirmations"]) == (7, [call])
+
+
+async def test_a_thread_gets_another_title_and_goes_into_the_archive(loop: System) -> None:
+    thread = (await post(loop, f"{NORA}/threads", {"text": "Who called?"})).json()["thread"]
+    path = f"{NORA}/threads/{thread}"
+    body = {"title": "Calls", "archived": True}
+    answer = await loop.http.patch(path, json=body, headers=bearer("ann"))
+    assert answer.status_code == 202
+    changes = [payload for _, _, payload in (await waiting(loop))[1:]]
+    assert [change["action"] for change in changes] == ["thread.title", "thread.archive"]
+    problem(await loop.http.patch(path, json=body, headers=bearer("ben")), 404, "unknown-conversation")
+    problem(await loop.http.patch(path, json={}, headers=bearer("ann")), 422, "invalid-body")
+    problem(await loop.http.patch(path, json={"titel": "x"}, headers=bearer("ann")), 422, "invalid-body")

@@ -62,6 +62,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("fork", "begin a conversation where another one was", "botyard.cli.fork"),
     Command("dead-letters", "list, requeue or drop events that were given up", "botyard.cli.dead_letters"),
     Command("usage", "tell what a bot used of paid services, by day or turn", "botyard.cli.usage"),
+    Command("approvals", "list calls of tools that wait for a person, allow or reject them", "botyard.cli.approvals"),
     Command("budget", "tell what a bot and its Personas spend, and grant more", "botyard.cli.budget"),
     Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
     Command("supervisor", "run the supervisor of a runtime pod", "botyard.cli.supervisor", for_people=False),

@@ -356,6 +356,16 @@ class ThreadRequest(Body):
     expert: str = Field(default="", max_length=100, description="Of a new thread; empty: the default expert.")
 
 
+class WaitingCall(Answer):
+    """A call of a tool that waits for a person."""
+
+    call: str = Field(description="Confirm it by …/calls/{call}/confirm.")
+    tool: str
+    arguments: str = Field(default="", description="As the model wrote them.")
+    command: str = ""
+    explanation: str = ""
+
+
 class ThreadSummary(Answer):
     """A thread. Times are seconds since 1970."""
 
@@ -369,6 +379,15 @@ class ThreadSummary(Answer):
     created: float
     updated: float
     archived: bool
+    coins: int = Field(default=0, description="What it has cost: 1 coin is 1 microdollar.")
+    confirmations: tuple[WaitingCall, ...] = Field(default=(), description="Calls of tools that wait for a person.")
+
+
+class ThreadChange(Body):
+    """What is to be changed of a thread."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=200)
+    archived: bool | None = Field(default=None, description="An archived thread answers nobody until it is back.")
 
 
 class ThreadMessage(Answer):

@@ -190,7 +190,12 @@ PERSONA_OPERATIONS: tuple[Operation, ...] = (
         200,
         answer=models.ThreadList,
         problems=_PERSONA_PROBLEMS,
-        parameters=_PAGE,
+        parameters=(
+            *_PAGE,
+            Parameter("search", "query", "Words that title or beginning have, all of them."),
+            Parameter("archived", "query", "`true` or `false`: only those; all where it is left out."),
+            Parameter("waiting", "query", "`true`: only those with a call that waits for a person."),
+        ),
     ),
     Operation(
         "POST",
@@ -211,6 +216,16 @@ PERSONA_OPERATIONS: tuple[Operation, ...] = (
         answer=models.ThreadAnswer,
         problems=(*_PERSONA_PROBLEMS, "unknown-conversation"),
         parameters=(Parameter("limit", "query", "Most messages, 1 to 1000.", "integer"),),
+    ),
+    Operation(
+        "PATCH",
+        PERSONA + "/threads/{thread}",
+        personas.change_thread,
+        "Change a thread's title, or archive it",
+        202,
+        answer=models.AcceptedEvent,
+        body=models.ThreadChange,
+        problems=(*_CHANGE_PROBLEMS, "unknown-conversation"),
     ),
     Operation(
         "POST",

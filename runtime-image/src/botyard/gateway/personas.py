@@ -24,10 +24,12 @@ from botyard.gateway.models import (
     TaskMove,
     TaskRequest,
     ThreadAnswer,
+    ThreadChange,
     ThreadList,
     ThreadMessage,
     ThreadRequest,
     ThreadSummary,
+    WaitingCall,
 )
 from botyard.gateway.problems import Problem
 from botyard.loop import keys
@@ -85,17 +87,29 @@ async def move_task(gateway: Gateway, request: Request) -> Response:
 async def list_threads(gateway: Gateway, request: Request) -> Response:
     """Return the threads of a Persona that the caller may read, a page at a time."""
     admission, persona = await _admit(gateway, request)
-    parameters.only(request, "after", "limit")
+    parameters.only(request, "after", "limit", "search", "archived", "waiting")
     found = await _page(admission, keys.persona_key(persona), THREAD, request)
     everyone = await admission.may_act_for_others()
     subject = admission.principal.subject
     threads = tuple(
         _summary(persona, record)
         for record in found.values()
-        if everyone or record.get("owner_fuser_id") in ("", subject)
+        if (everyone or record.get("owner_fuser_id") in ("", subject)) and _is_wanted(record, request)
     )
     last = list(found)[-1].removeprefix(THREAD) if found else ""
     return JSONResponse(ThreadList(threads=threads, last=last).model_dump(exclude_none=True))
+
+
+def _is_wanted(record: dict[str, Any], request: Request) -> bool:
+    """Tell whether a thread is among those that are asked for."""
+    given = request.query_params
+    if (archived := given.get("archived")) and (archived == "true") != bool(record.get("ft_archived_ts")):
+        return False
+    if given.get("waiting") == "true" and not record.get("ft_confirmations"):
+        return False
+    words = given.get("search", "")[:200].casefold().split()
+    text = f"{record.get('ft_title', '')}\n{record.get('ft_app_searchable', '')}".casefold()
+    return all(word in text for word in words)
 
 
 async def post_thread(gateway: Gateway, request: Request) -> Response:
@@ -128,6 +142,24 @@ async def get_thread(gateway: Gateway, request: Request) -> Response:
     messages = tuple(_message(found[name]) for name in sorted(found))
     known = fields.get(f"{THREAD}{thread}") or {"ft_id": thread}
     return JSONResponse(ThreadAnswer(**_summary(persona, known).model_dump(), messages=messages).model_dump())
+
+
+async def change_thread(gateway: Gateway, request: Request) -> Response:
+    """Give a thread another title, put it into the archive or take it out."""
+    admission, persona = await _admit(gateway, request)
+    body = await bodies.read_json(request, ThreadChange, limit=admission.route.max_input_bytes)
+    thread = str(request.path_params["thread"])
+    key = await _readable(admission, persona, thread)
+    changes: list[dict[str, Any]] = []
+    if body.title is not None:
+        changes.append({"action": "thread.title", "title": body.title})
+    if body.archived is not None:
+        changes.append({"action": "thread.archive", "archived": body.archived})
+    if not changes:
+        raise Problem("invalid-body", "Say what to change: `title`, `archived` or both.")
+    for change in changes:
+        receipt = await _accept(admission, key, change)
+    return _answered(key, receipt, thread=thread)
 
 
 async def post_thread_message(gateway: Gateway, request: Request) -> Response:
@@ -268,6 +300,11 @@ def _summary(persona: str, record: dict[str, Any]) -> ThreadSummary:
         created=float(record.get("ft_created_ts", 0.0)),
         updated=float(record.get("ft_updated_ts", 0.0)),
         archived=bool(record.get("ft_archived_ts")),
+        coins=int(record.get("ft_coins") or 0),
+        confirmations=tuple(
+            WaitingCall(**{name: str(call.get(name, "")) for name in WaitingCall.model_fields})
+            for call in record.get("ft_confirmations") or ()
+        ),
     )
 
 

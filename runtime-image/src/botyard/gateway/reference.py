@@ -66,6 +66,10 @@ EXAMPLES: Mapping[str, str] = {
         '  -d \'{"text": "Who called today?"}\' $BOT/personas/nora/threads'
     ),
     "get_thread": 'curl -s -H "$AUTH" $BOT/personas/nora/threads/$THREAD',
+    "change_thread": (
+        'curl -s -X PATCH -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"title": "Calls", "archived": true}\' $BOT/personas/nora/threads/$THREAD'
+    ),
     "post_thread_message": (
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         '  -d \'{"text": "And yesterday?"}\' $BOT/personas/nora/threads/$THREAD/messages'

@@ -9,7 +9,7 @@ from typing import Any
 
 from botyard.loop.calls import CallOutcome
 from botyard.loop.install import DEFAULT
-from botyard.loop.threads import NEEDED, NOT_NEEDED, FThreadMessageOutput, FThreadOutput
+from botyard.loop.threads import MAX_SEARCHABLE, NEEDED, NOT_NEEDED, FThreadMessageOutput, FThreadOutput
 from botyard.loop.tools import FCloudtoolCall
 from botyard.program import TurnIO
 
@@ -206,6 +206,15 @@ class ThreadState:
         """Say what the thread waits for."""
         thread = self.thread
         failed = thread.ft_error is not None
+        thread.ft_confirmations = [
+            {"call": call, "tool": kept["name"], "arguments": kept["arguments"], **kept["confirmation"]}
+            for call, kept in self.waiting.items()
+            if "confirmation" in kept
+        ]
+        for message in self._added:
+            room = MAX_SEARCHABLE - len(thread.ft_app_searchable)
+            if room > 0 and message.ftm_role in ("user", "assistant") and isinstance(message.ftm_content, str):
+                thread.ft_app_searchable += f"{message.ftm_content[:room]}\n"
         thread.ft_need_tool_calls = NEEDED if self.waiting else NOT_NEEDED
         thread.ft_need_assistant = NEEDED if failed and self.wants_model() else NOT_NEEDED
         thread.ft_need_user = NOT_NEEDED if self.waiting or failed else NEEDED

@@ -13,6 +13,8 @@ NEEDED = 100
 NOT_NEEDED = -1
 MAX_TITLE = 120
 """Characters."""
+MAX_SEARCHABLE = 2000
+"""Characters of a thread that searching looks at, beside its title."""
 
 
 @dataclass
@@ -80,6 +82,9 @@ class FThreadOutput:
     ft_subchat_dest_fcall_id: str = ""
     ft_app_capture: str = ""
     ft_app_searchable: str = ""
+    """The beginning of what was said, for searching."""
+    ft_confirmations: list[dict[str, Any]] = field(default_factory=list)
+    """Calls that wait for a person: {call, tool, arguments, command, explanation}."""
     ft_app_specific: Any = None
     ft_task_id: str = ""
     owner_fuser_id: str = ""

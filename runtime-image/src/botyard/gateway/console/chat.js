@@ -22,7 +22,7 @@ export class Chat {
   constructor(bot, conversation, onProblem) {
     this.#bot = bot;
     this.#onProblem = onProblem;
-    this.#transcript = new Transcript($("log"), (option) => this.choose(option));
+    this.#transcript = new Transcript($("log"), (option) => this.choose(option), (call, allow) => this.#confirm(call, allow));
     $("bot-name").textContent = `${bot.namespace}/${bot.name}`;
     setLink("");
     this.#tellBusy();
@@ -53,6 +53,17 @@ export class Chat {
         // It ended by itself meanwhile: nothing is left to stop.
         if (error.status !== 409) this.#onProblem(error);
       });
+    }
+  }
+
+  async #confirm(id, allow) {
+    const persona = this.#conversation.split("~")[0];
+    const path = `${botPath(this.#bot)}/personas/${encodeURIComponent(persona)}/calls/${encodeURIComponent(id)}/confirm`;
+    try {
+      await post(path, { allow });
+    } catch (error) {
+      this.#transcript.note(error.message);
+      this.#onProblem(error);
     }
   }
 

@@ -6,12 +6,15 @@ import { element } from "/console/dom.js";
 export class Transcript {
   #log;
   #choose;
+  #confirm;
   #turns = new Map();
 
-  // choose(option, message) is called when a button of a bot's message is pressed.
-  constructor(log, choose) {
+  // choose(option) is called when a button of a bot's message is pressed, confirm(call, allow) when a person decides
+  // on a call of a tool.
+  constructor(log, choose, confirm) {
     this.#log = log;
     this.#choose = choose;
+    this.#confirm = confirm;
     log.replaceChildren();
   }
 
@@ -31,6 +34,13 @@ export class Transcript {
     switch (type) {
       case "bot.message":
         return this.#bot(turn, this.#message(data));
+      case "thread.message":
+        if (data.role !== "assistant" || typeof data.content !== "string" || !data.content) return;
+        return this.#bot(turn, element("div", { class: "bubble", text: data.content }));
+      case "thread.confirmation":
+        return this.#bot(turn, this.#decision(data));
+      case "thread.error":
+        return this.#bot(turn, element("div", { class: "bubble", text: data.message || "The model gave no answer." }), "error");
       case "bot.language_change":
         return this.#bot(turn, element("div", { class: "bubble", text: data.text || "Which language?" }));
       case "bot.conversation_reset":
@@ -63,6 +73,26 @@ export class Transcript {
     const parts = new DocumentFragment();
     parts.append(bubble);
     if (Array.isArray(data.options) && data.options.length) parts.append(this.#options(data));
+    return parts;
+  }
+
+  #decision(data) {
+    const bubble = element("div", { class: "bubble" });
+    bubble.append(element("span", { class: "heading", text: `${data.tool}: ${data.command || data.arguments || ""}` }));
+    if (data.explanation) bubble.append(data.explanation);
+    const row = element("div", { class: "options", role: "group" });
+    row.setAttribute("aria-label", `Decide on ${data.tool}`);
+    for (const [text, allow] of [["Allow", true], ["Reject", false]]) {
+      const button = element("button", { type: "button", text });
+      button.addEventListener("click", () => {
+        for (const each of row.children) each.disabled = true;
+        button.setAttribute("aria-pressed", "true");
+        this.#confirm(data.call, allow);
+      });
+      row.append(button);
+    }
+    const parts = new DocumentFragment();
+    parts.append(bubble, row);
     return parts;
   }
 
