@@ -268,3 +268,36 @@ async def test_what_was_streamed_is_remembered_by_stream(comm: Any) -> None:
     await comm.delta(text="hm", index=0, marker="thinking")
     assert comm.streamed() == "Hello"
     assert comm.streamed("thinking") == "hm"
+
+
+async def test_code_of_a_thread_may_hand_an_event_to_the_loop(comm: Any, relay: MemoryRelay) -> None:
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        asyncio.run_coroutine_threadsafe(comm.delta(text="from a thread", index=0), loop).result(30)
+
+    await asyncio.to_thread(work)
+    assert relay.sent[0].data["text"] == "from a thread"
+
+
+async def test_whoever_stops_waiting_stops_the_event(relay: MemoryRelay) -> None:
+    class Stuck:
+        async def emit(self, **given: Any) -> None:
+            await asyncio.Event().wait()
+
+    comm = build_comm_from_comm_context(task(), relay=Stuck())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await comm.delta(text="x", index=0)
+    async with asyncio.timeout(60):
+        await comm.flush()
+
+
+def test_the_id_of_a_request_may_be_the_tasks() -> None:
+    for parts, wanted in [
+        ({"request": {"message": "x", "request_id": "r1"}, "meta": {"task_id": "t1"}}, "r1"),
+        ({"request": {"message": "x"}, "meta": {"task_id": "t1"}}, "t1"),
+        ({"request": {"message": "x"}, "meta": {"request_id": "m1"}}, "m1"),
+    ]:
+        comm = build_comm_from_comm_context(task(**parts), relay=MemoryRelay())
+        assert comm.service["request_id"] == wanted

@@ -139,7 +139,7 @@ def commit_of(
     if error := outcome.error:
         record["error"] = error.model_dump()
         told = {"kind": error.kind, "message": error.message}
-        outputs.append(envelope(turn, now=now, type="chat.error", step="turn", status="error", data=told))
+        outputs.append(_error(turn, told, now))
         if error.kind == "DeadLetter":
             record["state"] = "dead"
             dead = json.dumps(_letter(entry, error))
@@ -167,6 +167,15 @@ def commit_of(
         now_ms=int(now * 1000),
         retention=retention,
     )
+
+
+def _error(turn: TurnIdentity, told: dict[str, str], now: float) -> str:
+    """Return the envelope that tells a failure; clients of the workflow channels know it in another shape."""
+    if turn.person is None:
+        return envelope(turn, now=now, type="chat.error", step="turn", status="error", data=told)
+    told = {"error": told["message"], **told}
+    title = "Workflow Error"
+    return envelope(turn, now=now, type="chat.error", step="chat.error", status="error", title=title, data=told)
 
 
 def _last(turn: TurnIdentity, outcome: TurnOutcome, state: str, now: float) -> str:

@@ -32,10 +32,18 @@ def project_of(task: ChatTaskPayload) -> str:
     return task.actor.project_id or os.environ.get("DEFAULT_PROJECT_NAME") or DEFAULT_PROJECT
 
 
+def request_id_of(task: ChatTaskPayload) -> str:
+    """Return the id of a request; hosts that give none for the request itself give the task one."""
+    if "request_id" in task.request.model_fields_set:
+        return task.request.request_id
+    told = (task.meta.model_extra or {}).get("request_id")
+    return str(told or (task.meta.task_id if "task_id" in task.meta.model_fields_set else task.request.request_id))
+
+
 def service_of(task: ChatTaskPayload) -> dict[str, Any]:
     """Return `service` of the envelopes of a task."""
     return {
-        "request_id": task.request.request_id,
+        "request_id": request_id_of(task),
         "tenant": tenant_of(task),
         "project": project_of(task),
         "user": task.user.user_id,
@@ -100,7 +108,7 @@ def state_of(task: ChatTaskPayload) -> dict[str, Any]:
     request = task.request
     return {
         **{key: value for key, value in request.payload.items() if isinstance(key, str)},
-        "request_id": request.request_id,
+        "request_id": request_id_of(task),
         "tenant": tenant_of(task),
         "project": project_of(task),
         "user": task.user.user_id,
