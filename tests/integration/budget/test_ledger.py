@@ -9,6 +9,7 @@ from botyard.budget import keys
 from botyard.budget.accounts import Calendar, Charge, Unit
 from botyard.budget.errors import LedgerUnavailable
 from botyard.budget.ledger import Done, Held, Ledger, Refused
+from botyard.budget.reports import Reports
 from botyard.core.address import BotAddress
 from botyard.core.connection import connect
 from tests.integration.redis.server import running_redis
@@ -239,3 +240,24 @@ async def test_many_at_once_never_go_over(ledger: Ledger) -> None:
         *(ledger.reserve(f"c{number}", [day()], coins=(30, 30), final=True) for number in range(100))
     )
     assert sum(answer.coins for answer in answers if isinstance(answer, Held)) == 990
+
+
+async def test_an_account_may_have_a_bound_of_its_own_below_what_is_declared(
+    ledger: Ledger, redis_client: Redis
+) -> None:
+    task = Charge("task:nora/t1", Unit.COINS, 100)
+    await ledger.bound("task:nora/t1", 30)
+    answer = await ledger.reserve("c1", [task], coins=(40, 40))
+    assert isinstance(answer, Refused)
+    assert (answer.final, answer.limit) == (True, 30)
+    [found] = await Reports(redis_client).read(BOT, [("task:nora/t1", "")])
+    assert (found.limit(100), found.remaining(100), found.limit(20), found.limit(None)) == (30, 30, 20, 30)
+
+    await ledger.bound("task:nora/t1", 500)
+    answer = await ledger.reserve("c2", [task], coins=(101, 101))
+    assert isinstance(answer, Refused)
+    assert answer.limit == 100, "it lifts nothing"
+
+    await ledger.bound("task:nora/t1", 30)
+    await ledger.grant("g1", task, 50, record="{}")
+    assert isinstance(await ledger.reserve("c3", [task], coins=(80, 80)), Held)

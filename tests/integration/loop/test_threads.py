@@ -139,19 +139,21 @@ async def test_model_and_tools_alternate_and_the_text_is_streamed(bot: Bot, tmp_
 
 
 async def test_a_task_spends_from_its_own_budget(bot: Bot) -> None:
-    bot.personas = (PersonaConfig(name="nora", budget=PersonaBudget(per_task=40)),)
+    bot.personas = (PersonaConfig(name="nora", max_in_progress=3, budget=PersonaBudget(per_task=40)),)
     bot.write()
     await bot.start()
-    for task, title in (("t1", "please look"), ("t2", "much " * 40)):
-        payload = {"action": "task.create", "id": task, "ktask_title": title, "column": "todo"}
+    for task, title, own in (("t1", "please look", 0), ("t2", "much " * 40, 1000), ("t3", "please look", 2)):
+        payload = {"action": "task.create", "id": task, "ktask_title": title, "column": "todo", "ktask_budget": own}
         await bot.inbox.accept(bot.address, key=":nora", kind="action", payload=payload, user="")
         move = {"action": "task.move", "id": task, "column": "inprogress"}
         await bot.inbox.accept(bot.address, key=":nora", kind="action", payload=move, user="")
-    for task in ("t1", "t2"):
+    for task in ("t1", "t2", "t3"):
         await bot.finished(1, f"nora~task_{task}")
-    first, second = await Reports(bot.redis).read(bot.address, [("task:nora/t1", ""), ("task:nora/t2", "")])
+    names = [(f"task:nora/{task}", "") for task in ("t1", "t2", "t3")]
+    first, second, third = await Reports(bot.redis).read(bot.address, names)
     assert 0 < first.spent <= 40
-    assert (second.spent, second.reserved) == (0, 0)
+    assert (second.spent, second.reserved, second.limit(40)) == (0, 0, 40), "a task's own budget lifts nothing"
+    assert (third.spent, third.reserved, third.limit(40)) == (0, 0, 2)
 
 
 async def test_a_person_allows_a_call_and_it_is_made_once(bot: Bot, tmp_path: Path) -> None:

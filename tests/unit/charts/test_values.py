@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from botyard.budget.costs import find_price
+from botyard.budget.errors import UnknownPrice
+from botyard.contract.names import PRICES_NAME
+from botyard.contract.prices import PRICES_FILE, parse_prices
 from botyard.gateway import settings
 from tests.unit.charts.conftest import Template, TemplateError
 
@@ -41,6 +45,8 @@ from tests.unit.charts.conftest import Template, TemplateError
             "operator/artifacts/bucket/url",
         ),
         ({"operator": {"artifacts": {"bucket": {"endpoint": "https://key@s3.example.com"}}}}, "bucket/endpoint"),
+        ({"prices": {"unknown": "Guess"}}, "prices/unknown"),
+        ({"prices": {"models": [{"model": "gpt"}]}}, "prices/models/0"),
         ({"redis": {"enabled": False}}, "set redis.url, or redis.existingSecret"),
         ({"redis": {"url": "redis://other:6379/0"}}, "need redis.enabled=false"),
     ],
@@ -94,6 +100,18 @@ def test_the_gateway_takes_what_the_chart_tells_it(
     assert told.tokens_file == Path(mounts["tokens"], "tokens.yaml")
     assert told.oidc.ca_file == Path(mounts["oidc-ca"], "ca.crt")
     assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_prices_become_the_table_that_pods_read(template: Template) -> None:
+    price = {"from": "2024-07-18", "input": 0.15, "output": 0.6, "cachedInput": 0.075}
+    values = {"models": [{"model": "gpt-4o-mini", "maxOutput": 900, "prices": [price]}]}
+    (found,) = [each for each in template(prices=values) if each["metadata"]["name"] == PRICES_NAME]
+    table = parse_prices(found["data"][PRICES_FILE])
+    entry, rates = find_price(table, "openai", "gpt-4o-mini", 1_800_000_000_000)
+    assert (entry.max_output, rates["input"], rates["cached"], rates["output"]) == (900, 150_000, 75_000, 600_000)
+    with pytest.raises(UnknownPrice, match="has a price from 2024-07-18 on only"):
+        find_price(table, "openai", "gpt-4o-mini", 1_700_000_000_000)
+    assert not [each for each in template() if each["metadata"]["name"] == PRICES_NAME]
 
 
 def test_own_redis_by_url_reaches_gateway_and_operator(template: Template) -> None:

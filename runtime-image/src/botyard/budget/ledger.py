@@ -273,6 +273,21 @@ class Ledger:
         answer = await self._in_time("grant", plan, [charge], more)
         return answer[1].decode(), answer[0] == b"granted"
 
+    async def bound(self, account: str, coins: int) -> None:
+        """Give an account without a period a bound of its own: what is declared holds as far as it is lower.
+
+        Raises:
+            LedgerUnavailable: Redis does not answer.
+        """
+        key = keys.account(self._bot, account)
+        try:
+            async with asyncio.timeout(self._patience), self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(key, "own", coins)
+                pipe.pexpire(key, KEEP_FOREVER_DAYS * DAY_MS)
+                await pipe.execute()
+        except (*Unavailable, TimeoutError, OSError) as error:
+            raise LedgerUnavailable(f"the budget's ledger cannot be asked: {error or type(error).__name__}") from error
+
     async def floor(self, account: str, start_ms: int, coins: int) -> int:
         """Say that at least `coins` were spent in an account with its period; return what was missing.
 

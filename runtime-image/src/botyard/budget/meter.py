@@ -28,6 +28,7 @@ from botyard.budget.repeats import Repeats
 from botyard.contract.bot import BotConfig
 from botyard.contract.persona import PersonaConfig
 from botyard.contract.prices import PriceTable
+from botyard.contract.spending import MAX_COINS
 from botyard.core.address import BotAddress
 from botyard.core.connection import Unavailable
 
@@ -264,6 +265,14 @@ class LedgerMeter:
         self._changed = True
         self._metrics.coins.labels(spender.persona, "tools").inc(coins)
         return coins
+
+    async def bound_task(self, persona: str, task: str, coins: int) -> None:
+        """Let a task cost no more than this, where its Persona would let it cost more.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be asked.
+        """
+        await self._ledger.bound(accounts.task(persona, task), min(coins, MAX_COINS))
 
     async def admit(self, turn: str, user: str) -> Hold | None:
         """Count a user's turn in the user's quotas; settle the hold when the turn is over. It does not wait.

@@ -30,18 +30,26 @@ class Account:
     granted: int = 0
     need: int = 0
     """What the call needed that was refused last, until one is let through again; 0: none was refused."""
+    own: int | None = None
+    """A bound of its own, as of a task that brings one; None: none."""
     cap: int | None = None
     """The limit at the last call, with what was granted."""
     counts: Mapping[str, int] | None = None
 
-    def remaining(self, limit: int | None) -> int | None:
+    def limit(self, declared: int | None) -> int | None:
+        """Return what holds of a declared limit and the account's own bound; None: neither."""
+        return declared if self.own is None else self.own if declared is None else min(declared, self.own)
+
+    def remaining(self, declared: int | None) -> int | None:
         """Return what may still be reserved under a limit, never less than 0; None: without a limit."""
+        limit = self.limit(declared)
         if limit is None:
             return None
         return max(0, limit + self.granted - self.spent - self.reserved)
 
-    def exceeded(self, limit: int | None) -> bool:
+    def exceeded(self, declared: int | None) -> bool:
         """Whether a limit is used up: nothing is left, or what was refused last does not fit yet."""
+        limit = self.limit(declared)
         if limit is None:
             return False
         left = limit + self.granted - self.spent
@@ -148,6 +156,7 @@ def account_of(name: str, period: str, row: Mapping[bytes, bytes]) -> Account:
         reserved=fields.get("reserved", 0),
         granted=fields.get("granted", 0),
         need=fields.get("need", 0),
+        own=fields.get("own"),
         cap=None if cap < 0 else cap,
         counts={count: fields[count] for count in COUNTS if count in fields},
     )

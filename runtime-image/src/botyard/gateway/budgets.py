@@ -177,7 +177,7 @@ def _line(account: Account, limit: int | None, window: Window | None) -> BudgetL
         account=account.name,
         period=account.period,
         renewed_ms=window.end_ms if window else 0,
-        limit=limit,
+        limit=account.limit(limit),
         granted=account.granted,
         spent=account.spent,
         reserved=account.reserved,

@@ -18,6 +18,7 @@ from botyard.core.inbox import Entry
 from botyard.runtime.dispatcher import LOOK_AGAIN
 from botyard.runtime.parking import Aside
 from botyard.runtime.persistence import RETRY_CAP
+from botyard.runtime.task_budgets import Bounds
 from botyard.runtime.tool_costs import Charges
 
 log = logging.getLogger("botyard.turns")
@@ -31,8 +32,8 @@ MAX_WAITING = 10_000
 """Turns that wait here and are told when a slot becomes free here; the others find out when they look."""
 
 
-class Quotas(Charges, Protocol):
-    """Counts turns of users, and what tools cost (`botyard.budget.meter.LedgerMeter`)."""
+class Quotas(Charges, Bounds, Protocol):
+    """Counts turns of users, what tools cost, and what tasks may (`botyard.budget.meter.LedgerMeter`)."""
 
     async def admit(self, turn: str, user: str) -> Hold | None:
         """Count a turn; raises QuotaExceeded, TurnsAtOnce or LedgerUnavailable."""

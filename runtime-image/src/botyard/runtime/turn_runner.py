@@ -41,6 +41,7 @@ from botyard.runtime.pool import WorkerPool
 from botyard.runtime.running_turn import Emit, Handler, RunningTurn, Tell
 from botyard.runtime.signals import Stop
 from botyard.runtime.step_journal import JournalBounds
+from botyard.runtime.task_budgets import bound_task
 from botyard.runtime.turn_calls import TurnCalls
 from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, spender_of, with_refusal
 from botyard.usage.book import UsageBook
@@ -260,6 +261,8 @@ class TurnRunner:
         bounds = JournalBounds(begun.journal)
         has_tasks = self._pool.residents is not None
         spender = spender_of(entry, self._persona_of(entry), has_tasks=has_tasks)
+        if self._quotas is not None:
+            await bound_task(self._quotas, entry, spender)
         models = self._models_of(lease, entry, begun, bounds, spender, cancelled)
 
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:

@@ -13,9 +13,8 @@ for _, charge in ipairs(plan.charges) do
     local account = account_key(name)
     local spent = redis.call("HINCRBY", account, "spent", whole(plan.coins))
     redis.call("HINCRBY", account, "tools", whole(plan.coins))
-    local found = redis.call("HMGET", account, "reserved", "granted")
-    local limit = charge[3]
-    if limit >= 0 then limit = limit + tonumber(found[2] or 0) end
+    local found = redis.call("HMGET", account, "reserved", "granted", "own")
+    local limit = limit_of(charge[3], found[3], found[2])
     redis.call("HSET", account, "cap", whole(limit))
     redis.call("PEXPIRE", account, charge[6])
     if window then redis.call("ZADD", KEYS[2], whole(window[2]), name) end

@@ -58,6 +58,15 @@ local function periods_now(calendars)
   return found
 end
 
+-- Most that may be spent in an account: what is declared, or less where its own bound is lower, and what was granted.
+-- Arguments are as stored, false where nothing is; -1: without a limit.
+local function limit_of(declared, own, granted)
+  local limit = declared
+  if own and (limit < 0 or tonumber(own) < limit) then limit = tonumber(own) end
+  if limit >= 0 then limit = limit + tonumber(granted or 0) end
+  return limit
+end
+
 -- Name of an account with its period.
 local function full_name(name, window)
   if window then return name .. ":" .. window[1] end

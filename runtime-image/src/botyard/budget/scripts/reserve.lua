@@ -27,7 +27,7 @@ local looked, restored, blocked = {}, 0, nil
 for number, charge in ipairs(plan.charges) do
   local window = windows[charge[5]]
   local name = full_name(charge[1], window)
-  local found = redis.call("HMGET", account_key(name), "spent", "reserved", "granted", "cap", "need")
+  local found = redis.call("HMGET", account_key(name), "spent", "reserved", "granted", "cap", "need", "own")
   local spent, reserved = tonumber(found[1] or 0), tonumber(found[2] or 0)
   -- Redis came back with an older state: what the asker saw being spent stays spent.
   local seen = plan.seen[name]
@@ -37,8 +37,7 @@ for number, charge in ipairs(plan.charges) do
     redis.call("HINCRBY", account_key(name), "restored", whole(seen - spent))
     spent = seen
   end
-  local limit = charge[3]
-  if limit >= 0 then limit = limit + tonumber(found[3] or 0) end
+  local limit = limit_of(charge[3], found[6], found[3])
   looked[number] = {name, spent, reserved, limit, window, fresh = not found[4], needed = found[5]}
   if limit >= 0 and charge[4] then
     local unit = charge[2]
