@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from botyard.contract.base import Document
+from botyard.contract.erp import Subscription
 
 
 class Route(Document):
@@ -25,6 +26,8 @@ class Route(Document):
     max_input_bytes: int = 1_048_576
     events_allow: tuple[str, ...] = ()
     personas: tuple[str, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    """Rows that Personas want to hear of; equal wishes of several Personas stand here once."""
 
 
 class Routes(Document):

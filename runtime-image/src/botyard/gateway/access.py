@@ -111,6 +111,21 @@ async def admit_default(gateway: Gateway, request: Request) -> Admission:
     return Admission(gateway, principal, route)
 
 
+async def admit_namespace(gateway: Gateway, request: Request, *, verb: Verb) -> str:
+    """Return the namespace of the path, where the caller has a verb on all of its bots.
+
+    Raises:
+        Problem: `unauthenticated`, `forbidden` or `bad-parameter`.
+    """
+    principal = await identify(gateway, request)
+    namespace = _name(request, "namespace")
+    if not await gateway.authorizer.allowed(principal, verb, namespace, ""):
+        raise Problem(
+            "forbidden", f"{principal.subject} lacks the verb `{verb}` on all bots.botyard.dev of {namespace}."
+        )
+    return namespace
+
+
 def _name(request: Request, what: str) -> str:
     value = str(request.path_params[what])
     if not _NAME.fullmatch(value):

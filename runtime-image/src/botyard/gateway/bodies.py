@@ -47,16 +47,25 @@ async def read(request: Request, *, limit: int) -> bytes:
     return bytes(body)
 
 
+def only_json(request: Request) -> None:
+    """Refuse bodies that do not say that they are JSON.
+
+    Raises:
+        Problem: `unsupported-media-type`.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        got = f"not {media_type}" if media_type else "and say so in Content-Type"
+        raise Problem("unsupported-media-type", f"Send `application/json`, {got}.")
+
+
 async def read_json(request: Request, model: type[M], *, limit: int) -> M:
     """Return the body as `model`.
 
     Raises:
         Problem: `unsupported-media-type`, `too-large`, `timeout`, `malformed-json` or `invalid-body`.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        got = f"not {media_type}" if media_type else "and say so in Content-Type"
-        raise Problem("unsupported-media-type", f"Send `application/json`, {got}.")
+    only_json(request)
     body = await read(request, limit=limit)
     return parse(body, model)
 

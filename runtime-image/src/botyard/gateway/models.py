@@ -303,6 +303,14 @@ class AcceptedEvent(Answer):
     thread: str | None = None
 
 
+class ErpAnswer(Answer):
+    """The changes are stored for everybody who subscribed to them."""
+
+    accepted: int = Field(description="Changes that were new, also those that nobody subscribed to.")
+    duplicate: int = Field(description="Changes that were sent before, by their id.")
+    deliveries: int = Field(description="Events that were stored: one for each Persona that gets a change.")
+
+
 TaskId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 TaskColumn = Literal["inbox", "todo", "inprogress", "done"]
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from botyard.erp.changes import Change
 from botyard.gateway import (
     bots,
     budgets,
@@ -15,6 +16,7 @@ from botyard.gateway import (
     compatibility,
     conversations,
     dead_letters,
+    erp,
     events,
     files,
     forks,
@@ -618,6 +620,28 @@ OPERATIONS: tuple[Operation, ...] = (
             "storage-unavailable",
         ),
         authenticated=False,
+    ),
+    Operation(
+        "POST",
+        "/v1/namespaces/{namespace}/erp/{table}",
+        erp.post_changes,
+        "Tell of changed rows of the company's database",
+        202,
+        answer=models.ErpAnswer,
+        body=Change,
+        problems=(
+            "bad-parameter",
+            "unauthenticated",
+            "forbidden",
+            "authentication-unavailable",
+            "malformed-json",
+            "timeout",
+            "too-large",
+            "unsupported-media-type",
+            "invalid-body",
+            "overloaded",
+            "storage-unavailable",
+        ),
     ),
     *PERSONA_OPERATIONS,
     *BUDGET_OPERATIONS,

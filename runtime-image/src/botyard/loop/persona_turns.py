@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from botyard.loop import board, schedule_turns
 from botyard.loop.board import BoardError, Change
 from botyard.loop.context import RobotContext
-from botyard.loop.erp_schema import TABLES
+from botyard.loop.erp_schema import row_of
 from botyard.loop.install import Installation
 from botyard.loop.parking import Parked
 from botyard.loop.persona_loop import PersonaLoop
@@ -48,7 +48,10 @@ class PersonaTurns:
             elif action == "thread.updated":
                 await self._thread(turn)
             elif action == "erp.changed":
-                await self._row(turn)
+                try:
+                    await self._row(turn)
+                except ValueError as error:
+                    return failed("BadRow", f"this is no row of {request.payload.get('table')}: {error}")
             elif action == "emessage":
                 messenger = str(request.payload["messenger"])
                 await turn.deliver(Parked("emessage", (request.payload.get("message"),), request.event, messenger))
@@ -74,15 +77,14 @@ class PersonaTurns:
         await turn.change(_change(do, task_id, tasks, turn))
 
     async def _row(self, turn: PersonaTurn) -> None:
-        """Tell the loop of a changed row: {table, change, new, old}; what is no row of a known table is refused."""
+        """Hand the change of a row to the handler of its table: a turn for each change, none is merged with another.
+
+        Raises:
+            ValueError: The row cannot be read.
+        """
         payload = turn.request.payload
         table = str(payload.get("table"))
-        if (kind := TABLES.get(table)) is None:
-            raise BoardError("UnknownTable", f"There is no ERP table {table!r}.")
-        try:
-            old, new = (None if (row := payload.get(name)) is None else kind.from_row(row) for name in ("old", "new"))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BoardError("BadRow", f"This is no row of {table}: {error}") from error
+        old, new = (row_of(table, payload.get(name)) for name in ("old", "new"))
         await turn.deliver(Parked("erp", (str(payload.get("change")), old, new), turn.request.event, table))
 
     async def _thread(self, turn: PersonaTurn) -> None:

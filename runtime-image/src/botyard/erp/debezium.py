@@ -1,0 +1,72 @@
+"""Changes in the envelopes of Debezium, as its connectors for Postgres write them."""
+
+from typing import Any
+
+from botyard.contract.erp import Action
+from botyard.erp.changes import MAX_ID, Change
+
+_ACTIONS: dict[str, Action] = {"c": "INSERT", "r": "INSERT", "u": "UPDATE", "d": "DELETE"}
+
+
+class EnvelopeError(ValueError):
+    """An envelope that cannot be read; the message says why."""
+
+
+def is_envelope(document: Any) -> bool:
+    """Tell whether a document is meant as an envelope, with its schema or without."""
+    return isinstance(document, dict) and ("op" in _payload(document) or "payload" in document)
+
+
+def read(document: dict[str, Any], table: str) -> Change | None:
+    """Return the change that an envelope tells of.
+
+    Args:
+        document: The envelope; its `payload` where it comes with its schema.
+        table: The table that it is for.
+
+    Returns:
+        The change; None of what is none: the tombstone after a DELETE, a message, a TRUNCATE.
+
+    Raises:
+        EnvelopeError: It is no envelope, or one of another table.
+    """
+    payload = _payload(document)
+    if document.get("payload", payload) is None:
+        return None
+    op, source = payload.get("op"), payload.get("source") or {}
+    if op in ("m", "t"):
+        return None
+    if op not in _ACTIONS:
+        raise EnvelopeError(f"the envelope's op is {op!r}; ops are c, r, u and d")
+    if not isinstance(source, dict):
+        raise EnvelopeError("the envelope's source is no object")
+    if (named := source.get("table", table)) != table:
+        raise EnvelopeError(f"the envelope is of the table {named!r}, not {table!r}")
+    rows = {"new": payload.get("after"), "old": payload.get("before")}
+    for name, row in rows.items():
+        if row is not None and not isinstance(row, dict):
+            raise EnvelopeError(f"the envelope's row {name} is no object")
+    if op != "u" and op != "d":
+        rows["old"] = None
+    try:
+        return Change(id=_identity(op, source), action=_ACTIONS[op], **rows)
+    except ValueError as error:
+        raise EnvelopeError(_first_line(error)) from None
+
+
+def _payload(document: dict[str, Any]) -> dict[str, Any]:
+    payload = document.get("payload")
+    return payload if isinstance(payload, dict) else document
+
+
+def _identity(op: str, source: dict[str, Any]) -> str | None:
+    """Return what names the change in its database: one place in the log holds one change."""
+    lsn = source.get("lsn")
+    if lsn is None or op == "r":
+        return None
+    return f"{source.get('db', '')}:{lsn}:{source.get('txId', '')}"[:MAX_ID]
+
+
+def _first_line(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    return str(errors()[0]["msg"]).removeprefix("Value error, ") if errors else str(error)
