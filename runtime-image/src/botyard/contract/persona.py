@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from botyard.contract.base import Document
+from botyard.contract.erp import ErpSubscription
 from botyard.contract.spending import PersonaBudget
 
 
@@ -33,6 +34,8 @@ class PersonaConfig(Document):
     budget: PersonaBudget = PersonaBudget()
     schedules: tuple[ScheduleConfig, ...] | None = None
     """None: those of the bundle."""
+    subscriptions: tuple[ErpSubscription, ...] | None = None
+    """Rows that it wants to hear of; the gateway routes by them. None: what the bundle has handlers for."""
     secrets_version: str = ""
     """Not empty: a part of it is kept in Secrets (`PersonaSecrets`); another one whenever that may have changed."""
     mongo_uri: str = Field(default="", repr=False)

@@ -155,16 +155,17 @@ def _not(make: Callable[[str], Test]) -> Callable[[str], Test]:
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
-    """Numbers compare as numbers, texts (also dates as ISO 8601 writes them) as texts."""
+    """Numbers compare as numbers, also those that a database wrote as texts; all other texts, and dates as ISO 8601
+    writes them, as texts."""
 
     def made(written: str) -> Test:
         number = _number(written)
 
         def test(value: Any) -> bool:
-            if isinstance(value, str):
-                return holds(value, written)
             mine = _number(value)
-            return mine is not None and number is not None and holds(mine, number)
+            if mine is not None and number is not None:
+                return holds(mine, number)
+            return isinstance(value, str) and holds(value, written)
 
         return test
 

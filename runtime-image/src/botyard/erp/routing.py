@@ -1,7 +1,9 @@
 """Who gets a change: the Personas of the namespace that subscribed to it, each once."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from botyard.contract.erp import Subscription
@@ -9,6 +11,10 @@ from botyard.contract.routes import Route
 from botyard.erp import filters
 from botyard.erp.changes import Change
 from botyard.erp.filters import Filter, FilterError
+from botyard.loop.erp_schema import TABLES
+
+ANY_TABLE = "*"
+"""In a subscription: every table. Where nothing says which tables a bot wants, its handlers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +24,12 @@ class Wish:
     subscription: Subscription
     passes: Filter
 
-    def wants(self, change: Change) -> bool:
+    def wants(self, change: Change, row: Mapping[str, Any]) -> bool:
         """Tell whether a change of the table is wanted.
+
+        Args:
+            change: The change.
+            row: Its row, with decimals as such.
 
         The filter looks at the row as it is now; of a DELETE at what it was. So a row that stops to pass is not told
         of, and one that begins to is told of as the UPDATE that it was.
@@ -29,7 +39,7 @@ class Wish:
             return False
         if wish.columns and change.action == "UPDATE" and not change.changed(wish.columns):
             return False
-        return self.passes(change.row)
+        return self.passes(row)
 
 
 class RoutingPlan:
@@ -53,18 +63,27 @@ class RoutingPlan:
                     continue
                 self._wishes.setdefault(subscription.table, []).append((route, Wish(subscription, passes)))
 
-    def tables(self) -> frozenset[str]:
-        """Return the tables that somebody wants."""
-        return frozenset(self._wishes)
-
     def receivers(self, table: str, change: Change) -> list[tuple[Route, tuple[str, ...]]]:
         """Return the Personas that get a change, by Bot."""
+        row = _typed(table, change.row)
         found: dict[int, tuple[Route, dict[str, None]]] = {}
-        for route, wish in self._wishes.get(table, ()):
-            if wish.wants(change):
+        for route, wish in (*self._wishes.get(table, ()), *self._wishes.get(ANY_TABLE, ())):
+            if wish.wants(change, row):
                 _, personas = found.setdefault(id(route), (route, {}))
                 personas |= dict.fromkeys(wish.subscription.personas)
         return [(route, tuple(personas)) for route, personas in found.values()]
+
+
+def _typed(table: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row with its decimals, which databases write as texts, as such; others as they came."""
+    kind = TABLES.get(table)
+    if kind is None:
+        return row
+    typed = dict(row)
+    for name in kind.decimals() & row.keys():
+        with contextlib.suppress(InvalidOperation):
+            typed[name] = Decimal(str(row[name]))
+    return typed
 
 
 def payload(table: str, change: Change) -> Mapping[str, Any]:

@@ -93,7 +93,7 @@ def _changes(content: Any, table: str) -> list[Change]:
 def _unfinished(error: Overloaded, done: Delivered, total: int) -> Problem:
     finished = done.accepted + done.duplicate
     detail = (
-        f"{error.pending} events wait already. The first {finished} of {total} changes were taken: send the others again, "
-        "with the same ids."
+        f"{error.pending} events wait already. The first {finished} of {total} changes were taken: "
+        "send the others again, with the same ids."
     )
     return Problem("overloaded", detail, retry_after=error.retry_after)

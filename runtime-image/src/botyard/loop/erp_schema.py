@@ -10,6 +10,7 @@ installation's, as far as its database has others.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, ClassVar, Self
 
 
@@ -37,6 +38,12 @@ class Row:
         for name in columns.keys() - known.keys():
             setattr(row, name, columns[name])
         return row
+
+    @classmethod
+    @cache
+    def decimals(cls) -> frozenset[str]:
+        """Return the columns that hold decimals."""
+        return frozenset(item.name for item in fields(cls) if item.type is Decimal)
 
     def as_row(self) -> dict[str, Any]:
         """Return its columns."""
@@ -535,3 +542,12 @@ class TxnLineResourceBooking(Row):
 
 TABLES: dict[str, type[Row]] = {row.table: row for row in Row.__subclasses__()}
 """Every table with the class of its rows."""
+
+
+def row_of(table: str, columns: Mapping[str, Any] | None) -> Row | None:
+    """Return the row of any table; one that is not here has its columns as attributes only.
+
+    Raises:
+        ValueError: A number is none; the message names the column.
+    """
+    return None if columns is None else TABLES.get(table, Row).from_row(columns)

@@ -299,7 +299,7 @@ class PersonaLoop:
             shutdown=self._shutdown,
             parking=self._parking,
             dialect=self._bot.dialect,
-            erp_tables=TABLES,
+            erp_tables={*TABLES, *self._bot.erp_tables},
             test_run=self._test_run,
             ask=self._ask,
             mongo_uri=self._mongo_uri,

@@ -16,6 +16,8 @@ from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits, ProgrammingModel
 from botyard.contract.model import SCRIPT_SUFFIX, ModelConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.erp import filters
+from botyard.erp.filters import FilterError
 from botyard.models.script import ScriptError
 from botyard.models.script_file import ScriptFile
 
@@ -186,6 +188,8 @@ def _persona(document: Any, path: Path, secrets: Secrets) -> PersonaConfig:
     metadata = document.get("metadata") or {}
     known = ("displayName", "setup", "maxInProgress", "budget", "schedules")
     fields = {name: spec[name] for name in known if name in spec}
+    if (erp := spec.get("erp")) is not None:
+        fields["subscriptions"] = erp.get("subscriptions", ()) if isinstance(erp, dict) else erp
     try:
         for item in spec.get("setupFrom") or ():
             reference = item.get("secretKeyRef") or {}
@@ -194,6 +198,10 @@ def _persona(document: Any, path: Path, secrets: Secrets) -> PersonaConfig:
             fields["mongoUri"] = _entry(secrets, (spec["mongo"] or {}).get("secretRef"), "uri", path)
         persona = PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
         time_zone(persona.budget.time_zone)
+        for subscription in persona.subscriptions or ():
+            filters.parse(list(subscription.where))
+    except FilterError as error:
+        raise CommandError(f"dev: {path}: erp.subscriptions: {error}", code=EXIT_USAGE) from None
     except ValueError as error:
         problem = _first(error) if isinstance(error, ValidationError) else f"budget.timeZone: {error}"
         raise CommandError(f"dev: {path}: {problem}", code=EXIT_USAGE) from None

@@ -20,10 +20,12 @@ from botyard.cli.dev.replica import DRAIN_SECONDS, LAST_DRAIN_SECONDS, Replica
 from botyard.cli.errors import CommandError
 from botyard.contract import names
 from botyard.contract.bot import BotConfig
+from botyard.contract.erp import ErpSubscription, together
 from botyard.contract.persona import PersonaConfig
 from botyard.contract.routes import Route, Routes
 from botyard.core.acknowledgement import Unsupported, confirm
 from botyard.core.connection import connect
+from botyard.erp.routing import ANY_TABLE
 from botyard.gateway.authentication import Nobody
 from botyard.gateway.authorization import Everything
 from botyard.gateway.context import Gateway
@@ -63,6 +65,7 @@ class LaptopBot:
             partitions=self.bot.partitions,
             max_input_bytes=self.bot.limits.max_input_bytes,
             personas=tuple(persona.name for persona in self.personas),
+            subscriptions=together({persona.name: _wishes(persona) for persona in self.personas}),
         )
 
 
@@ -147,6 +150,10 @@ class Laptop:
     def _host(self, each: LaptopBot) -> Child:
         command = [sys.executable, "-m", "botyard.cli.main", "worker-host", "--socket", str(self._socket(each))]
         return Child(command, lambda line: print(readable(line), file=sys.stderr))
+
+
+def _wishes(persona: PersonaConfig) -> tuple[ErpSubscription, ...]:
+    return (ErpSubscription(table=ANY_TABLE),) if persona.subscriptions is None else persona.subscriptions
 
 
 async def _check(redis: Redis, url: str) -> None:
