@@ -155,8 +155,7 @@ def _not(make: Callable[[str], Test]) -> Callable[[str], Test]:
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
-    """Numbers compare as numbers, also those that a database wrote as texts; all other texts, and dates as ISO 8601
-    writes them, as texts."""
+    """Numbers compare as numbers, also where a database wrote them as texts; other texts, ISO dates too, as texts."""
 
     def made(written: str) -> Test:
         number = _number(written)

@@ -52,6 +52,11 @@ EXAMPLES: Mapping[str, str] = {
         '  -d \'{"update_id": 1, "message": {"chat": {"id": 7}, "text": "hello"}}\' $GATEWAY/v1/channels/chat'
     ),
     "list_tasks": 'curl -s -H "$AUTH" "$BOT/personas/nora/tasks?column=todo"',
+    "post_changes": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"id": "tx-81", "action": "INSERT", "new": {"contact_id": "7"}}\' \\\n'
+        "  $GATEWAY/v1/namespaces/shop/erp/crm_contact"
+    ),
     "post_task": (
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         '  -d \'{"title": "Call Oslo", "column": "todo", "details": {"phone": "1"}}\' $BOT/personas/nora/tasks'
@@ -78,13 +83,15 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         "  -d '{\"allow\": true}' $BOT/personas/nora/calls/$THREAD.2.0/confirm"
     ),
-    "stream_chat": 'curl -sN -H "$AUTH" "$GATEWAY/sse/stream?stream_id=s1&user_session_id=mine"',
+    "stream_chat": 'curl -s -N -H "$AUTH" "$GATEWAY/sse/stream?stream_id=s1&user_session_id=mine&tenant=shop"',
     "post_chat": (
-        'curl -s -H "$AUTH" -H "Content-Type: application/json" -d \'{"message": {"text": "hello"}}\' \\\n'
-        '  "$GATEWAY/sse/chat?stream_id=s1&user_session_id=mine"'
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"message": {"text": "hello", "bundle_id": "echo"}}\' \\\n'
+        '  "$GATEWAY/sse/chat?stream_id=s1&user_session_id=mine&tenant=shop"'
     ),
     "get_chat_status": (
-        'curl -s -H "$AUTH" -d \'{"conversation_id": "c1"}\' "$GATEWAY/sse/conv_status.get?user_session_id=mine"'
+        'curl -s -H "$AUTH" -d \'{"conversation_id": "c1", "bundle_id": "echo"}\' \\\n'
+        '  "$GATEWAY/sse/conv_status.get?user_session_id=mine&tenant=shop"'
     ),
     "get_usage": 'curl -s -H "$AUTH" "$BOT/usage?day=2026-11-21"',
     "get_budget": 'curl -s -H "$AUTH" "$BOT/budget?days=31"',
