@@ -131,7 +131,7 @@ async def test_an_unreadable_row_is_a_failed_turn_and_the_next_one_is_seen(clerk
     await deliver(clerk, Change(action="INSERT", new=deal("bad", "much")), Change(action="INSERT", new=deal("good")))
     await clerk.until(lambda: len(clerk.journal("nora")) == 1)
     turns = (await clerk.bot.finished(3, ":nora")).turns
-    assert [turn["error"]["kind"] for turn in turns if turn.get("error")] == ["MalformedRow"]
+    assert [turn["error"]["kind"] for turn in turns if turn.get("error")] == ["BadRow"]
 
 
 async def test_nothing_is_lost_or_doubled_where_a_replica_is_killed(clerk: Clerk) -> None:

@@ -88,4 +88,4 @@ def _typed(table: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def payload(table: str, change: Change) -> Mapping[str, Any]:
     """Return the event that brings a change to a Persona."""
-    return {"action": "erp.change", "table": table, "change": change.action, "new": change.new, "old": change.old}
+    return {"action": "erp.changed", "table": table, "change": change.action, "new": change.new, "old": change.old}

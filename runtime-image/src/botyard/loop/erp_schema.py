@@ -548,6 +548,10 @@ def row_of(table: str, columns: Mapping[str, Any] | None) -> Row | None:
     """Return the row of any table; one that is not here has its columns as attributes only.
 
     Raises:
-        ValueError: A number is none; the message names the column.
+        ValueError: A number is none, or there are no columns; the message says which.
     """
-    return None if columns is None else TABLES.get(table, Row).from_row(columns)
+    if columns is None:
+        return None
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"{columns!r} has no columns")
+    return TABLES.get(table, Row).from_row(columns)
