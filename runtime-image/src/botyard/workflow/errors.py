@@ -19,3 +19,7 @@ class RegistryError(ValueError):
 
 class GitBundleError(RuntimeError):
     """A bundle cannot be had from git; the message says why, without credentials."""
+
+
+class StorageError(Exception):
+    """The storage cannot be used, or not with this path; the message says why."""

@@ -1,4 +1,4 @@
-"""Where lasting files of workflow bots are kept: a folder, addressed by `file://`.
+"""Where lasting files of workflow bots are kept: a folder (`file://`), or a bucket (`s3://`).
 
 Calls block; asynchronous code makes them in a thread.
 """
@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from botyard.workflow.errors import StorageError
+from botyard.workflow.storage_s3 import S3Storage
 
-class StorageError(Exception):
-    """The storage cannot be used, or not with this path; the message says why."""
+__all__ = ["FileStorage", "Storage", "StorageError", "open_storage"]
 
 
 class Storage(Protocol):
@@ -100,14 +101,14 @@ def _file(uri: str) -> Storage:
     return FileStorage(Path(unquote(parts.path)))
 
 
-_SCHEMES: dict[str, Callable[[str], Storage]] = {"file": _file}
+_SCHEMES: dict[str, Callable[[str], Storage]] = {"file": _file, "s3": S3Storage}
 
 
 def open_storage(uri: str) -> Storage:
     """Return the storage of an address.
 
     Args:
-        uri: `file:///folder`, or a folder's plain path.
+        uri: `file:///folder`, a folder's plain path, or `s3://bucket/folder`.
 
     Raises:
         StorageError: The address is not understood.
