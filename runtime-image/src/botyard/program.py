@@ -179,6 +179,19 @@ class TurnIO(Protocol):
             TypeError: JSON cannot express the request or the result.
         """
 
+    async def admit_user(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Count the turn in quotas of its user (`botyard.workflow.economics.treasury`), and its calls from now on.
+
+        Args:
+            asked: An `Asked` as JSON; whose quotas they are the platform knows.
+
+        Returns:
+            A `Verdict` as JSON.
+
+        Raises:
+            Exception: Nobody can say.
+        """
+
     async def record_usage(self, event: bytes) -> None:
         """Keep what the turn used of a service (`botyard.workflow.accounting`), as JSON; the same event counts once.
 

@@ -88,3 +88,18 @@ def test_a_time_zone_that_does_not_exist_is_named() -> None:
 
 def _at(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("now", "names"),
+    [
+        (datetime(2026, 1, 31, 23, tzinfo=UTC), ["2025-12", "2026-01", "2026-02"]),
+        (datetime(2028, 2, 29, tzinfo=UTC), ["2028-01", "2028-02", "2028-03"]),
+        (datetime(2026, 12, 1, tzinfo=UTC), ["2026-11", "2026-12", "2027-01"]),
+    ],
+)
+def test_months_follow_each_other_without_a_gap(now: datetime, names: list[str]) -> None:
+    before, month, after = Calendar(months=True).around(int(now.timestamp() * 1000))
+    assert [before.name, month.name, after.name] == names
+    assert (before.end_ms, month.end_ms) == (month.start_ms, after.start_ms)
+    assert month.start_ms <= now.timestamp() * 1000 < month.end_ms

@@ -33,10 +33,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """How time is cut: into days of a time zone, or hours of UTC."""
+    """How time is cut: into days of a time zone, or hours or months of UTC."""
 
     zone: str = "UTC"
     hours: bool = False
+    months: bool = False
 
     def around(self, now_ms: int) -> tuple[Window, Window, Window]:
         """Return three windows that follow each other, with a time in one of them.
@@ -54,6 +55,10 @@ def _around(calendar: Calendar, hour: int) -> tuple[Window, Window, Window]:
     if calendar.hours:
         before, now, after = (_hour(hour + step) for step in (-1, 0, 1))
         return before, now, after
+    if calendar.months:
+        first = datetime.fromtimestamp(hour * 3600, UTC).date().replace(day=1)
+        before, now, after = _month(first - timedelta(days=1)), _month(first), _month(first + timedelta(days=31))
+        return before, now, after
     zone = time_zone(calendar.zone)
     today = datetime.fromtimestamp(hour * 3600, zone).date()
     before, now, after = (_day(today + timedelta(days=step), zone) for step in (-1, 0, 1))
@@ -63,6 +68,13 @@ def _around(calendar: Calendar, hour: int) -> tuple[Window, Window, Window]:
 def _hour(number: int) -> Window:
     name = datetime.fromtimestamp(number * 3600, UTC).strftime("%Y-%m-%dT%H")
     return Window(name, number * HOUR_MS, (number + 1) * HOUR_MS)
+
+
+def _month(day: date) -> Window:
+    first = day.replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1)
+    utc = time_zone("UTC")
+    return Window(f"{first:%Y-%m}", _midnight(first, utc), _midnight(following, utc))
 
 
 def _day(day: date, zone: ZoneInfo) -> Window:
@@ -98,6 +110,8 @@ class Charge:
     """Whether a call that does not fit is refused; otherwise it is only told."""
     calendar: Calendar | None = None
     """How often the account begins anew; None: never."""
+    lasting: bool = False
+    """What was paid for ahead: it is not forgotten when it is not used."""
 
 
 BOT = "bot"
@@ -121,3 +135,13 @@ def thread(persona_name: str, thread_id: str) -> str:
 def user(name: str, what: str) -> str:
     """Account of one user: `requests`, `tokens` or `turns`."""
     return f"user-{what}:{name}"
+
+
+def quota(name: str, what: str) -> str:
+    """The same, of the quotas that a bundle declares."""
+    return f"quota-{what}:{name}"
+
+
+def credit(name: str) -> str:
+    """Account of the tokens that a user has paid for, which have no end but their number."""
+    return f"credit:{name}"

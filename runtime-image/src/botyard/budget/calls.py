@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from botyard.budget.accounts import Unit
+from botyard.budget.accounts import Charge, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,8 @@ class Spender:
     thread: str = ""
     """Thread of the Persona, or the conversation."""
     user: str = ""
+    quotas: tuple[Charge, ...] = ()
+    """Further accounts: those of the quotas that the turn was admitted under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from botyard.budget import accounts
 from botyard.budget.accounts import Calendar, Charge, Unit
 from botyard.budget.ledger import Ledger
+from botyard.budget.quotas import credit_of
 from botyard.contract.spending import PersonaBudget
 from botyard.core import control
 from botyard.core import keys as core_keys
@@ -57,3 +58,15 @@ async def grant(
         # What is not heard is found when replicas look at parked turns of themselves.
         await redis.publish(core_keys.control(bot), control.LOOK)
     return granted
+
+
+async def grant_tokens(
+    redis: Redis, bot: BotAddress, grant_id: str, *, user: str, tokens: int, by: str
+) -> tuple[str, bool]:
+    """Give a user tokens that were paid for; arguments and answer as for `grant`.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be asked.
+    """
+    record = json.dumps({"by": by, "id": grant_id})
+    return await Ledger(redis, bot).grant(grant_id, credit_of(user), tokens, record=record)

@@ -34,6 +34,8 @@ KEEP_HOURS = 48
 """Hours for which an account of an hour is kept."""
 KEEP_FOREVER_DAYS = 90
 """Days after its last use that the account of a task or thread is kept."""
+KEEP_LASTING_DAYS = 3650
+"""The same of what was paid for ahead."""
 WITNESSED = 4096
 """Accounts whose spending a process remembers, to notice that Redis came back with an older state."""
 PATIENCE = 15.0
@@ -231,14 +233,20 @@ class Ledger:
         balances = tuple(self._balance(*row) for row in answer[2:])
         return Outcome(answer[0].decode(), answer[1], balances)
 
-    async def book(self, call: str, charges: Sequence[Charge], coins: int) -> Outcome:
+    async def book(self, call: str, charges: Sequence[Charge], coins: int, *, tokens: int = 0) -> Outcome:
         """Charge a cost that is known only afterwards; it may go beyond a limit. A second time changes nothing.
+
+        Args:
+            call: Its id.
+            charges: Accounts; those of coins and of tokens are charged.
+            coins: What it cost.
+            tokens: What it used.
 
         Raises:
             LedgerUnavailable: Redis does not answer.
             ValueError: A time zone does not exist.
         """
-        plan = {"id": call, "coins": coins, "keep": KEEP_CALL_MS}
+        plan = {"id": call, "coins": coins, "tokens": tokens, "keep": KEEP_CALL_MS}
         answer = await self._in_time("book", plan, charges, [keys.periods(self._bot)])
         balances = tuple(self._balance(*row) for row in answer[1:])
         return Outcome(answer[0].decode(), coins, balances)
@@ -254,6 +262,17 @@ class Ledger:
         plan = {"lease": self._lease_ms, "calls": list(calls), "limit": limit, "history": KEEP_DAYS * DAY_MS}
         answer = await self._run("keep", plan, [keys.periods(self._bot)])
         return [call.decode() for call in answer[1]]
+
+    async def knows(self, call: str) -> bool:
+        """Tell whether a call's id was used, be it open or over.
+
+        Raises:
+            LedgerUnavailable: Redis does not answer.
+        """
+        try:
+            return bool(await self._redis.exists(keys.hold(self._bot, call)))
+        except (*Unavailable, OSError) as error:
+            raise LedgerUnavailable(f"the budget's ledger cannot be asked: {error}") from error
 
     async def grant(self, grant: str, charge: Charge, coins: int, *, record: str) -> tuple[str, bool]:
         """Allow an account a further amount; return its name with its period, and whether this grant was new.
@@ -359,6 +378,8 @@ class Ledger:
 
 
 def _keep_ms(charge: Charge) -> int:
+    if charge.lasting:
+        return KEEP_LASTING_DAYS * DAY_MS
     if charge.calendar is None:
         return KEEP_FOREVER_DAYS * DAY_MS
     return KEEP_HOURS * 3_600_000 if charge.calendar.hours else KEEP_DAYS * DAY_MS

@@ -9,10 +9,13 @@ from botyard.budget.ledger import Refused
 _UNITS = {Unit.COINS: "coins", Unit.TOKENS: "tokens", Unit.REQUESTS: "requests", Unit.SLOTS: "turns at once"}
 
 
+_OF_PERIODS = ("persona", "user-tokens", "user-requests", "quota-tokens", "quota-requests")
+
+
 def subject(account: str) -> str:
     """Return an account in words: `persona:nora:2026-11-21` is "Persona nora"."""
     kind, _, name = account.partition(":")
-    name = name.rsplit(":", 1)[0] if kind in ("persona", "user-tokens", "user-requests") else name
+    name = name.rsplit(":", 1)[0] if kind in _OF_PERIODS else name
     if kind == "bot":
         return "the Bot"
     if kind == "persona":

@@ -24,13 +24,16 @@ from botyard.budget.errors import (
 from botyard.budget.ledger import LEASE_MS, Balance, Done, Held, Ledger, Outcome, Refused
 from botyard.budget.lines import Lines
 from botyard.budget.metrics import BudgetMetrics
+from botyard.budget.quotas import Quotas
 from botyard.budget.repeats import Repeats
+from botyard.budget.reports import Reports
 from botyard.contract.bot import BotConfig
 from botyard.contract.persona import PersonaConfig
 from botyard.contract.prices import PriceTable
 from botyard.contract.spending import MAX_COINS
 from botyard.core.address import BotAddress
 from botyard.core.connection import Unavailable
+from botyard.workflow.economics.treasury import Asked, Verdict
 
 log = logging.getLogger("botyard.budget")
 
@@ -100,6 +103,7 @@ class LedgerMeter:
         self._metrics = metrics
         self._lease_ms = lease_ms
         self._ledger = Ledger(redis, bot, lease_ms=lease_ms)
+        self._quotas = Quotas(Reports(redis), self._ledger, bot)
         self._lines = Lines(wait_seconds=wait_seconds)
         self._repeats = repeats or Repeats()
         self._open: dict[str, Hold] = {}
@@ -296,6 +300,28 @@ class LedgerMeter:
         hold = Hold(id=f"turn/{turn}", max_output_tokens=0, coins=0, accounts=held.charges)
         self._opened(hold, held)
         return hold
+
+    async def admit_under(self, asked: Asked, turn: str) -> tuple[Verdict, Hold | None]:
+        """Count a turn in the quotas that its bundle declares; `leave` says that it is over.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be asked.
+        """
+        name = f"quota/{turn}/{asked.lane}"
+        verdict, held = await self._quotas.admit(asked, name, daily=self._terms.bot.budget.daily)
+        if held is None:
+            return verdict, None
+        hold = Hold(id=name, max_output_tokens=0, coins=0, accounts=held.charges)
+        self._opened(hold, held)
+        return verdict, hold
+
+    async def book_tokens(self, charge_id: str, charges: tuple[Charge, ...], tokens: int) -> None:
+        """Charge tokens of a service of the bundle's own, after the fact, once for each id.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be asked.
+        """
+        await self._ledger.book(charge_id, charges, 0, tokens=tokens)
 
     async def leave(self, hold: Hold) -> None:
         """Say that an admitted turn is over."""

@@ -47,7 +47,7 @@ def charges_of(bot: BotConfig, personas: Mapping[str, PersonaConfig], spender: S
     tokens = bot.quotas.tokens_per_hour
     if spender.user and tokens is not None:
         charges.append(Charge(accounts.user(spender.user, "tokens"), Unit.TOKENS, tokens, calendar=HOUR))
-    return charges
+    return [*charges, *spender.quotas]
 
 
 def admission_of(bot: BotConfig, user: str) -> list[Charge]:

@@ -19,6 +19,7 @@ from botyard.gateway.models import (
     BudgetDay,
     BudgetLine,
     BudgetReport,
+    CreditRequest,
     GrantAnswer,
     GrantRequest,
 )
@@ -100,6 +101,24 @@ async def post_grant(gateway: Gateway, request: Request) -> Response:
         raise Problem("storage-unavailable", str(error), retry_after=1) from error
     except ValueError as error:
         raise _unusable(persona, error) from error
+    return JSONResponse(GrantAnswer(account=account, duplicate=not new).model_dump(), status_code=201)
+
+
+async def post_credit(gateway: Gateway, request: Request) -> Response:
+    """Give a user tokens that count when the quotas of the user's type are used up."""
+    admission = await _admit(gateway, request, verb="operate")
+    parameters.only(request)
+    body = await bodies.read_json(request, CreditRequest, limit=admission.route.max_input_bytes)
+    try:
+        account, new = await gateway.grant_tokens(
+            admission.bot,
+            body.id or f"credit_{ids.new_event()}",
+            user=body.user,
+            tokens=body.tokens,
+            by=admission.principal.subject,
+        )
+    except LedgerUnavailable as error:
+        raise Problem("storage-unavailable", str(error), retry_after=1) from error
     return JSONResponse(GrantAnswer(account=account, duplicate=not new).model_dump(), status_code=201)
 
 

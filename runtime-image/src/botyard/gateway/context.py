@@ -6,7 +6,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 
-from botyard.budget.grants import grant
+from botyard.budget.grants import grant, grant_tokens
 from botyard.budget.reports import Reports
 from botyard.channels.service import ChannelService
 from botyard.compatibility import Census, take_census
@@ -62,6 +62,8 @@ class Gateway:
     usage: UsageReports
     grant: Callable[..., Awaitable[tuple[str, bool]]]
     """Allows a further amount (`botyard.budget.grants.grant`)."""
+    grant_tokens: Callable[..., Awaitable[tuple[str, bool]]]
+    """Gives a user tokens (`botyard.budget.grants.grant_tokens`)."""
     cancellations: Cancellations
     dead_letters: DeadLetters
     census: Callable[[BotAddress, MachineShape], Awaitable[Census]]
@@ -142,6 +144,7 @@ class Gateway:
             quotas=QuotaGate(spending, inbox),
             usage=UsageReports(redis),
             grant=partial(grant, redis),
+            grant_tokens=partial(grant_tokens, redis),
             cancellations=Cancellations(redis),
             dead_letters=DeadLetters(redis),
             census=partial(take_census, redis),

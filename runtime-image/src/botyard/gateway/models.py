@@ -557,6 +557,14 @@ class GrantRequest(Body):
         return self
 
 
+class CreditRequest(Body):
+    """Tokens that a user has paid for."""
+
+    user: str = Field(min_length=1, max_length=256, description="The user, as conversations are kept under.")
+    tokens: int = Field(ge=1, le=MAX_COINS, description="How many more.")
+    id: MessageId | None = Field(default=None, description="The client's own; the same credit again does nothing.")
+
+
 class GrantAnswer(Answer):
     """The grant is in force."""
 

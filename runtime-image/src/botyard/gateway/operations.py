@@ -253,6 +253,23 @@ PERSONA_OPERATIONS: tuple[Operation, ...] = (
 
 USAGE_OPERATIONS: tuple[Operation, ...] = (
     Operation(
+        "POST",
+        BASE + "/credits",
+        budgets.post_credit,
+        "Give a user tokens that were paid for (docs/workflow-economics.md)",
+        201,
+        answer=models.GrantAnswer,
+        body=models.CreditRequest,
+        problems=(
+            *_BUDGET_PROBLEMS,
+            "malformed-json",
+            "timeout",
+            "too-large",
+            "unsupported-media-type",
+            "invalid-body",
+        ),
+    ),
+    Operation(
         "GET",
         BASE + "/usage",
         usage.get_usage,

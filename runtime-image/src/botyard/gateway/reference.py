@@ -93,6 +93,10 @@ EXAMPLES: Mapping[str, str] = {
         'curl -s -H "$AUTH" -d \'{"conversation_id": "c1", "bundle_id": "echo"}\' \\\n'
         '  "$GATEWAY/sse/conv_status.get?user_session_id=mine&tenant=shop"'
     ),
+    "post_credit": (
+        'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        '  -d \'{"user": "oidc:ann", "tokens": 100000, "id": "order-7"}\' $BOT/credits'
+    ),
     "get_usage": 'curl -s -H "$AUTH" "$BOT/usage?day=2026-11-21"',
     "get_budget": 'curl -s -H "$AUTH" "$BOT/budget?days=31"',
     "get_persona_budget": 'curl -s -H "$AUTH" "$BOT/personas/nora/budget?thread=nora~t1"',

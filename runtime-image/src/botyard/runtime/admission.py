@@ -20,6 +20,7 @@ from botyard.runtime.parking import Aside
 from botyard.runtime.persistence import RETRY_CAP
 from botyard.runtime.task_budgets import Bounds
 from botyard.runtime.tool_costs import Charges
+from botyard.runtime.turn_economics import TurnQuotas
 
 log = logging.getLogger("botyard.turns")
 
@@ -32,7 +33,7 @@ MAX_WAITING = 10_000
 """Turns that wait here and are told when a slot becomes free here; the others find out when they look."""
 
 
-class Quotas(Charges, Bounds, Protocol):
+class Quotas(Charges, Bounds, TurnQuotas, Protocol):
     """Counts turns of users, what tools cost, and what tasks may (`botyard.budget.meter.LedgerMeter`)."""
 
     async def admit(self, turn: str, user: str) -> Hold | None:

@@ -82,12 +82,24 @@ class TurnCalls:
             selection = Selection.of(args)
             return await persist(lambda: self._records.read(entry.partition.bot, key, selection))
         if method == "usage.record" and self._usage is not None:
-            body, usage = bytes(args["event"]), self._usage
-            if len(body) > MAX_EVENT:
-                raise ValueError(f"an event of accounting has {MAX_EVENT} bytes at most, not {len(body)}")
-            event = json.loads(body)
+            usage, event = self._usage, usage_of(args)
             return await persist(lambda: usage.record(entry, event))
         if method in KNOWLEDGE_CALLS:
             bot = entry.partition.bot
             return await persist(lambda: KNOWLEDGE_CALLS[method](self._knowledge, bot, args))
         raise ValueError(f"the supervisor has no method {method!r}")
+
+
+def usage_of(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event of accounting that a worker tells.
+
+    Raises:
+        ValueError: It is none, or too long.
+    """
+    body = bytes(args["event"])
+    if len(body) > MAX_EVENT:
+        raise ValueError(f"an event of accounting has {MAX_EVENT} bytes at most, not {len(body)}")
+    event = json.loads(body)
+    if not isinstance(event, dict):
+        raise ValueError("an event of accounting is an object")
+    return event

@@ -7,9 +7,11 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
+from botyard.budget.accounts import Charge
 from botyard.budget.calls import Spender
 from botyard.budget.errors import BudgetError
 from botyard.core.inbox import Entry
@@ -76,11 +78,21 @@ class TurnModels:
         self._stop = stop
         self._asked: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._told: set[str] = set()
+        """Ids of answers, at most MAX_CALLS."""
         self._over = False
         self.refusal: BudgetError | None = None
         """Why the last call was refused, if it was for what it would have cost."""
         self.parked: ParkTurn | None = None
         """Set, and the turn is ended, when it has to wait for money."""
+
+    def count_in(self, charges: tuple[Charge, ...]) -> None:
+        """Count the calls that follow in further accounts."""
+        self._spender = replace(self._spender, quotas=charges)
+
+    def has_told(self, answer: object) -> bool:
+        """Tell whether an answer of this id came through here."""
+        return isinstance(answer, str) and answer in self._told
 
     def names(self) -> list[str]:
         """Return what a request may name."""
@@ -171,9 +183,11 @@ class TurnModels:
         if record is None:
             return None
         answer: dict[str, Any] = json.loads(record)["result"]
+        self._told.add(str(answer.get("id")))
         return answer
 
     async def _keep(self, place: str, answer: dict[str, Any]) -> None:
+        self._told.add(str(answer.get("id")))
         record = json.dumps({"name": "model", "result": answer}, ensure_ascii=False, separators=(",", ":"))
         body = record.encode("utf-8", "replace")
         if len(body) > MAX_KEPT:

@@ -42,7 +42,8 @@ from botyard.runtime.running_turn import Emit, Handler, RunningTurn, Tell
 from botyard.runtime.signals import Stop
 from botyard.runtime.step_journal import JournalBounds
 from botyard.runtime.task_budgets import bound_task
-from botyard.runtime.turn_calls import TurnCalls
+from botyard.runtime.turn_calls import TurnCalls, usage_of
+from botyard.runtime.turn_economics import TurnEconomics
 from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, spender_of, with_refusal
 from botyard.usage.book import UsageBook
 
@@ -265,9 +266,15 @@ class TurnRunner:
             await bound_task(self._quotas, entry, spender)
         models = self._models_of(lease, entry, begun, bounds, spender, cancelled)
 
+        economics = TurnEconomics(self._quotas, entry, models)
+
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
             if method == "model":
                 return await ask_model(models, args, tell)
+            if method == "user.admit":
+                return await economics.admit(args)
+            if method == "usage.record":
+                await economics.used(usage_of(args))
             return await self._calls.answer(lease, entry, bounds, method, args, spender if has_tasks else None)
 
         try:
@@ -280,6 +287,7 @@ class TurnRunner:
         finally:
             if models is not None:
                 models.close()
+            await economics.close()
             if self._usage is not None:
                 self._usage.turn_over(entry.turn)
 

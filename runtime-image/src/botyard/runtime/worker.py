@@ -97,6 +97,10 @@ class WorkerIO:
             raise ModelCallError(str(error), error.code or "error") from error
         return answer
 
+    async def admit_user(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Count the turn in quotas of its user."""
+        return dict(await self._worker.call(self._turn, "user.admit", dict(asked)))
+
     async def record_usage(self, event: bytes) -> None:
         """Have the supervisor keep what the turn used of a service."""
         await self._worker.call(self._turn, "usage.record", {"event": event})

@@ -109,6 +109,10 @@ class _IO:
     async def keep_vectors(self, space: str, vectors: Mapping[str, bytes]) -> None:
         self._host.vectors.setdefault(space, {}).update(vectors)
 
+    async def admit_user(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """In a scenario nobody is refused."""
+        return {"admitted": True, "rows": [], "credit": 0, "budget_left": None}
+
     async def record_usage(self, event: bytes) -> None:
         """What a scenario uses nobody is charged for."""
 

@@ -14,6 +14,8 @@ Bundles of the existing system import the same things from `kdcube_ai_app`.
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
 from botyard.workflow.decorators import agentic_initial_state, agentic_workflow, agentic_workflow_factory
+from botyard.workflow.economic_entrypoint import BaseEntrypointWithEconomics
+from botyard.workflow.economics import EconomicsLimitException, QuotaPolicy
 from botyard.workflow.emitters import AIBEmitters
 from botyard.workflow.entrypoint import BaseEntrypoint
 from botyard.workflow.event_filter import DefaultEventFilter, EventFilterInput, IEventFilter
@@ -26,12 +28,15 @@ __all__ = [
     "AIBEmitters",
     "AgenticBundleSpec",
     "BaseEntrypoint",
+    "BaseEntrypointWithEconomics",
     "ChatCommunicator",
     "ChatTaskPayload",
     "Config",
     "DefaultEventFilter",
+    "EconomicsLimitException",
     "EventFilterInput",
     "IEventFilter",
+    "QuotaPolicy",
     "Relay",
     "agentic_initial_state",
     "agentic_workflow",

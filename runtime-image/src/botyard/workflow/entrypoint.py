@@ -31,6 +31,7 @@ class _Request:
     comm_context: ChatTaskPayload | None = None
     comm: ChatCommunicator | None = None
     state: dict[str, Any] | None = None
+    econ_ctx: dict[str, Any] | None = None
 
 
 class BaseEntrypoint:

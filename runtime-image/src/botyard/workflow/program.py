@@ -17,6 +17,9 @@ from botyard.workflow.accounting.turns import accounted
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
 from botyard.workflow.database import open_pool
+from botyard.workflow.economics import treasury
+from botyard.workflow.economics.errors import EconomicsLimitException
+from botyard.workflow.economics.treasury import PlatformTreasury
 from botyard.workflow.finding import find_module
 from botyard.workflow.loader import AgenticBundleSpec, Loaded, load_bundle
 from botyard.workflow.plain import plain
@@ -87,6 +90,7 @@ class WorkflowProgram:
             return await self._run(request, task, io)
 
     async def _run(self, request: TurnRequest, task: ChatTaskPayload, io: TurnIO) -> TurnOutcome:
+        treasury.platform.set(PlatformTreasury(io))
         relay = TurnRelay(io)
         relays.use_relay(relay)
         documents.use_documents(self._retrieval, io)
@@ -103,6 +107,14 @@ class WorkflowProgram:
             if relay.overflow is not None:
                 raise relay.overflow
             return _outcome(request, task, comm, result)
+        except EconomicsLimitException as error:
+            # The user was told; what is left is that the turn is over.
+            log.info(
+                "the turn is not run: %s", error, extra={"fields": {"conversation": request.key, "code": error.code}}
+            )
+            comm = comm or build_comm_from_comm_context(task, relay=relay)
+            await comm.flush()
+            return TurnOutcome(state=request.state, completion=output_of("chat_complete", comm.completion({})))
         except (Exception, SystemExit) as error:
             log.exception("the workflow failed", extra={"fields": {"conversation": request.key, "turn": request.turn}})
             if comm is not None:
