@@ -86,7 +86,10 @@ class Faring:
         before = self._told.get(key)
         if before == report:
             return
-        urgent = before is None or (before.failures > 0) != (report.failures > 0)
+        urgent = before is None or (before.failures > 0, before.unhandled) != (
+            report.failures > 0,
+            report.unhandled,
+        )
         now = self._clock.monotonic()
         if not urgent and self._told_at.get(key, -TELL_SECONDS) + TELL_SECONDS > now:
             self._later.add(bot)

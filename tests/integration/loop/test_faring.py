@@ -14,7 +14,7 @@ from botyard_operator.caches import Caches
 from botyard_operator.conditions import ConditionState, ready
 from botyard_operator.faring import TELL_SECONDS, Faring
 from botyard_operator.reconcile.base import Key
-from botyard_operator.reconcile.persona import with_loop
+from botyard_operator.reconcile.persona import unhandled_tools, with_loop
 from tests.integration.loop.test_personas import NORA, OSLO, Clerk
 from tests.integration.runtime.conftest import MakeBot
 from tests.unit.operator.clocks import StillClock
@@ -74,6 +74,45 @@ async def test_boards_are_counted_and_a_persona_that_moves_tells_from_where_it_i
     await first.drain()
     moved = await reported(reports, address, "nora", lambda found: found.replica == second.name and found.tasks)
     assert moved.tasks == tasks
+
+
+DEAF = """
+import asyncio
+from flexus_client_kit import ckit_bot_exec, ckit_client, ckit_cloudtool, ckit_shutdown
+
+ANY = {"type": "object", "properties": {}}
+TOOLS = [ckit_cloudtool.CloudTool(strict=False, name=name, description="", parameters=ANY) for name in ("hear", "deaf")]
+
+
+async def main_loop(fclient, rcx):
+    @rcx.on_tool_call("hear")
+    async def hear(call, args):
+        return "heard"
+
+    while not ckit_shutdown.shutdown_event.is_set():
+        await rcx.unpark_collected_events(sleep_if_no_work=10.0)
+
+
+def main():
+    asyncio.run(ckit_bot_exec.run_bots_in_this_group(
+        ckit_client.FlexusClient("clerk_100000000"), marketable_name="clerk", marketable_version_str="1.0.0",
+        bot_main_loop=main_loop, inprocess_tools=TOOLS))
+"""
+
+
+async def test_tools_without_a_handler_are_told(make_bot: MakeBot) -> None:
+    bot = make_bot(code=DEAF, programming_model="loop", personas=(NORA,))
+    await bot.start()
+    reports = PersonaReports(bot.redis)
+    found = await reported(reports, bot.address, "nora", lambda report: report.state == "running")
+    assert found.unhandled == ("deaf",)
+    condition = unhandled_tools(found, {})
+    assert condition is not None
+    assert (condition.type, condition.status, condition.reason) == ("ToolsWithoutHandler", "True", "HandlerMissing")
+    assert "deaf" in condition.message
+    assert unhandled_tools(PersonaReport(state="running"), {}) is None
+    kept = {"conditions": [{"type": "ToolsWithoutHandler", "status": "True", "message": condition.message}]}
+    assert unhandled_tools(None, kept) == condition
 
 
 class Statuses:

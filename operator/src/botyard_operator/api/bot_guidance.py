@@ -153,6 +153,11 @@ PERSONA: Mapping[Reason, Guidance] = {
         "spec.erp has no effect in this release: remove the field",
         "Do what the message says instead, or wait for the release that brings the field.",
     ),
+    Reason.HANDLER_MISSING: Guidance(
+        "nothing handles calls of write_letter: the model is told so at once",
+        "Register a handler in the bundle's main loop (`@rcx.on_tool_call`), or take the tool out of "
+        "`inprocess_tools`.",
+    ),
     Reason.LOOP_FAILING: Guidance(
         "its main loop ended 3 times in a row, last with KeyError: 'token'; it is entered again after growing pauses",
         "Look for the exception in the Bot's log; mend the bundle, or the setup that it cannot work with.",

@@ -50,6 +50,11 @@ class ConditionType(_Documented):
         "The Persona's main loop keeps ending, and is entered again after growing pauses. Absent otherwise.",
         "Persona",
     )
+    TOOLS_WITHOUT_HANDLER = (
+        "ToolsWithoutHandler",
+        "The bot offers tools that its loop has no handler for; calls of them fail at once. Absent otherwise.",
+        "Persona",
+    )
     BUDGET_EXCEEDED = "BudgetExceeded", "A budget is used up. Absent otherwise.", "Bot", "Persona"
 
 
@@ -66,6 +71,7 @@ class Reason(_Documented):
         "FieldNotSupported",
         "A field of the spec has no behaviour in this release; the message names it.",
     )
+    HANDLER_MISSING = "HandlerMissing", "Nothing handles the calls of tools that the bot offers.", "Persona"
     LOOP_FAILING = "LoopFailing", "The bundle's main loop ended without being asked to.", "Persona"
     SETUP_INVALID = "SetupInvalid", "The setup does not agree with the bundle's setup schema.", "Persona"
     REFERENCE_NOT_FOUND = (

@@ -40,6 +40,8 @@ class PersonaReconciler:
         states += setup_states(schema, obj)
         fares = self._faring.of(key)
         states = with_loop(states, fares, before := obj.get("status") or {})
+        if (deaf := unhandled_tools(fares, before)) is not None:
+            states.append(deaf)
         spent = self._spending.of(key)
         limit = ((obj.get("spec") or {}).get("budget") or {}).get("daily")
         if (over := exceeded(f"Persona {key.name}", spent, limit, before)) is not None:
@@ -49,6 +51,24 @@ class PersonaReconciler:
             kept = {"tasks": dict(fares.tasks) or kept["tasks"], "replica": fares.replica or kept["replica"]}
         await report(obj, states, {**kept, "spend": persona_spend(spent, limit, before)}, ctx)
         return Result()
+
+
+def unhandled_tools(fares: PersonaReport | None, status: JsonObject) -> ConditionState | None:
+    """Return the condition of a Persona whose loop lacks handlers; None: it has all of them.
+
+    Args:
+        fares: How the loop fares; None: nothing is known since the operator started.
+        status: The Persona's as it is.
+    """
+    if fares is None:
+        held = find(status.get("conditions"), ConditionType.TOOLS_WITHOUT_HANDLER)
+        message = str(held.get("message", "")) if held is not None else ""
+    else:
+        named = ", ".join(fares.unhandled)
+        message = f"nothing handles calls of {named}: the model is told so at once" if named else ""
+    if not message:
+        return None
+    return ConditionState(ConditionType.TOOLS_WITHOUT_HANDLER, "True", Reason.HANDLER_MISSING, message)
 
 
 def with_loop(states: list[ConditionState], fares: PersonaReport | None, status: JsonObject) -> list[ConditionState]:

@@ -18,6 +18,9 @@ from botyard.core.reply import text
 MAX_MESSAGE = 500
 """Characters of why a loop failed."""
 MAX_COLUMNS = 16
+MAX_TOOLS = 32
+MAX_TOOL = 100
+"""Characters of a tool's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class PersonaReport:
         failures: Ends in a row that nobody asked for; 0 once it has run steadily again.
         message: The last one's exception.
         tasks: How many tasks are in each column of its board.
+        unhandled: Tools that its loop offers to the model and has no handler for.
     """
 
     replica: str = ""
@@ -37,6 +41,7 @@ class PersonaReport:
     failures: int = 0
     message: str = ""
     tasks: Mapping[str, int] = field(default_factory=dict)
+    unhandled: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return it as it is kept."""
@@ -47,6 +52,7 @@ class PersonaReport:
                 "failures": self.failures,
                 "message": self.message[:MAX_MESSAGE],
                 "tasks": dict(list(self.tasks.items())[:MAX_COLUMNS]),
+                "unhandled": [name[:MAX_TOOL] for name in self.unhandled[:MAX_TOOLS]],
             },
             ensure_ascii=False,
         )
@@ -63,6 +69,7 @@ class PersonaReport:
                 int(kept.get("failures") or 0),
                 str(kept.get("message") or "")[:MAX_MESSAGE],
                 tasks,
+                tuple(str(name)[:MAX_TOOL] for name in list(kept.get("unhandled") or ())[:MAX_TOOLS]),
             )
         except (ValueError, TypeError, AttributeError):
             return cls()

@@ -57,11 +57,13 @@ class LoopHealth:
         state: `failing` while it pauses after an end that nobody asked for.
         failures: Such ends in a row; kept until it has run steadily.
         message: The last one's exception, or empty.
+        unhandled: Tools that the bot offers and has no handler for, once it takes events.
     """
 
     state: LoopState = "running"
     failures: int = 0
     message: str = ""
+    unhandled: tuple[str, ...] = ()
 
 
 class PersonaLoop:
@@ -284,12 +286,15 @@ class PersonaLoop:
             async with asyncio.timeout(TAKES_EVENTS_WITHIN):
                 await context.takes_events.wait()
         self._entered.set()
+        unhandled = tuple(sorted({tool.name for tool in self._bot.tools} - context.tools))
+        if unhandled:
+            log.warning("no handler: the model is offered %s, and is told so when it calls", ", ".join(unhandled))
         if self._failed.failures:
             # Whether it is well again, only time tells.
-            self._told(LoopHealth("running", self._failed.failures, self._failed.message))
+            self._told(LoopHealth("running", self._failed.failures, self._failed.message, unhandled))
             await asyncio.sleep(self._steady_after)
             self._failed = LoopHealth()
-        self._told(LoopHealth("running"))
+        self._told(LoopHealth("running", unhandled=unhandled))
 
     def _new_context(self) -> RobotContext:
         return RobotContext(

@@ -68,7 +68,12 @@ class LoopProgram:
 
         def tell(health: LoopHealth) -> None:
             def send() -> None:
-                data = {"state": health.state, "failures": health.failures, "message": health.message}
+                data = {
+                    "state": health.state,
+                    "failures": health.failures,
+                    "message": health.message,
+                    "unhandled": list(health.unhandled),
+                }
                 task = here.create_task(io.tell(data))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)

@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from botyard.core.address import BotAddress
-from botyard.core.persona_reports import MAX_COLUMNS, PersonaReport, PersonaReports
+from botyard.core.persona_reports import MAX_COLUMNS, MAX_TOOLS, PersonaReport, PersonaReports
 from botyard.runtime.persistence import persist
 
 log = logging.getLogger("botyard.residents")
@@ -39,14 +39,17 @@ class PersonaReporter:
         self._wake = asyncio.Event()
 
     def fares(self, persona: str, health: Mapping[str, Any]) -> None:
-        """Take how a Persona's loop fares: {state, failures, message}."""
+        """Take how a Persona's loop fares: {state, failures, message, unhandled}."""
         state, message = str(health.get("state") or ""), str(health.get("message") or "")
         if state == "ended":
             # It begins elsewhere, and who has it then tells of it.
             return self.left(persona)
         failures = health.get("failures")
         count = failures if isinstance(failures, int) else 0
-        return self._take(persona, replace(self._of(persona), state=state, failures=count, message=message))
+        unhandled = tuple(str(name) for name in list(health.get("unhandled") or ())[:MAX_TOOLS])
+        report = replace(self._of(persona), state=state, failures=count, message=message)
+        # While it pauses nothing is known of its handlers.
+        return self._take(persona, report if state == "failing" else replace(report, unhandled=unhandled))
 
     def has(self, persona: str, tasks: Mapping[str, int]) -> None:
         """Take how many tasks are where on a Persona's board."""
