@@ -22,6 +22,7 @@ from kopf._core.reactor import inventory
 from botyard.contract import names
 from botyard_operator import resources
 from botyard_operator.caches import Caches, resource_version
+from botyard_operator.installation_prices import InstallationPrices
 from botyard_operator.kube import KubeClient
 from botyard_operator.listing import PAGE, field_selector, fill, label_selector, prune
 from botyard_operator.metrics import Metrics
@@ -75,6 +76,7 @@ class Watches:
         self._caches = caches
         self._kube = kube
         self._namespaces = tuple(dict.fromkeys(settings.namespaces))
+        self._prices = InstallationPrices(caches=caches, kube=kube, settings=settings)
         self._metrics = metrics
         self._health = health
         self.synced = asyncio.Event()
@@ -87,9 +89,11 @@ class Watches:
             ApiError: The operator may not list one of the kinds, or a CRD is not installed.
         """
         await self._fill()
+        await self._prices.look()
         self.synced.set()
         on_synced()
         pruning = asyncio.create_task(self._prune(), name="pruning")
+        looking = asyncio.create_task(self._prices.run(), name="installation prices")
         try:
             await kopf.operator(
                 registry=self._registry(),
@@ -101,6 +105,7 @@ class Watches:
             )
         finally:
             pruning.cancel()
+            looking.cancel()
 
     async def _fill(self) -> None:
         pause = 0.5
