@@ -44,6 +44,18 @@ async def test_what_is_said_later_arrives_as_it_is_said(system: System) -> None:
             assert list(texts(await stream.take(1))) == [f"later {number}"]
 
 
+async def test_a_client_that_goes_away_cancels_nothing(system: System) -> None:
+    turn = await system.post("a long question")
+    async with opened(system, turn["conversation"]):
+        pass
+    (entry,) = await system.waiting()
+    conversation = await system.redis.hgetall(keys.conversation(entry.partition, entry.key))
+    assert not [name for name in conversation if name.startswith(b"cancel:")]
+    await system.answer(("bot.message", {"text": "the answer"}))
+    async with opened(system, turn["conversation"]) as stream:
+        assert list(texts(await stream.take(1))) == ["the answer"]
+
+
 async def test_replay_and_live_meet_without_gap_or_repetition(system: System) -> None:
     conversation = await system.conversation(*(f"old {number}" for number in range(50)))
 

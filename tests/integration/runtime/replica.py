@@ -100,6 +100,8 @@ class Bot:
     programming_model: Literal["fsm", "loop", "workflow"] = "fsm"
     skew: str = ""
     """By how much the clocks of its replicas are wrong, as libfaketime takes it, for example `+2d`."""
+    cgroup: Path | None = None
+    """Control group of version 1 or 2 that the workers' container is in."""
     replicas: "list[Replica]" = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -214,7 +216,18 @@ class Replica:
             f"--bundle={mounts}/bundle", f"--socket={self.folder}/worker.sock",
             "--health-port=0", f"--port-file={port_file}", f"--lease-ms={self.bot.lease_ms}",
         )  # fmt: skip
-        self._spawn("botyard.runtime.worker_host:run", f"--socket={self.folder}/worker.sock")
+        self.start_host()
+
+    def start_host(self) -> None:
+        """Start the container of workers, as the kubelet does, also again where it ended."""
+        del self._processes[1:]
+        options = [f"--socket={self.folder}/worker.sock"]
+        if self.bot.cgroup is not None:
+            options.append(f"--cgroup={self.bot.cgroup}")
+        self._spawn("botyard.runtime.worker_host:run", *options)
+        if self.bot.cgroup is not None:
+            # Before it has anything to start.
+            (self.bot.cgroup / "cgroup.procs").write_text(str(self.host.pid))
 
     def _spawn(self, function: str, *argv: str) -> None:
         module, name = function.split(":")

@@ -39,8 +39,9 @@ async def test_every_turn_ends_with_a_committed_mark_and_says_where_it_belongs(m
     assert message["conversation"]["conversation_id"] == "c1"
 
 
-async def test_blocking_code_holds_up_nobody_else(make_bot: MakeBot) -> None:
-    bot = make_bot(code=echo("import time; time.sleep(60 if said == 'block' else 0)"))
+@pytest.mark.parametrize("blocks", ["time.sleep(600)", "pass"], ids=["sleeps", "computes for ever"])
+async def test_blocking_code_holds_up_nobody_else(make_bot: MakeBot, blocks: str) -> None:
+    bot = make_bot(code=echo(f"import time\nwhile said == 'block':\n    {blocks}"))
     await bot.start()
     await bot.say("reset", "slow")
     await bot.say("block", "slow")

@@ -59,6 +59,20 @@ async def test_a_run_is_told_what_follows_it_and_that_is_run_next() -> None:
     assert dispatcher.running == 0
 
 
+async def test_keys_run_side_by_side_up_to_the_limit() -> None:
+    runs = Runs()
+    dispatcher = made(runs, 3)
+    for number in range(10):
+        dispatcher.offer(LEASE, event(f"c{number}", str(number)))
+    await runs.until_begun("0", "1", "2")
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert dispatcher.running == 3
+    for number in range(10):
+        runs.goes[str(number)].set()
+    await runs.until_begun(*map(str, range(10)))
+
+
 async def test_nothing_begins_ahead_while_another_key_waits_for_its_slot() -> None:
     runs = Runs()
     dispatcher = made(runs, 1)

@@ -308,8 +308,8 @@ class WorkerPool:
         finally:
             if self._host is channel:
                 self._host = None
-            for name in list(self._workers):
-                await self._ended(name, "the worker's container ended")
+            for worker in [each for each in self._workers.values() if each.host is channel]:
+                await self._ended(worker.name, "the workers' container ended")
 
     async def _serve_worker(self, worker: PoolWorker, channel: frames.Channel) -> None:
         assert self._config is not None
@@ -364,7 +364,7 @@ class WorkerPool:
             return
         if self.residents is not None:
             self.residents.wake()
-        if worker.has_ended(how, by_itself=not self._closing and self._host is not None):
+        if worker.has_ended(how, by_itself=not self._closing):
             self.restarts += 1
         self._changes.tell()
 

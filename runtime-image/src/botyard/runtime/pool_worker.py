@@ -132,7 +132,7 @@ class PoolWorker:
 
         Args:
             how: For people.
-            by_itself: Nobody took its host away or told it to end.
+            by_itself: The supervisor did not end it; its whole container may have ended for what it did.
         """
         self.ended = True
         if self.channel is not None:

@@ -13,9 +13,11 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from botyard.contract import names
 from botyard.runtime import frames, logs, memory
+from botyard.runtime.memory_guard import MemoryGuard
 from botyard.runtime.output_pipe import OutputPipe
 
 log = logging.getLogger("botyard.worker_host")
@@ -30,7 +32,14 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", 
 class WorkerHost:
     """Starts, kills and reaps the workers of one supervisor."""
 
-    def __init__(self, socket_path: str) -> None:
+    def __init__(self, socket_path: str, *, cgroup: Path | None = None) -> None:
+        """Prepare; `run` serves.
+
+        Args:
+            socket_path: Where the supervisor listens.
+            cgroup: Control group whose memory the workers share; None: the container's own.
+        """
+        self._guard = MemoryGuard(self._pids, self._kill, folder=cgroup)
         self._socket_path = socket_path
         self._workers: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -38,12 +47,16 @@ class WorkerHost:
 
     async def run(self) -> None:
         """Serve supervisors, one after the other, until `stop` was called and the last one went away."""
-        while channel := await self._connect():
-            try:
-                await self._serve(channel)
-            finally:
-                channel.close()
-                await self._kill_all()
+        guarding = asyncio.create_task(self._guard.run(), name="memory-guard")
+        try:
+            while channel := await self._connect():
+                try:
+                    await self._serve(channel)
+                finally:
+                    channel.close()
+                    await self._kill_all()
+        finally:
+            guarding.cancel()
 
     def stop(self) -> None:
         """Serve the present supervisor to its end and no other.
@@ -124,6 +137,9 @@ class WorkerHost:
                     return
                 os.waitpid(found.si_pid, os.WNOHANG)
 
+    def _pids(self) -> dict[str, int]:
+        return {name: process.pid for name, process in self._workers.items()}
+
     def _kill(self, worker: str) -> None:
         process = self._workers.get(worker)
         if process is not None:
@@ -158,8 +174,8 @@ async def _pump(stream: asyncio.StreamReader, worker: str) -> None:
         out.flush()
 
 
-async def _main(socket_path: str) -> None:
-    host = WorkerHost(socket_path)
+async def _main(socket_path: str, cgroup: Path | None) -> None:
+    host = WorkerHost(socket_path, cgroup=cgroup)
     memory.settle()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, host.stop)
@@ -170,11 +186,12 @@ def run(argv: Sequence[str]) -> int:
     """Run the host until it is told to stop and its supervisor has gone.
 
     Args:
-        argv: Command line: `--socket PATH`.
+        argv: Command line: `--socket PATH`, `--cgroup FOLDER`.
     """
     parser = argparse.ArgumentParser(prog="botyard worker-host")
     parser.add_argument("--socket", default=f"{names.SOCKET_DIR}/{names.WORKER_SOCKET}")
+    parser.add_argument("--cgroup", type=Path, help="control group whose memory is watched; default: the container's")
     options = parser.parse_args(argv)
     logs.configure()
-    asyncio.run(_main(options.socket))
+    asyncio.run(_main(options.socket, options.cgroup))
     return 0
