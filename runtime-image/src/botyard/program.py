@@ -8,6 +8,9 @@ from pydantic import Field
 from botyard.contract.base import Document
 from botyard.contract.persona import PersonaConfig
 
+RESIDENT_LEFT = "PersonaLeft"
+"""Kind of the error of a turn whose resident ended before it took the event: it is run again, not told."""
+
 EventKind = Literal["message", "callback", "timer", "action"]
 Audience = Literal["", "everyone", "privileged"]
 

@@ -18,7 +18,7 @@ from botyard.loop.persona_turns import PersonaTurns, failed
 from botyard.loop.personas import FPersonaOutput, persona_of
 from botyard.loop.thread_model import ask
 from botyard.loop.thread_turns import ThreadTurns
-from botyard.program import ResidentIO, TurnIO, TurnOutcome, TurnRequest
+from botyard.program import RESIDENT_LEFT, ResidentIO, TurnIO, TurnOutcome, TurnRequest
 
 END_TIMEOUT = 20.0
 """Seconds that a loop gets to end when its Persona leaves the worker."""
@@ -142,7 +142,7 @@ class LoopProgram:
             turns = self._thread_turns if thread else self._persona_turns
             return await turns.run(request, io, loop)
         except LoopEnded as error:
-            return failed("PersonaLeft", f"{persona}: {error}")
+            return failed(RESIDENT_LEFT, f"{persona}: {error}")
 
     def _persona(self, config: PersonaConfig) -> FPersonaOutput:
         version = version_number(self.bot.version) if self.bot.version else 0

@@ -17,6 +17,10 @@ class TurnTimeout(Exception):
     """The turn ran past its deadline; its worker was killed."""
 
 
+class ResidentLeft(Exception):
+    """The loop that a turn was for ended before it took the event; the turn is run again where it begins anew."""
+
+
 class TurnCancelled(Exception):
     """Somebody asked for the turn to be cancelled."""
 

@@ -6,6 +6,7 @@ import itertools
 import logging
 import random
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ class WorkerPool:
         self._answers: set[asyncio.Task[None]] = set()
         self._answer_call: AnswerResident | None = None
         self._residential = False
+        self._busy: Counter[str] = Counter()
+        """Turns that run, by their resident."""
         self.residents: Residents | None = None
         """Of a bundle whose Personas live in workers."""
         self.load_error: LoadFailed | None = None
@@ -103,9 +106,10 @@ class WorkerPool:
         return self.residents
 
     def _regulars(self) -> list[PoolWorker]:
-        """Return the ready workers without the spare."""
+        """Return the ready workers without the spare, and without one that runs a suspect turn."""
         assert self._config is not None
-        return [worker for worker in self._workers.values() if worker.ready][: self._config.limits.workers]
+        ready = [worker for worker in self._workers.values() if worker.ready and not worker.exclusive]
+        return ready[: self._config.limits.workers]
 
     async def _kill_host(self, host: Host) -> None:
         if (worker := self._workers.get(host.name)) is not None:
@@ -153,13 +157,72 @@ class WorkerPool:
         Raises:
             ParkTurn, TurnCancelled, TurnTimeout, WorkerDied: As `PoolWorker.run`.
         """
-        alone = exclusive and not resident
-        async with self._exclusive if alone else contextlib.nullcontext():
-            worker = await (self._home_of(resident, timeout) if resident else self._pick(alone))
+        async with self._exclusive if exclusive else contextlib.nullcontext():
+            if resident:
+                return await self._run_resident(request, turn, timeout, journal, exclusive, resident)
+            worker = await self._pick(exclusive)
             try:
                 return await worker.run(turn, request, journal, timeout)
             finally:
                 self._changes.tell()
+
+    async def _run_resident(
+        self,
+        request: TurnRequest,
+        turn: RunningTurn,
+        timeout: float,
+        journal: Mapping[str, bytes],
+        exclusive: bool,
+        resident: str,
+    ) -> TurnOutcome:
+        """Run a turn where its resident lives; for a suspect turn that is a worker of its own, with nobody else."""
+        assert self.residents is not None
+        worker: PoolWorker | None = None
+        try:
+            if exclusive:
+                worker = await self._set_apart(resident, timeout)
+            else:
+                worker = await self._home_of(resident, timeout)
+            self._busy[resident] += 1
+            try:
+                return await worker.run(turn, request, journal, timeout)
+            finally:
+                self._busy[resident] -= 1
+        finally:
+            if exclusive:
+                self.residents.together(resident)
+                if worker is not None:
+                    worker.exclusive = False
+            self._changes.tell()
+
+    async def _set_apart(self, resident: str, timeout: float) -> PoolWorker:
+        """Return a worker in which `resident` lives alone, once nothing else of it runs.
+
+        Raises:
+            TurnTimeout: That did not happen within `timeout` seconds.
+        """
+        assert self.residents is not None
+        residents, found = self.residents, None
+
+        def pick() -> bool:
+            nonlocal found
+            idle = [
+                w for w in self._workers.values() if w.ready and not (w.exclusive or w.turns or residents.lodgers(w))
+            ]
+            found = idle[-1] if idle and not self._busy[resident] else None
+            return found is not None
+
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changes.until(pick)
+                assert found is not None
+                found.exclusive = True
+                await residents.apart(resident, found)
+        except TimeoutError:
+            if found is not None:
+                found.exclusive = False
+            raise TurnTimeout(f"{resident} did not come to a worker of its own within {timeout:g} s") from None
+        return found
 
     async def close(self) -> None:
         """Kill all workers and stop listening."""

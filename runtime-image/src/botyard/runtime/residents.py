@@ -7,6 +7,7 @@ before the partition is given to anybody else.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -72,6 +73,8 @@ class Residents:
         self._kill = kill
         self._told = changed
         self._here: dict[str, Resident] = {}
+        self._apart: dict[str, Host] = {}
+        """Residents that are to live in a worker of their own for now."""
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
 
@@ -101,6 +104,22 @@ class Residents:
             await self._moved.wait_for(lambda: self._runs(name))
             return self._here[name].host
 
+    async def apart(self, name: str, host: Host) -> None:
+        """Return when `name` runs in `host`, apart from the others, until `together` is called."""
+        self._apart[name] = host
+        self.wake()
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._lives(name) and self._here[name].host is host)
+
+    def together(self, name: str) -> None:
+        """Have `name` live where residents live; events wait until it does."""
+        self._apart.pop(name, None)
+        self.wake()
+
+    def lodgers(self, host: Host) -> int:
+        """Return how many residents live in a worker."""
+        return sum(resident.host is host for resident in self._here.values())
+
     async def gone(self, names: Iterable[str]) -> None:
         """Return when none of `names` lives here; they must not be wanted any more."""
         left = set(names)
@@ -124,9 +143,15 @@ class Residents:
             self._told(name, resident.health)
         await self._announce()
 
-    def _runs(self, name: str) -> bool:
+    def _lives(self, name: str) -> bool:
         resident = self._here.get(name)
         return resident is not None and resident.state == "running" and resident.host.ready
+
+    def _runs(self, name: str) -> bool:
+        """Tell whether events of `name` can run: where it lives it may stay."""
+        if name in self._apart or not self._lives(name):
+            return False
+        return self._here[name].host in list(self._hosts())
 
     async def _announce(self) -> None:
         self.wake()
@@ -137,6 +162,7 @@ class Residents:
         """Bring residents nearer to what is wanted; return the loop time at which to look again, if any."""
         now = asyncio.get_running_loop().time()
         wanted = self._wanted()
+        hosts = [host for host in self._hosts() if host.ready]
         for name, resident in list(self._here.items()):
             if not resident.host.ready:
                 del self._here[name]
@@ -145,21 +171,33 @@ class Residents:
                     log.warning("%s did not stop within %g s; its worker is killed", name, STOP_TIMEOUT)
                     await self._kill(resident.host)
                     resident.deadline = now + STOP_TIMEOUT
-            elif name not in wanted:
+            elif name not in wanted or not self._may_stay(name, resident, hosts):
                 resident.state, resident.deadline = "stopping", now + STOP_TIMEOUT
                 await resident.host.tell({"t": "resident", "do": "stop", "name": name})
             elif resident.state == "running" and resident.config != wanted[name]:
                 resident.config = wanted[name]
                 await self._tell(resident, "update")
-        hosts = [host for host in self._hosts() if host.ready]
-        for name in wanted.keys() - self._here.keys() if hosts else ():
-            lodgers = [resident.host.name for resident in self._here.values()]
-            host = min(hosts, key=lambda host: lodgers.count(host.name))
+        lodgers = Counter(resident.host.name for resident in self._here.values())
+        for name in wanted.keys() - self._here.keys():
+            apart = self._apart.get(name)
+            if apart is None and not hosts:
+                continue
+            host = apart if apart is not None else min(hosts, key=lambda host: lodgers[host.name])
+            if not host.ready:
+                continue  # It ended; who wanted to be in it hears of that.
+            lodgers[host.name] += 1
             self._here[name] = Resident(host, wanted[name])
             await self._tell(self._here[name], "start")
         async with self._moved:
             self._moved.notify_all()
         return min((r.deadline for r in self._here.values() if r.state == "stopping"), default=None)
+
+    def _may_stay(self, name: str, resident: Resident, hosts: list[Host]) -> bool:
+        """Tell whether a resident is where it should be."""
+        if (apart := self._apart.get(name)) is not None:
+            return resident.host is apart
+        # While there is nowhere to go it stays.
+        return not hosts or resident.host in hosts
 
     async def _tell(self, resident: Resident, do: str) -> None:
         persona = resident.config

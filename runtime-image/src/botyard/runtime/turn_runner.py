@@ -26,14 +26,14 @@ from botyard.core.records import RecordsFull
 from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, Turns
 from botyard.models.access import ModelAccess
-from botyard.program import Output, TurnOutcome, TurnRequest
+from botyard.program import RESIDENT_LEFT, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
 from botyard.runtime.admission import Admissions, Quotas, UserBusy
 from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.dispatcher import Following, Job
-from botyard.runtime.errors import TurnCancelled, TurnTimeout, WorkerDied
+from botyard.runtime.errors import ResidentLeft, TurnCancelled, TurnTimeout, WorkerDied
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
 from botyard.runtime.persistence import RETRY_CAP, persist
@@ -322,7 +322,7 @@ class TurnRunner:
             persona=self._configuration.personas.get(persona),
             config=self._configuration.bot.config or None,
         )
-        return await self._pool.run(
+        outcome = await self._pool.run(
             request,
             RunningTurn(request, stop=cancelled, emit=emit, handle=handle, models=models),
             timeout=limits.turn_timeout_seconds,
@@ -330,6 +330,9 @@ class TurnRunner:
             exclusive=begun.crashes > 0,
             resident=persona if self._pool.residents is not None else "",
         )
+        if outcome.error is not None and outcome.error.kind == RESIDENT_LEFT:
+            raise ResidentLeft(outcome.error.message)
+        return outcome
 
     def _persona_of(self, entry: Entry) -> str:
         """Return the Persona that an event is for: the one in whose name its key is, or the one that it names."""
