@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from botyard.loop.calls import NOT_INVENTED
 from botyard.loop.errors import PlatformError
 
 __all__ = ["scenario_generate_tool_result_via_model"]
@@ -14,4 +15,4 @@ async def scenario_generate_tool_result_via_model(client: Any, toolcall: Any, so
         PlatformError: Always; it says what to write.
     """
     name = getattr(toolcall, "fcall_name", "this tool")
-    raise PlatformError(f"no model invents what {name} brings: write its result into the scenario", "NoResult")
+    raise PlatformError(NOT_INVENTED.format(tool=name), "NoResult")

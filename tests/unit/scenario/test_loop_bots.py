@@ -230,6 +230,17 @@ class TestAFileOfTheKit:
         assert main([str(bundle(HAPPY, script=script, name="default__find.yaml"))]) == 1
         assert "outputs were expected, 1 came" in capsys.readouterr().out
 
+    def test_gives_results_to_handlers_that_would_have_them_invented(self, bundle, capsys):
+        text = dedent(HAPPY).replace("fake_connected_providers: [crm_provider]", "fake_connected_providers: []")
+        folder = bundle(text, script="", name="default__find.yaml")
+        code = (folder / "bot.py").read_text()
+        invents = "return await ckit_scenario.scenario_generate_tool_result_via_model(client, call, '')"
+        code = code.replace("        return f\"saw {args['what']}\"", f"        {invents}")
+        (folder / "bot.py").write_text(
+            code.replace("ckit_kanban, ckit_shutdown", "ckit_kanban, ckit_scenario, ckit_shutdown")
+        )
+        assert main([str(folder)]) == 0, capsys.readouterr().out
+
     def test_fails_where_a_handler_fails(self, bundle, capsys):
         text = dedent(HAPPY).replace("look,", "broken,").replace('{"what": "Ada"}', "{}")
         text = text.replace("fake_connected_providers: [crm_provider]", "fake_connected_providers: []")

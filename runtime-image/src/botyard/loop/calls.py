@@ -12,6 +12,10 @@ from botyard.loop.tools import BadArguments, FCloudtoolCall
 log = logging.getLogger("botyard.loop.tools")
 
 
+NOT_INVENTED = "no model invents what {tool} brings: write its result into the scenario"
+"""What a handler is told that asks for an invented result; a scenario's file may have one."""
+
+
 @dataclass
 class CallOutcome:
     """What a call brought. JSON-able by `as_record`: it is journaled before anything is done with it.

@@ -16,7 +16,7 @@ from typing import Any
 from botyard import steps
 from botyard.contract.persona import PersonaConfig
 from botyard.core.records import Selection
-from botyard.loop.calls import no_handler
+from botyard.loop.calls import NOT_INVENTED, no_handler
 from botyard.program import NextEvent, Output, Program, ResidentialProgram, TurnOutcome, TurnRequest
 from botyard.scenario.documents import ScenarioDocuments
 from botyard.scenario.model import ScenarioModel
@@ -71,7 +71,9 @@ class ToolResults:
         if not given:
             return record
         result = given.popleft()
-        lacks = record.get("content") == no_handler(tool).content or (self.accounts and record.get("failed"))
+        said = str(record.get("content") or "")
+        lacks = said == no_handler(tool).content or NOT_INVENTED.format(tool=tool) in said
+        lacks = lacks or (self.accounts and bool(record.get("failed")))
         return {"content": result} if lacks else record
 
 
