@@ -30,7 +30,7 @@ class Stream(asyncio.Protocol):
         now = time.monotonic_ns()
         if not self.opened.done():
             self._rest += data
-            if b"retry: " not in self._rest:
+            if b"retry: " not in self._rest and b"event: ready" not in self._rest:
                 return
             if not self._rest.startswith(b"HTTP/1.1 200"):
                 self.opened.set_exception(RuntimeError(self._rest[:500].decode()))
