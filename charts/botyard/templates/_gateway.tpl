@@ -16,6 +16,9 @@ What the gateway is told by its environment. Takes .Values.gateway; refuses what
 {{- if and (has "tokens" $auth.ways) (not $auth.tokensSecret) }}
 {{- fail "gateway.auth.ways has tokens: set gateway.auth.tokensSecret" }}
 {{- end }}
+{{- if and (hasPrefix "file:" .accounting.storage) (not .accounting.claim) }}
+{{- fail "gateway.accounting.storage is a folder: set gateway.accounting.claim, or what is written there ends with the pod" }}
+{{- end }}
 {{- if and $auth.tokensSecret (not (has "tokens" $auth.ways)) }}
 {{- fail "gateway.auth.tokensSecret has no effect: add tokens to gateway.auth.ways" }}
 {{- end -}}
@@ -40,6 +43,28 @@ What the gateway is told by its environment. Takes .Values.gateway; refuses what
 {{- end }}
 {{- with .cors.origins }}
 - {name: BOTYARD_CORS_ORIGINS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .chat.namespace }}
+- {name: BOTYARD_CHAT_NAMESPACE, value: {{ . | quote }}}
+{{- end }}
+{{- if .chat.anonymous }}
+- {name: BOTYARD_CHAT_ANONYMOUS, value: "true"}
+{{- end }}
+{{- with .chat.paidGroups }}
+- {name: BOTYARD_PAID_GROUPS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .chat.privilegedGroups }}
+- {name: BOTYARD_PRIVILEGED_GROUPS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- if .chat.limits }}
+{{- $limits := list }}
+{{- range $kind, $numbers := .chat.limits }}
+{{- $limits = append $limits (printf "%s=%s" $kind $numbers) }}
+{{- end }}
+- {name: BOTYARD_CHAT_LIMITS, value: {{ join "," $limits | quote }}}
+{{- end }}
+{{- with .accounting.storage }}
+- {name: BOTYARD_ACCOUNTING, value: {{ . | quote }}}
 {{- end }}
 - {name: BOTYARD_RATE, value: {{ .limits.userRate | toString | quote }}}
 - {name: BOTYARD_BURST, value: {{ .limits.userBurst | int | toString | quote }}}

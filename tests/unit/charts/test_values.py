@@ -37,6 +37,10 @@ from tests.unit.charts.conftest import Template, TemplateError
         ({"gateway": {"auth": {"tokensSecret": "tokens"}}}, "add tokens to gateway.auth.ways"),
         ({"gateway": {"cors": {"origins": ["chat.example.com"]}}}, "gateway/cors/origins/0"),
         ({"gateway": {"cors": {"origins": ["https://chat.example.com/"]}}}, "gateway/cors/origins/0"),
+        ({"gateway": {"chat": {"limits": {"guest": "1/1"}}}}, "'guest' not allowed"),
+        ({"gateway": {"chat": {"limits": {"paid": "many"}}}}, "gateway/chat/limits/paid"),
+        ({"gateway": {"accounting": {"storage": "ftp://host/x"}}}, "gateway/accounting/storage"),
+        ({"gateway": {"accounting": {"storage": "file:///accounting"}}}, "set gateway.accounting.claim"),
         ({"gateway": {"limits": {"userRate": -1}}}, "gateway/limits/userRate"),
         ({"gateway": {"limits": {"streams": 100_000}}}, "gateway/limits/streams"),
         ({"gateway": {"limits": {"userRates": 1}}}, "'userRates' not allowed"),
@@ -74,6 +78,14 @@ def test_the_gateway_takes_what_the_chart_tells_it(
             },
             "cors": {"origins": ["https://chat.example.com"]},
             "limits": {"userRate": 0.5, "botRate": 300, "pendingEvents": 1_000_000, "streams": 100},
+            "chat": {
+                "namespace": "shop",
+                "anonymous": True,
+                "paidGroups": ["oidc:gold", "oidc:silver"],
+                "privilegedGroups": ["oidc:staff"],
+                "limits": {"registered": "9/3", "privileged": "unlimited/7"},
+            },
+            "accounting": {"storage": "file:///accounting/botyard", "claim": "accounts", "secret": "accounts-key"},
         }
     )
     pod = next(
@@ -96,6 +108,12 @@ def test_the_gateway_takes_what_the_chart_tells_it(
     assert told.cors_origins == ("https://chat.example.com",)
     assert (told.rate, told.burst, told.bot_rate, told.bot_burst) == (0.5, 100, 300.0, 1000)
     assert (told.max_pending, told.max_streams, told.write_timeout) == (1_000_000, 100, 20.0)
+    rules = told.chat.rules
+    assert (told.chat.namespace, rules.anonymous) == ("shop", True)
+    assert (rules.paid_groups, rules.privileged_groups) == ({"oidc:gold", "oidc:silver"}, {"oidc:staff"})
+    assert (rules.allowances["registered"].hourly, rules.allowances["privileged"].burst) == (9, 7)
+    assert told.accounting == "file:///accounting/botyard"
+    assert container["envFrom"] == [{"secretRef": {"name": "accounts-key"}}]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert told.tokens_file == Path(mounts["tokens"], "tokens.yaml")
     assert told.oidc.ca_file == Path(mounts["oidc-ca"], "ca.crt")
