@@ -91,10 +91,11 @@ async def test_setup_code_finds_no_credential_of_the_index(builds: Builds, index
         ("import nowhere\n" + BOT, "ImportFailed", "nowhere"),
         ("1 / 0\n" + BOT, "ImportFailed", "division by zero"),
         ("import os; os._exit(0)\n" + BOT, "InspectionFailed", "exit"),
+        ("data = bytearray(3 << 30)\n" + BOT, "OutOfMemory", "load data later"),
         ("x = 1\n", "ModelUnknown", "no bot found"),
         ("import jb_manager_bot, flexus_client_kit\n", "ModelAmbiguous", "several programming models"),
     ],
-    ids=["syntax", "missing-module", "raises", "exits", "no-bot", "two-models"],
+    ids=["syntax", "missing-module", "raises", "exits", "memory", "no-bot", "two-models"],
 )
 async def test_code_that_cannot_be_inspected(builds: Builds, code: str, reason: str, said: str) -> None:
     built = await builds.build({"bot.py": code})

@@ -25,8 +25,8 @@ from botyard_operator.settings import Settings
 from tests.integration.apiserver.server import ApiServer
 from tests.integration.builds.conftest import BOT, KEY, run_pod
 from tests.integration.builds.packages import Index, wheel
+from tests.integration.git.reconciling import Operator, at, reason
 from tests.integration.git.server import GitServer, Repository, serve
-from tests.integration.git.test_bundle_reconciler import Operator, at, reason
 
 SECONDS = 240
 """A build is a dozen processes, and the machine may be busy with others."""

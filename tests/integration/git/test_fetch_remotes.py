@@ -237,3 +237,13 @@ def processes_with(argument: str) -> list[int]:
         if argument.encode() in command and state != "Z":
             found.append(int(path.name))
     return found
+
+
+async def test_a_fetch_that_needs_more_memory_than_it_may_have_is_told(git_server: GitServer, fetch: Fetch) -> None:
+    repository = git_server.repository()
+    repository.commit({"bot.py": "1", "data.bin": os.urandom(48 << 20)})
+    settings = FetchSettings(memory_bytes=60 << 20)
+    with pytest.raises(FetchError) as caught:
+        await fetch(git_server.url(repository), settings=settings)
+    assert (caught.value.reason, caught.value.retryable) == (Reason.OUT_OF_MEMORY, True), caught.value.message
+    assert "memory" in caught.value.message

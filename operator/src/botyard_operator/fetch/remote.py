@@ -210,7 +210,7 @@ class Remote:
 
     def open_blobs(self) -> "BlobReader":
         """Return a reader of blobs that are here."""
-        return BlobReader(self._git())
+        return BlobReader(self._git(), self.url)
 
     def _ls_remote(self, *patterns: str) -> dict[str, str]:
         out = self._run("ls-remote", "--quiet", "--", self.url, *patterns, here=False)
@@ -346,7 +346,8 @@ def _size_of(path: Path) -> int:
 class BlobReader:
     """Reads blobs through one long-lived `git cat-file`, of repositories with any hash."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, url: str) -> None:
+        self._url = url
         self._process = git.execute(["git", "cat-file", "--batch"], istream=subprocess.PIPE, as_process=True)
         self._stdin = cast("IO[bytes]", self._process.stdin)
         self._stdout = cast("IO[bytes]", self._process.stdout)
@@ -355,22 +356,37 @@ class BlobReader:
         """Return the content of a blob as a stream; it must be read to its end before the next is opened.
 
         Raises:
-            FetchError: RemoteUnreadable, when the blob is not here.
+            FetchError: RemoteUnreadable, when the blob is not here; what git died of, when it did.
         """
-        self._stdin.write(f"{oid}\n".encode())
-        self._stdin.flush()
+        try:
+            self._stdin.write(f"{oid}\n".encode())
+            self._stdin.flush()
+        except BrokenPipeError:
+            raise self.death() from None
         found, _, rest = self._stdout.readline().decode().strip().partition(" ")
         kind, _, size = rest.partition(" ")
+        if not found:
+            raise self.death()
         if found != oid or kind != "blob":
             raise FetchError(Reason.REMOTE_UNREADABLE, f"the server left out the object {oid}.")
-        return cast("IO[bytes]", _Blob(self._stdout, int(size)))
+        return cast("IO[bytes]", _Blob(self, self._stdout, int(size)))
+
+    def death(self) -> FetchError:
+        """Return why git ended in the middle of its answer."""
+        process = cast("subprocess.Popen[bytes]", self._process.proc)
+        assert process.stderr is not None
+        said = process.stderr.read(_LIST_BUFFER).decode(errors="replace").strip()
+        code = process.wait()
+        killed = f"\nkilled by signal {-code}" if code < 0 else ""
+        return failures.from_stderr(f"{said}{killed}" or "git ended in the middle of a file", url=self._url)
 
 
 class _Blob(io.RawIOBase):
     """One blob within git's answer; takes the newline behind it along."""
 
-    def __init__(self, source: IO[bytes], size: int) -> None:
+    def __init__(self, reader: BlobReader, source: IO[bytes], size: int) -> None:
         super().__init__()
+        self._reader = reader
         self._source = source
         self._left = size
         if not size:
@@ -385,7 +401,7 @@ class _Blob(io.RawIOBase):
             return b""
         data = self._source.read(wanted)
         if len(data) < wanted:
-            raise FetchError(Reason.REMOTE_UNREADABLE, "git ended in the middle of a file.")
+            raise self._reader.death()
         self._left -= wanted
         if not self._left:
             self._source.read(1)

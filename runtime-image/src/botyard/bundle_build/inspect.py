@@ -90,6 +90,8 @@ def judge(manifest: Manifest, request: BuildRequest, bundle: Path) -> BuildFailu
     reason = _REASONS.get(first.code, "InspectionFailed")
     if first.code == "UnknownModel" and "several" in first.message:
         reason = "ModelAmbiguous"
+    if first.subject == "MemoryError":
+        return _fail("OutOfMemory", "importing the bundle used more memory than the build may; load data later")
     hint = ""
     missing = first.subject == "ModuleNotFoundError"
     if missing and not request.requirements and (bundle / "requirements.txt").is_file():

@@ -1,16 +1,12 @@
-"""Inspects a bundle of any programming model."""
+"""Inspects a bundle of any programming model; of the models, only the bundle's own is imported."""
 
 import tomllib
 from pathlib import Path
 
 from botyard.contract.bot import Entrypoint
 from botyard.inspection.credentials import find_credentials, parse
-from botyard.inspection.loop import describe_loop
-from botyard.inspection.machine import describe_machine
 from botyard.inspection.manifest import Finding, Manifest
-from botyard.inspection.workflow import describe_workflow
 from botyard.runtime.programs import LoadError, detect
-from botyard.scenario.files import scenario_files
 
 
 def inspect_bundle(bundle: Path, entrypoint: Entrypoint | None = None) -> tuple[Manifest, str | None]:
@@ -23,8 +19,16 @@ def inspect_bundle(bundle: Path, entrypoint: Entrypoint | None = None) -> tuple[
         entrypoint: Where the bot is; what is left empty is looked for.
     """
     manifest, diagram = _inspected(bundle, entrypoint or Entrypoint())
-    count = len(scenario_files(bundle))
+    count = _scenarios(bundle)
     return manifest.model_copy(update={"extra": {**manifest.extra, "scenarios": count}} if count else {}), diagram
+
+
+def _scenarios(bundle: Path) -> int:
+    if not (bundle / "scenarios").is_dir():
+        return 0
+    from botyard.scenario.files import scenario_files
+
+    return len(scenario_files(bundle))
 
 
 def _inspected(bundle: Path, entrypoint: Entrypoint) -> tuple[Manifest, str | None]:
@@ -34,10 +38,16 @@ def _inspected(bundle: Path, entrypoint: Entrypoint) -> tuple[Manifest, str | No
     except LoadError as error:
         return Manifest(entrypoint=entrypoint, credentials=credentials, findings=(_undetected(error),)), None
     if model == "loop":
+        from botyard.inspection.loop import describe_loop
+
         return describe_loop(bundle, entrypoint, credentials), None
     if model == "workflow":
+        from botyard.inspection.workflow import describe_workflow
+
         manifest = describe_workflow(bundle, entrypoint, credentials)
         return manifest if manifest.version else _with_version(manifest, bundle), None
+    from botyard.inspection.machine import describe_machine
+
     manifest, machine = describe_machine(bundle, entrypoint, credentials)
     manifest = manifest if manifest.version else _with_version(manifest, bundle)
     return manifest, machine.diagram() if machine is not None else None
