@@ -16,6 +16,7 @@ from botyard.loop.declaration import BotDeclaration
 from botyard.loop.parking import LoopEnded, Parked
 from botyard.loop.persona_loop import LoopHealth, PersonaLoop
 from botyard.loop.personas import FPersonaOutput
+from botyard.loop.tools import FCloudtoolCall
 
 Main = Callable[[Any, RobotContext], Awaitable[None]]
 NORA = FPersonaOutput("nora", persona_setup={"limit": 1})
@@ -237,3 +238,55 @@ async def test_what_a_handler_causes_belongs_to_its_event(stage: Stage) -> None:
 async def test_code_outside_of_any_loop_cannot_cause_anything() -> None:
     with pytest.raises(RuntimeError, match="Persona's loop"):
         await effects.cause(":nora", {})
+
+
+async def test_a_handler_is_stopped_when_nobody_waits_for_it_any_more(stage: Stage) -> None:
+    began, stopped = threading.Event(), threading.Event()
+
+    async def main(client: Any, rcx: RobotContext) -> None:
+        @rcx.on_tool_call("slow")
+        async def slow(call: Any, args: Any) -> str:
+            began.set()
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                stopped.set()
+                raise
+            return "never"
+
+        @rcx.on_tool_call("quick")
+        async def quick(call: Any, args: Any) -> str:
+            return "done"
+
+        await serve(rcx)
+
+    loop = stage.start(main)
+
+    def parked(tool: str) -> Parked:
+        return Parked("call", (FCloudtoolCall("c", "t", tool, "{}"),), f"e-{tool}", tool)
+
+    waiting = asyncio.create_task(loop.deliver(parked("slow")))
+    assert await asyncio.to_thread(began.wait, 60)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await asyncio.to_thread(stopped.wait, 60)
+    assert (await loop.deliver(parked("quick"))).content == "done"
+
+
+async def test_the_time_of_a_handler_begins_when_it_does(stage: Stage) -> None:
+    async def main(client: Any, rcx: RobotContext) -> None:
+        @rcx.on_tool_call("look")
+        async def look(call: Any, args: Any) -> str:
+            await asyncio.sleep(args["seconds"])
+            return "seen"
+
+        await serve(rcx)
+
+    loop = stage.start(main)
+
+    def parked(number: int) -> Parked:
+        return Parked("call", (FCloudtoolCall("c", "t", "look", '{"seconds": 0.4}'),), f"e{number}", "look")
+
+    outcomes = await asyncio.gather(*(loop.deliver(parked(number), seconds=60) for number in range(4)))
+    assert [outcome.content for outcome in outcomes] == ["seen"] * 4

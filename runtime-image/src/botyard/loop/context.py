@@ -223,6 +223,8 @@ class RobotContext:
         # A task of its own, because only a task can run in another context; it is awaited here, one at a time.
         running = asyncio.create_task(self._outcome(event), context=event.context)
         event.stop = _stopping(running)
+        if not event.begun.done():
+            event.begun.set_result(None)
         try:
             outcome = await running
         except asyncio.CancelledError:

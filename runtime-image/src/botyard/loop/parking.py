@@ -47,6 +47,14 @@ class Parked:
     """Nobody waits for the handler any more."""
     stop: Callable[[], None] | None = None
     """Ends the handler while it runs; from any thread."""
+    begun: concurrent.futures.Future[None] = field(default_factory=concurrent.futures.Future)
+    """Done when the handler begins."""
+
+    def give_up(self) -> None:
+        """Wait for it no longer: a handler that runs is stopped, one that has not begun is not called."""
+        self.given_up = True
+        if self.stop is not None:
+            self.stop()
 
 
 class Parking:

@@ -138,7 +138,8 @@ class PersonaLoop:
 
         Args:
             event: What to hand over.
-            seconds: Its handler may take; then it is stopped, and None is returned. None: without a limit.
+            seconds: Its handler may take from when it begins; then it is stopped, and None is returned. None: without
+                a limit. It is stopped, too, when whoever delivers is cancelled.
 
         An event that no handler waits for brings None at once: bots that never look at events exist.
 
@@ -150,16 +151,20 @@ class PersonaLoop:
             return None
         self._parking.park(event)
         handled = asyncio.wrap_future(event.done)
-        if seconds is None:
+        try:
+            if seconds is not None:
+                begun = asyncio.wrap_future(event.begun)
+                await asyncio.wait((handled, begun), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((handled,), timeout=seconds)
+                if not done:
+                    event.give_up()
+                    await asyncio.wait((handled,), timeout=STOPS_WITHIN)
+                    # What a handler returns that was asked to stop is no answer any more.
+                    return None
             return await handled
-        done, _ = await asyncio.wait((handled,), timeout=seconds)
-        if not done:
-            event.given_up = True
-            if event.stop is not None:
-                event.stop()
-            done, _ = await asyncio.wait((handled,), timeout=STOPS_WITHIN)
-        # What a handler returns that was asked to stop is no answer any more.
-        return None if event.given_up else await handled
+        except asyncio.CancelledError:
+            event.give_up()
+            raise
 
     async def in_loop(self, change: Callable[[RobotContext], None]) -> None:
         """Run `change` inside of the loop, between two pieces of its code. Nothing happens if there is no loop now."""
