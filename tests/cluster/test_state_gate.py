@@ -51,6 +51,38 @@ def test_a_revision_without_the_conversations_state_waits_and_reset_begins_them_
     assert "fsm.session_reset" in kinds
 
 
+def test_conversations_end_on_the_old_revision_while_new_ones_begin_on_the_new_one(space: Space) -> None:
+    old = space.push(counter("v1", "listen"))
+    space.bundle()
+    space.bot(rollout={"onIncompatibleState": "Drain"})
+    space.ready("bundle/counter", "bot/counter")
+    ada = space.conversation()
+    assert "v1: message 1 was hello" in ada.say("hello")
+
+    new = space.push(counter("v2", "wait"))
+    space.eventually("the new revision runs", lambda: space.revision().endswith(new), "bundle/counter", "bot/counter")
+    space.ready("bot/counter")
+    told = space.condition("bot", "counter", "StateCompatible")
+    assert (told["status"], told["reason"]) == ("False", "ConversationsDraining")
+    assert old in told["message"]
+    (pod,) = space.pods()
+    assert "draining-worker" in [each["name"] for each in pod["spec"]["containers"]]
+    assert "v1: message 2 was still here?" in ada.say("still here?")
+    bob = space.conversation()
+    assert "v2: message 1 was hello" in bob.say("hello")
+    # Ada begins anew: nobody needs the old revision any more, and the next count finds it.
+    assert "v2: message 1 was reset" in ada.say("hi")
+
+    def alone() -> bool:
+        return all("draining-worker" not in [c["name"] for c in each["spec"]["containers"]] for each in space.pods())
+
+    space.eventually("the old revision is gone", alone, "bot/counter")
+    space.ready("bot/counter")
+    assert space.condition("bot", "counter", "StateCompatible")["status"] == "True"
+    assert "v2: message 2 was on we go" in ada.say("on we go")
+    assert "v2: message 2 was me too" in bob.say("me too")
+
+
 def test_a_revision_that_every_conversation_can_go_on_with_passes(space: Space) -> None:
     space.push(counter("v1", "listen"))
     space.bundle()

@@ -12,6 +12,10 @@ ARTIFACT_DIGEST = f"{names.GROUP}/artifact-digest"
 LAYER_DIGEST = f"{names.GROUP}/layer-digest"
 """On pods: digest of the layer of dependencies that their init container fetches, if any."""
 
+DRAINING_DIGEST = f"{names.GROUP}/draining-digest"
+DRAINING_LAYER_DIGEST = f"{names.GROUP}/draining-layer-digest"
+"""On pods: the same two of the older revision whose conversations end on it, if any."""
+
 CHANGED_AT = f"{names.GROUP}/changed-at"
 """On mounted ConfigMaps: when their content last changed under a pod that may have mounted it (RFC 3339, UTC);
 not there while no such pod can exist."""

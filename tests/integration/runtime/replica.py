@@ -97,6 +97,10 @@ class Bot:
     """What else is mounted, by path: model scripts, prices, keys."""
     address: BotAddress = field(default_factory=lambda: BotAddress("shop", "echo", 8))
     lease_ms: int = 2000
+    revision: str = ""
+    """Of the bundle; empty: it has none."""
+    former: str = ""
+    """The revision that the replicas drain, in the folder `former`; empty: none."""
     programming_model: Literal["fsm", "loop", "workflow"] = "fsm"
     skew: str = ""
     """By how much the clocks of its replicas are wrong, as libfaketime takes it, for example `+2d`."""
@@ -205,6 +209,8 @@ class Replica:
         self.folder = Path(tempfile.mkdtemp(prefix="by-pod-"))
         self.log = self.folder / "log"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._former: subprocess.Popen[bytes] | None = None
+        """Worker host of the revision that is drained."""
 
     def start(self) -> None:
         mounts = self.bot.folder
@@ -214,9 +220,13 @@ class Replica:
             f"--config={mounts}/config", f"--personas={mounts}/personas", f"--credentials={mounts}/credentials",
             f"--model-keys={mounts}/model", f"--platform={mounts}/platform",
             f"--bundle={mounts}/bundle", f"--socket={self.folder}/worker.sock",
+            f"--draining-socket={self.folder}/former.sock", f"--draining-bundle={mounts}/former",
             "--health-port=0", f"--port-file={port_file}", f"--lease-ms={self.bot.lease_ms}",
         )  # fmt: skip
         self.start_host()
+        if self.bot.former:
+            self._spawn("botyard.runtime.worker_host:run", f"--socket={self.folder}/former.sock")
+            self._former = self._processes.pop()
 
     def start_host(self) -> None:
         """Start the container of workers, as the kubelet does, also again where it ended."""
@@ -232,7 +242,8 @@ class Replica:
     def _spawn(self, function: str, *argv: str) -> None:
         module, name = function.split(":")
         code = f"import sys; from {module} import {name}; sys.exit({name}(sys.argv[1:]))"
-        environment = {**os.environ, "BOTYARD_REPLICA": self.name}
+        environment = {**os.environ, "BOTYARD_REPLICA": self.name, "BOTYARD_REVISION": self.bot.revision}
+        environment["BOTYARD_DRAINING_REVISION"] = self.bot.former
         if self.bot.skew:
             environment |= wrong_clock(self.bot.skew)
         process = subprocess.Popen(
@@ -289,9 +300,12 @@ class Replica:
     def resume(self) -> None:
         self.supervisor.send_signal(signal.SIGCONT)
 
+    def _containers(self) -> list[subprocess.Popen[bytes]]:
+        return [*self._processes, *([self._former] if self._former is not None else [])]
+
     async def drain(self, timeout: float = 150.0) -> int:
         """End the pod as a rollout does; return the supervisor's exit code."""
-        for process in self._processes:
+        for process in self._containers():
             process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(self.supervisor.wait, timeout)
 
@@ -300,7 +314,7 @@ class Replica:
         workers = []
         with contextlib.suppress(OSError):
             workers = self.workers()
-        for process in self._processes:
+        for process in self._containers():
             if process.poll() is None:
                 process.kill()
             process.wait()

@@ -118,9 +118,14 @@ BOT: Mapping[Reason, Guidance] = {
     Reason.STATE_INCOMPATIBLE: Guidance(
         f"7 of 20 stored conversations cannot go on with {_REVISION}: StateGone ask (5), VariableInvalid amount (2); "
         "main@sha1:77aa… runs on. Bring back what the conversations need, let them end (they are counted again every "
-        "30 s), or write spec.rollout.onIncompatibleState: Reset",
+        "30 s), or write spec.rollout.onIncompatibleState: Drain or Reset",
         "Keep the states and variables in the code until the conversations have left them, or let them begin anew. "
         "`botyard compatibility DIR BOT` shows which ones before you push.",
+    ),
+    Reason.CONVERSATIONS_DRAINING: Guidance(
+        f"7 of 20 stored conversations cannot go on with {_REVISION}: StateGone ask (7): they end on main@sha1:77aa…, "
+        "which runs beside it until then",
+        "Wait: they are counted again every 30 s. `spec.rollout.onIncompatibleState: Reset` ends the wait.",
     ),
     Reason.CONVERSATIONS_RESET: Guidance(
         f"7 of 20 stored conversations cannot go on with {_REVISION}: StateGone ask (7): they begin anew at their next "

@@ -197,6 +197,11 @@ class Reason(_Documented):
         "Stored conversations cannot go on with the new revision, so the old one runs on.",
         "Bot",
     )
+    CONVERSATIONS_DRAINING = (
+        "ConversationsDraining",
+        "Stored conversations that the revision cannot go on with end on the old one, which runs beside it.",
+        "Bot",
+    )
     CONVERSATIONS_RESET = (
         "ConversationsReset",
         "Stored conversations that the revision cannot go on with begin anew, as the spec asks.",

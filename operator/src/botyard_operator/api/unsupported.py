@@ -60,7 +60,6 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     "Bundle": (),
     "Bot": (
         Entry("spec.events", _REMOVE),
-        Entry("spec.rollout.onIncompatibleState", "write Block or Reset", lambda value: value != "Drain"),
         Entry("spec.rollout.ramp", _REMOVE),
     ),
     "Persona": (Entry("spec.erp", _REMOVE),),

@@ -1,15 +1,16 @@
 """The Deployment of a Bot.
 
 One pod is an init container that fetches and verifies the bundle, a supervisor that speaks with Redis, and a worker
-that imports the bundle. Only the supervisor sees the platform's credentials: the worker's container mounts neither
+that imports the bundle; where conversations end on an older revision, another pair of fetch and worker. Only the
+supervisor sees the platform's credentials: a worker's container mounts neither
 them nor the configuration, and gets what a turn needs over the socket.
 """
 
 from __future__ import annotations
 
 from botyard.contract import names
-from botyard_operator.annotations import ARTIFACT_DIGEST, LAYER_DIGEST
-from botyard_operator.builders.inputs import BotInputs
+from botyard_operator.annotations import ARTIFACT_DIGEST, DRAINING_DIGEST, DRAINING_LAYER_DIGEST, LAYER_DIGEST
+from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer
 from botyard_operator.builders.labels import child, labels, selector_labels
 from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.builders.pod_template import patched
@@ -18,6 +19,9 @@ from botyard_operator.reconcile.base import JsonObject
 
 USER = 65532
 """The unprivileged user and group that runtime images run as."""
+
+DRAINING = "draining-"
+"""Begins the names of what a pod has for an older revision whose conversations end on it."""
 
 _LONGEST_DRAIN_SECONDS = 45.0
 _DRAIN_MARGIN_SECONDS = 15
@@ -50,6 +54,7 @@ def _template(inputs: BotInputs) -> JsonObject:
                 names.ANNOTATION_REVISION: inputs.artifact.revision,
                 ARTIFACT_DIGEST: inputs.artifact.digest,
                 **({LAYER_DIGEST: inputs.layer.digest} if inputs.layer is not None else {}),
+                **_draining_digests(inputs.draining),
                 names.ANNOTATION_HASH: inputs.config_hash(),
             },
         },
@@ -65,8 +70,12 @@ def _pod(inputs: BotInputs) -> JsonObject:
         # A turn that is cut off runs again elsewhere; a short one gets the time to finish.
         "terminationGracePeriodSeconds": int(min(inputs.config.limits.turn_timeout_seconds, _LONGEST_DRAIN_SECONDS))
         + _DRAIN_MARGIN_SECONDS,
-        "initContainers": [_fetch(inputs)],
-        "containers": [_supervisor(inputs), _worker(inputs)],
+        "initContainers": [_fetch(inputs), *([_fetch_draining(inputs)] if inputs.draining is not None else ())],
+        "containers": [
+            _supervisor(inputs),
+            _worker(inputs),
+            *([_worker(inputs, draining=True)] if inputs.draining is not None else ()),
+        ],
         "volumes": _volumes(inputs),
     }
 
@@ -83,22 +92,31 @@ def _container(inputs: BotInputs, name: str, command: str) -> JsonObject:
 
 
 def _fetch(inputs: BotInputs) -> JsonObject:
+    return _fetching(inputs, inputs.artifact, inputs.layer, "")
+
+
+def _fetch_draining(inputs: BotInputs) -> JsonObject:
+    assert inputs.draining is not None
+    return _fetching(inputs, inputs.draining.artifact, inputs.draining.layer, DRAINING)
+
+
+def _fetching(inputs: BotInputs, artifact: Artifact, layer: Layer | None, prefix: str) -> JsonObject:
     return {
-        **_container(inputs, "fetch", "fetch"),
+        **_container(inputs, f"{prefix}fetch", "fetch"),
         "env": [
-            {"name": names.ENV_ARTIFACT_URL, "value": inputs.artifact.url},
-            {"name": names.ENV_ARTIFACT_DIGEST, "value": inputs.artifact.digest},
-            *_layer_environment(inputs),
+            {"name": names.ENV_ARTIFACT_URL, "value": artifact.url},
+            {"name": names.ENV_ARTIFACT_DIGEST, "value": artifact.digest},
+            *_layer_environment(layer),
         ],
         "resources": {
             "requests": {"cpu": "10m", "memory": "48Mi"},
             "limits": {"memory": "256Mi"},
         },
         "volumeMounts": [
-            {"name": "bundle", "mountPath": names.BUNDLE_DIR},
-            *([{"name": "layer", "mountPath": names.LAYER_DIR}] if inputs.layer is not None else ()),
-            {"name": "artifact-token", "mountPath": names.PLATFORM_DIR, "readOnly": True},
-            {"name": "fetch-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
+            {"name": f"{prefix}bundle", "mountPath": names.BUNDLE_DIR},
+            *([{"name": f"{prefix}layer", "mountPath": names.LAYER_DIR}] if layer is not None else ()),
+            {"name": f"{prefix}artifact-token", "mountPath": names.PLATFORM_DIR, "readOnly": True},
+            {"name": f"{prefix}fetch-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
         ],
     }
 
@@ -111,6 +129,7 @@ def _supervisor(inputs: BotInputs) -> JsonObject:
             {"name": names.ENV_REPLICA, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": names.ENV_REVISION, "value": inputs.artifact.revision},
+            *_draining_environment(inputs.draining),
         ],
         "ports": [{"name": "http", "containerPort": names.SUPERVISOR_PORT, "protocol": "TCP"}],
         "startupProbe": _probe("/readyz", period=1, failures=120),
@@ -129,20 +148,28 @@ def _supervisor(inputs: BotInputs) -> JsonObject:
             {"name": "platform", "mountPath": names.PLATFORM_DIR, "readOnly": True},
             {"name": "bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},
             {"name": "socket", "mountPath": names.SOCKET_DIR},
+            *(
+                [{"name": f"{DRAINING}socket", "mountPath": names.DRAINING_SOCKET_DIR}]
+                if inputs.draining is not None
+                else ()
+            ),
             {"name": "supervisor-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
         ],
     }
 
 
-def _worker(inputs: BotInputs) -> JsonObject:
-    container = _container(inputs, "worker", "worker-host")
+def _worker(inputs: BotInputs, *, draining: bool = False) -> JsonObject:
+    prefix, layer = ("", inputs.layer)
+    if draining and inputs.draining is not None:
+        prefix, layer = DRAINING, inputs.draining.layer
+    container = _container(inputs, f"{prefix}worker", "worker-host")
     if inputs.resources:
         container["resources"] = inputs.resources
     container["volumeMounts"] = [
-        {"name": "bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},
-        *([{"name": "layer", "mountPath": names.LAYER_DIR, "readOnly": True}] if inputs.layer is not None else ()),
-        {"name": "socket", "mountPath": names.SOCKET_DIR},
-        {"name": "worker-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
+        {"name": f"{prefix}bundle", "mountPath": names.BUNDLE_DIR, "readOnly": True},
+        *([{"name": f"{prefix}layer", "mountPath": names.LAYER_DIR, "readOnly": True}] if layer is not None else ()),
+        {"name": f"{prefix}socket", "mountPath": names.SOCKET_DIR},
+        {"name": f"{prefix}worker-tmp", "mountPath": "/tmp"},  # noqa: S108 - in the pod
     ]
     return container
 
@@ -185,9 +212,37 @@ def _volumes(inputs: BotInputs) -> list[JsonObject]:
         {
             "name": "artifact-token",
             # The entry is that of the template's own artifact: pods of an older template find theirs, too.
-            "secret": _artifact_tokens(inputs, platform),
+            "secret": _artifact_tokens(inputs.artifact, inputs.layer, platform),
+        },
+        *(_draining_volumes(inputs.draining, platform) if inputs.draining is not None else ()),
+    ]
+
+
+def _draining_volumes(draining: Draining, platform: str) -> list[JsonObject]:
+    return [
+        {"name": f"{DRAINING}bundle", "emptyDir": {}},
+        *([{"name": f"{DRAINING}layer", "emptyDir": {}}] if draining.layer is not None else ()),
+        {"name": f"{DRAINING}socket", "emptyDir": {"sizeLimit": "16Mi"}},
+        {"name": f"{DRAINING}fetch-tmp", "emptyDir": {}},
+        {"name": f"{DRAINING}worker-tmp", "emptyDir": {}},
+        {
+            "name": f"{DRAINING}artifact-token",
+            "secret": _artifact_tokens(draining.artifact, draining.layer, platform),
         },
     ]
+
+
+def _draining_environment(draining: Draining | None) -> list[JsonObject]:
+    if draining is None:
+        return []
+    return [{"name": names.ENV_DRAINING_REVISION, "value": draining.artifact.revision}]
+
+
+def _draining_digests(draining: Draining | None) -> dict[str, str]:
+    if draining is None:
+        return {}
+    layer = {DRAINING_LAYER_DIGEST: draining.layer.digest} if draining.layer is not None else {}
+    return {DRAINING_DIGEST: draining.artifact.digest, **layer}
 
 
 def _has_model(inputs: BotInputs) -> bool:
@@ -199,19 +254,19 @@ def _model_keys(inputs: BotInputs) -> JsonObject:
     return {"name": "model", "secret": {"secretName": names.model_keys_name(inputs.name), "optional": True}}
 
 
-def _layer_environment(inputs: BotInputs) -> list[JsonObject]:
-    if inputs.layer is None:
+def _layer_environment(layer: Layer | None) -> list[JsonObject]:
+    if layer is None:
         return []
     return [
-        {"name": names.ENV_LAYER_URL, "value": inputs.layer.url},
-        {"name": names.ENV_LAYER_DIGEST, "value": inputs.layer.digest},
+        {"name": names.ENV_LAYER_URL, "value": layer.url},
+        {"name": names.ENV_LAYER_DIGEST, "value": layer.digest},
     ]
 
 
-def _artifact_tokens(inputs: BotInputs, secret: str) -> JsonObject:
-    mounted = _secret_entry(secret, token_entry(inputs.artifact.digest), names.ARTIFACT_TOKEN_FILE)
-    if inputs.layer is not None:
-        mounted["items"].append({"key": token_entry(inputs.layer.digest), "path": names.LAYER_TOKEN_FILE})
+def _artifact_tokens(artifact: Artifact, layer: Layer | None, secret: str) -> JsonObject:
+    mounted = _secret_entry(secret, token_entry(artifact.digest), names.ARTIFACT_TOKEN_FILE)
+    if layer is not None:
+        mounted["items"].append({"key": token_entry(layer.digest), "path": names.LAYER_TOKEN_FILE})
     return mounted
 
 

@@ -31,6 +31,14 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Draining:
+    """An older revision whose conversations end on it."""
+
+    artifact: Artifact
+    layer: Layer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BotInputs:
     """A Bot, resolved: what its spec says and what it refers to."""
 
@@ -55,6 +63,8 @@ class BotInputs:
     """Resources of the worker's container."""
     layer: Layer | None = None
     """None where the code has no dependencies of its own."""
+    draining: Draining | None = None
+    """None where no conversation waits to end on an older revision."""
     pod_template: JsonObject = field(default_factory=dict)
     """The user's patch of the pod template."""
     prices: str = ""

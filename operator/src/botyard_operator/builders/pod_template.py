@@ -15,7 +15,9 @@ from botyard_operator.builders.strategic_merge import BadPatch, strategic_merge
 from botyard_operator.reconcile.base import JsonObject
 
 _WHERE = "spec.podTemplate"
-_PRIVATE_VOLUMES = frozenset({"platform", "credentials", "persona-secrets", "model", "artifact-token", "config"})
+_PRIVATE_VOLUMES = frozenset(
+    {"platform", "credentials", "persona-secrets", "model", "artifact-token", "draining-artifact-token", "config"}
+)
 """Volumes of the supervisor (and the init container) alone."""
 _OWN_FIELDS = frozenset(
     {

@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 
 from botyard.contract import names
-from botyard_operator.annotations import ARTIFACT_DIGEST, LAYER_DIGEST
+from botyard_operator.annotations import ARTIFACT_DIGEST, DRAINING_DIGEST, DRAINING_LAYER_DIGEST, LAYER_DIGEST
 from botyard_operator.artifacts.tokens import token_for
 from botyard_operator.builders.secret import token_entry
 from botyard_operator.reconcile.base import JsonObject, Key, ReadCaches
@@ -67,9 +67,9 @@ def _digests(bot: Key, live: JsonObject | None, caches: ReadCaches) -> Iterator[
 
 
 def _of(pod: JsonObject) -> Iterator[str]:
-    """Return what a pod fetches: its code, and then its layer."""
+    """Return what a pod fetches: its code, and then its layer, and those of a revision that it drains."""
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
-    for name in (ARTIFACT_DIGEST, LAYER_DIGEST):
+    for name in (ARTIFACT_DIGEST, LAYER_DIGEST, DRAINING_DIGEST, DRAINING_LAYER_DIGEST):
         value = annotations.get(name)
         if isinstance(value, str) and value.startswith("sha256:"):
             yield value

@@ -13,13 +13,13 @@ from botyard.contract.spending import BotBudget, UserQuotas
 from botyard_operator.api.bot import Bot, FailedRevision
 from botyard_operator.api.bundle import Bundle, Revision
 from botyard_operator.api.reasons import Reason
-from botyard_operator.builders.inputs import Artifact, BotInputs, Layer
+from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer
 from botyard_operator.reconcile import scenario_gate
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bot_models import models_of
 from botyard_operator.reconcile.problems import Blocked, Problem
-from botyard_operator.reconcile.revision_choice import find_bundle, running_revision, wanted_revision
+from botyard_operator.reconcile.revision_choice import draining_revision, find_bundle, running_revision, wanted_revision
 from botyard_operator.reconcile.scenario_gate import Gate
 from botyard_operator.reconcile.state_gate import StateGate, Verdict
 from botyard_operator.reconcile.taking_back import given_up, good_revision
@@ -93,15 +93,18 @@ async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Conte
     )
     failed, verdict, scenarios = given_up(bot, inputs), None, None
     if failed is None:
-        runs = running_revision(live)
-        verdict = await gate.judge(bot, bundle, stored, runs, ctx)
+        runs, drains = running_revision(live), draining_revision(live)
+        verdict = await gate.judge(bot, bundle, stored, runs, drains, ctx)
         if not verdict.holds:
             scenarios = await scenario_gate.look(bot, bundle, inputs, runs, ctx)
         if scenarios is not None and scenarios.holds and runs is None:
             return Resolved(inputs, None, verdict, scenarios, nothing_to_run=True)
+        drain = verdict.drain
         if (verdict.holds or (scenarios is not None and scenarios.holds)) and runs is not None:
-            inputs = _of(inputs, bot, runs, live, ctx)
+            inputs, drain = _of(inputs, bot, runs, live, ctx), drains
             failed = given_up(bot, inputs)  # What runs may have failed, too.
+        if drain is not None and failed is None:
+            inputs = _draining(inputs, bot, drain, live, ctx)
     if failed is not None:
         inputs = _of(inputs, bot, good_revision(bot, bundle, settings.artifact_base_url), live, ctx)
     return Resolved(inputs, failed, verdict, scenarios)
@@ -111,6 +114,13 @@ def _of(inputs: BotInputs, bot: Bot, revision: Revision, live: JsonObject | None
     """Return the inputs with another revision than the spec asks for."""
     tokens = _tokens(bot, revision, live, ctx)
     return replace(inputs, artifact=_steady(revision, live), layer=_layer(revision), artifact_tokens=tokens)
+
+
+def _draining(inputs: BotInputs, bot: Bot, revision: Revision, live: JsonObject | None, ctx: Context) -> BotInputs:
+    """Return the inputs with an older revision on which conversations end."""
+    artifact = Artifact(revision=revision.revision, digest=revision.digest, url=revision.url)
+    tokens = {**inputs.artifact_tokens, **_tokens(bot, revision, live, ctx)}
+    return replace(inputs, draining=Draining(artifact, _layer(revision)), artifact_tokens=tokens)
 
 
 def _steady(stored: Revision, live: JsonObject | None) -> Artifact:

@@ -9,6 +9,7 @@ from botyard_operator.api.bot import Bot
 from botyard_operator.api.bundle import Artifact, Bundle, LabelSelector, Revision
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import Reason
+from botyard_operator.builders.deployment import DRAINING
 from botyard_operator.reconcile.base import ApiError, Context, JsonObject, Key
 from botyard_operator.reconcile.problems import Blocked, Problem
 
@@ -132,11 +133,26 @@ def running_revision(live: JsonObject | None) -> Revision | None:
     """Return the revision in a Deployment's pod template, or None where it has none."""
     template = ((live or {}).get("spec") or {}).get("template") or {}
     revision = ((template.get("metadata") or {}).get("annotations") or {}).get(names.ANNOTATION_REVISION)
+    return _fetched(template, "fetch", revision)
+
+
+def draining_revision(live: JsonObject | None) -> Revision | None:
+    """Return the older revision on which a Deployment's conversations end, or None where there is none."""
+    template = ((live or {}).get("spec") or {}).get("template") or {}
+    for container in (template.get("spec") or {}).get("containers") or ():
+        for entry in container.get("env") or ():
+            if entry.get("name") == names.ENV_DRAINING_REVISION:
+                return _fetched(template, f"{DRAINING}fetch", entry.get("value"))
+    return None
+
+
+def _fetched(template: JsonObject, name: str, revision: object) -> Revision | None:
+    """Return what an init container fetches."""
     for container in (template.get("spec") or {}).get("initContainers") or ():
         found = {entry.get("name"): entry.get("value") for entry in container.get("env") or ()}
         digest, url = found.get(names.ENV_ARTIFACT_DIGEST), found.get(names.ENV_ARTIFACT_URL)
         layer, layer_url = found.get(names.ENV_LAYER_DIGEST), found.get(names.ENV_LAYER_URL)
-        if revision and digest and url:
+        if container.get("name") == name and revision and digest and url:
             return Revision(
                 revision=str(revision),
                 digest=str(digest),

@@ -76,6 +76,8 @@ INDEX_URL_FILE = "url"
 SOCKET_DIR = "/run/botyard"
 """Shared by supervisor and worker host; holds WORKER_SOCKET."""
 WORKER_SOCKET = "worker.sock"
+DRAINING_SOCKET_DIR = "/run/botyard-draining"
+"""SOCKET_DIR of the workers of an older revision, as the supervisor sees it."""
 ROUTES_DIR = "/etc/botyard/routes"
 """The gateway's routing table is mounted here as ROUTES_FILE."""
 ROUTES_FILE = "routes.json"
@@ -97,6 +99,8 @@ ENV_LAYER_DIGEST = "BOTYARD_LAYER_DIGEST"
 ENV_BUILD = "BOTYARD_BUILD"
 """A `BuildRequest` as JSON, in both containers of a build pod."""
 ENV_REVISION = "BOTYARD_REVISION"
+ENV_DRAINING_REVISION = "BOTYARD_DRAINING_REVISION"
+"""Of the supervisor: an older revision whose conversations end on it, in workers of their own; absent: none."""
 
 
 def config_map_name(bot: str) -> str:

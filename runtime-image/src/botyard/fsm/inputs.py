@@ -86,6 +86,18 @@ async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
     return MachineInput(user_input=text, is_plain_text=True)
 
 
+def starts_anew(payload: Mapping[str, Any]) -> bool:
+    """Tell whether a message begins a new session, whatever the present one is."""
+    structured = payload.get("payload")
+    if isinstance(structured, Mapping):
+        nested = structured.get("dialog")
+        dialog = nested if isinstance(nested, Mapping) else structured
+        return str(dialog.get("dialog_id", "")).upper() == "CONVERSATION_RESET"
+    if structured or payload.get("options") or payload.get("files"):
+        return False
+    return str(payload.get("text") or "").strip().casefold() == RESET_WORD
+
+
 async def _files(
     references: Iterable[dict[str, Any]], text: str, rules: FileRules, *, audio: bool = False
 ) -> MachineInput:

@@ -18,6 +18,7 @@ from botyard.core.connection import connect
 from botyard.core.leases import LEASE_MS
 from botyard.runtime import logs
 from botyard.runtime.configuration import Configuration
+from botyard.runtime.draining import Draining
 from botyard.runtime.errors import LoadFailed
 from botyard.runtime.supervisor import Supervisor
 
@@ -49,6 +50,7 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
         health_port_file=options.port_file,
         lease_ms=options.lease_ms,
         revision=os.environ.get(names.ENV_REVISION, ""),
+        draining=_draining(options),
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +71,11 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
         confirmation.cancel()
         await redis.aclose()
     return 0
+
+
+def _draining(options: argparse.Namespace) -> Draining | None:
+    revision = os.environ.get(names.ENV_DRAINING_REVISION, "")
+    return Draining(revision, options.draining_socket, options.draining_bundle) if revision else None
 
 
 def _leave_behind(message: str) -> None:
@@ -96,6 +103,9 @@ def run_supervisor(argv: Sequence[str]) -> int:
     parser.add_argument("--model-keys", type=Path, default=Path(names.MODEL_KEYS_DIR))
     parser.add_argument("--bundle", type=Path, default=Path(names.BUNDLE_DIR))
     parser.add_argument("--socket", type=Path, default=Path(names.SOCKET_DIR) / names.WORKER_SOCKET)
+    draining_socket = Path(names.DRAINING_SOCKET_DIR) / names.WORKER_SOCKET
+    parser.add_argument("--draining-socket", type=Path, default=draining_socket, help="of an older revision's workers")
+    parser.add_argument("--draining-bundle", type=Path, default=Path(names.BUNDLE_DIR), help="as those workers see it")
     parser.add_argument("--health-port", type=int, default=names.SUPERVISOR_PORT)
     parser.add_argument("--port-file", type=Path, help="where to write the port of the probes, for --health-port 0")
     parser.add_argument("--lease-ms", type=int, default=LEASE_MS, help="life of a lease without renewal")

@@ -238,6 +238,10 @@ class WorkerPool:
         if self._host is not None:
             self._host.close()
 
+    def knows(self, token: str) -> bool:
+        """Tell whether a worker of this pool has the token."""
+        return any(secrets.compare_digest(worker.token, token) for worker in self._workers.values())
+
     def models_of(self, token: str, run: str) -> TurnModels:
         """Return who answers what a worker's bundle asks of models.
 

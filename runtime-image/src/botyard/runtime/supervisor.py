@@ -25,6 +25,7 @@ from botyard.runtime.configuration import Configuration
 from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
 from botyard.runtime.dispatcher import Dispatcher
+from botyard.runtime.draining import Draining
 from botyard.runtime.endings import ended
 from botyard.runtime.errors import LoadFailed
 from botyard.runtime.health import HealthServer
@@ -68,6 +69,7 @@ class Supervisor:
         lease_ms: int = LEASE_MS,
         retention: Retention | None = None,
         revision: str = "",
+        draining: Draining | None = None,
     ) -> None:
         """Prepare a replica; `run` starts it.
 
@@ -84,11 +86,13 @@ class Supervisor:
             lease_ms: Milliseconds that leases live without renewal.
             retention: What is kept in Redis.
             revision: Of the bundle; kept beside each state.
+            draining: An older revision whose conversations end on it; None: there is none.
         """
         bot = configuration.bot
         self.address = BotAddress(bot.namespace, bot.name, bot.partitions)
         self.metrics = Metrics()
         self.pool = WorkerPool(socket_path, bundle=bundle, credentials=configuration.credentials)
+        self._older = draining.older(configuration.credentials) if draining is not None else None
         self._configuration = configuration
         retention = retention or Retention()
         self._courier = Courier(redis, retention)
@@ -115,6 +119,7 @@ class Supervisor:
             usage=UsageBook(redis, self.address, UsageMetrics(self.metrics.registry)),
             revision=revision,
             board=self._board_changed,
+            older=self._older,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)
@@ -154,6 +159,9 @@ class Supervisor:
             await self._endpoint.start("127.0.0.1", 0)
             self.pool.model_url = f"http://127.0.0.1:{self._endpoint.port}/v1"
         await self.pool.start(self._configuration.bot)
+        if self._older is not None:
+            self._older.pool.model_url = self.pool.model_url
+            await self._older.start(self._configuration.bot)
         tasks: list[asyncio.Task[None]] = []
         try:
             tasks.append(_start(self._watch_loop()))
@@ -193,6 +201,8 @@ class Supervisor:
             await ended(tasks)
             await self._endpoint.close()
             await self.pool.close()
+            if self._older is not None:
+                await self._older.pool.close()
             await self._models.close()
             await self._health.close()
 
@@ -218,7 +228,10 @@ class Supervisor:
     def _caller(self, headers: Mapping[str, str]) -> TurnModels:
         """Return who answers a request to the metered endpoint."""
         token = headers.get("authorization", "").removeprefix("Bearer ").strip()
-        return self.pool.models_of(token, headers.get(attribution.HEADER, ""))
+        run = headers.get(attribution.HEADER, "")
+        if self._older is not None and self._older.pool.knows(token):
+            return self._older.pool.models_of(token, run)
+        return self.pool.models_of(token, run)
 
     def _acquired(self, lease: Lease) -> None:
         self._reader.add(lease)
@@ -265,7 +278,7 @@ class Supervisor:
 
     async def _loaded(self, stop: asyncio.Event) -> bool:
         """Return whether a worker imported the bundle before `stop` was set."""
-        loading = asyncio.ensure_future(self.pool.ready())
+        loading = asyncio.ensure_future(self._ready())
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -277,6 +290,11 @@ class Supervisor:
             for waiter in (loading, stopping):
                 waiter.cancel()
 
+    async def _ready(self) -> None:
+        await self.pool.ready()
+        if self._older is not None:
+            await self._older.pool.ready()
+
     async def _announce_settled(self) -> None:
         await self._ownership.settled()
         self._settled = True
@@ -284,6 +302,8 @@ class Supervisor:
 
     async def _reconfigure(self) -> None:
         self.pool.configure(self._configuration.bot)
+        if self._older is not None:
+            self._older.configure(self._configuration.bot)
         self._look.set()  # Budgets may have changed.
         self._wake_residents()
 

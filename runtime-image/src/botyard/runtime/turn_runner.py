@@ -33,6 +33,7 @@ from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.dispatcher import Following, Job
+from botyard.runtime.draining import Older
 from botyard.runtime.errors import ResidentLeft, TurnCancelled, TurnTimeout, WorkerDied
 from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
@@ -73,6 +74,7 @@ class TurnRunner:
         quotas: Quotas | None = None,
         usage: UsageBook | None = None,
         board: Callable[[str, Mapping[str, int]], None] | None = None,
+        older: Older | None = None,
     ) -> None:
         """Prepare.
 
@@ -89,6 +91,7 @@ class TurnRunner:
             quotas: Counts the turns of users and what tools cost; None: nobody does.
             usage: Keeps what turns say that they used of services; None: nobody does.
             board: Told how many tasks are where on a Persona's board, whenever a turn of it was committed.
+            older: Runs the conversations that a former revision began; None: this one does.
         """
         self._models = models
         self._board = board
@@ -104,6 +107,7 @@ class TurnRunner:
         self._parking = Parking(redis)
         self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool
+        self._older = older
         self._cancelled: dict[str, Stop] = {}
         """Set to end a turn; of those that run here, and of those that begin with a commit under way."""
         self._configuration = configuration
@@ -206,10 +210,12 @@ class TurnRunner:
         except WorkerDied as error:
             return await self._survive(lease, entry, error)
         outcome = outcomes.within_limits(outcome)
+        older = self._older_for(entry, begun)
+        made_by = older.revision if older is not None else self._revision
 
         def commit() -> Commit:
             now = self.clock.now()
-            return outcomes.commit_of(entry, begun, identity, outcome, started, now, self._retention, self._revision)
+            return outcomes.commit_of(entry, begun, identity, outcome, started, now, self._retention, made_by)
 
         try:
             await self._commit(job, commit(), self._behind(following))
@@ -322,7 +328,8 @@ class TurnRunner:
             persona=self._configuration.personas.get(persona),
             config=self._configuration.bot.config or None,
         )
-        outcome = await self._pool.run(
+        older = self._older_for(entry, begun)
+        outcome = await (older.pool if older is not None else self._pool).run(
             request,
             RunningTurn(request, stop=cancelled, emit=emit, handle=handle, models=models),
             timeout=limits.turn_timeout_seconds,
@@ -333,6 +340,12 @@ class TurnRunner:
         if outcome.error is not None and outcome.error.kind == RESIDENT_LEFT:
             raise ResidentLeft(outcome.error.message)
         return outcome
+
+    def _older_for(self, entry: Entry, begun: Begun | None) -> Older | None:
+        """Return who runs an event of a conversation that a former revision began."""
+        if self._older is None or begun is None or not begun.state:
+            return None
+        return self._older if self._older.takes(begun.made_by, json.loads(entry.payload)) else None
 
     def _persona_of(self, entry: Entry) -> str:
         """Return the Persona that an event is for: the one in whose name its key is, or the one that it names."""

@@ -100,7 +100,6 @@ def test_the_definition_says_so_and_sets_no_default(kind: Kind, entry: Entry) ->
 
 _WITHOUT_RULES: dict[tuple[Kind, str], Object] = {
     ("Bot", "spec.quotas"): {"quotas": {"perUser": {"concurrent": 2}}},
-    ("Bot", "spec.rollout.onIncompatibleState"): {"rollout": {"onIncompatibleState": "Drain"}},
     ("Bot", "spec.rollout.ramp"): {"rollout": {"ramp": [10, 100]}},
 }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from botyard.contract.bot import BotConfig, Entrypoint, Limits
 from botyard.contract.model import ModelConfig, ModelTarget
-from botyard_operator.builders.inputs import Artifact, BotInputs
+from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer
 
 DIGEST = "sha256:" + "a1" * 32
 
@@ -28,6 +28,17 @@ def inputs(**changes: Any) -> BotInputs:
         "artifact_tokens": {"artifact-token-a1a1a1a1a1a1": b"f0" * 32},
     }
     return BotInputs(**{**values, **changes})
+
+
+def draining_inputs() -> BotInputs:
+    """Return the inputs of a Bot whose conversations end on an older revision, both with dependencies."""
+    base = "http://botyard-artifacts.botyard.svc:8082/v1/artifacts"
+    former = Artifact(revision="main@sha1:" + "0c" * 20, digest="sha256:" + "c3" * 32, url=f"{base}/{'c3' * 32}.tar.gz")
+    return inputs(
+        layer=Layer(digest="sha256:" + "b2" * 32, url=f"{base}/{'b2' * 32}.tar.gz"),
+        draining=Draining(former, Layer(digest="sha256:" + "d4" * 32, url=f"{base}/{'d4' * 32}.tar.gz")),
+        resources={"limits": {"memory": "1Gi"}},
+    )
 
 
 def rich_inputs() -> BotInputs:

@@ -10,7 +10,7 @@ from botyard_operator.annotations import APPLIED
 from botyard_operator.builders.children import children, stamped
 from botyard_operator.builders.inputs import BotInputs
 from tests.unit.operator.builders.golden import check
-from tests.unit.operator.builders.inputs import inputs, rich_inputs
+from tests.unit.operator.builders.inputs import draining_inputs, inputs, rich_inputs
 
 
 def _by_kind(bot: BotInputs, kind: str) -> list[dict[str, Any]]:
@@ -25,6 +25,10 @@ def _pod(bot: BotInputs) -> dict[str, Any]:
 def _container(pod: dict[str, Any], name: str) -> dict[str, Any]:
     containers = [*pod["initContainers"], *pod["containers"]]
     return next(container for container in containers if container["name"] == name)
+
+
+def test_a_bot_that_drains() -> None:
+    check("draining", children(draining_inputs()))
 
 
 def test_a_small_bot() -> None:
@@ -45,13 +49,18 @@ def test_equal_inputs_render_equal_children() -> None:
     assert children(rich_inputs()) == children(rich_inputs())
 
 
-@pytest.mark.parametrize("bot", [inputs(), rich_inputs()], ids=["small", "rich"])
+@pytest.mark.parametrize("bot", [inputs(), rich_inputs(), draining_inputs()], ids=["small", "rich", "draining"])
 def test_the_worker_sees_no_credentials_of_the_platform(bot: BotInputs) -> None:
-    worker = _container(_pod(bot), "worker")
-    assert {mount["name"] for mount in worker["volumeMounts"]} == {"bundle", "socket", "worker-tmp"}
-    assert next(mount for mount in worker["volumeMounts"] if mount["name"] == "bundle")["readOnly"] is True
-    assert "env" not in worker
-    assert "envFrom" not in worker
+    for prefix, layer in (("", bot.layer), ("draining-", bot.draining.layer if bot.draining is not None else None)):
+        if prefix and bot.draining is None:
+            continue
+        worker = _container(_pod(bot), f"{prefix}worker")
+        mounts = {mount["name"].removeprefix(prefix): mount for mount in worker["volumeMounts"]}
+        assert set(mounts) == {"bundle", "socket", "worker-tmp"} | ({"layer"} if layer is not None else set())
+        assert all(mount["name"].startswith(prefix) for mount in mounts.values())
+        assert mounts["bundle"]["readOnly"] is True
+        assert "env" not in worker
+        assert "envFrom" not in worker
 
 
 def test_the_init_container_sees_the_artifact_token_only() -> None:
@@ -64,7 +73,7 @@ def test_the_init_container_sees_the_artifact_token_only() -> None:
     assert [item["key"] for item in volumes["platform"]["secret"]["items"]] == ["redis-url"]
 
 
-@pytest.mark.parametrize("bot", [inputs(), rich_inputs()], ids=["small", "rich"])
+@pytest.mark.parametrize("bot", [inputs(), rich_inputs(), draining_inputs()], ids=["small", "rich", "draining"])
 def test_pods_satisfy_the_restricted_pod_security_standard(bot: BotInputs) -> None:
     pod = _pod(bot)
     assert pod["automountServiceAccountToken"] is False

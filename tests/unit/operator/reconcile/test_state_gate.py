@@ -45,8 +45,7 @@ class Gated(Space):
         self.stored = stored
         self.sessions = Sessions(None, self.clock, count=stored)
         self.reconciler = BotReconciler(sessions=self.sessions)
-        shapes = {artifact(number)["digest"]: {"states": states} for number, states in machines.items()}
-        self.hold("ConfigMap", "clerk-manifest", data={"machines.json": json.dumps(shapes)})
+        self.machines(machines)
         self.publish(1)
         self.reconcile()
         self.rolled_out()
@@ -55,6 +54,11 @@ class Gated(Space):
         bundle = super()._bundle()
         bundle["status"]["manifest"] = {"model": "fsm", "states": ["zero"]}
         return bundle
+
+    def machines(self, machines: dict[int, tuple[str, ...]]) -> None:
+        """Let these be the machines of the Bundle's revisions."""
+        shapes = {artifact(number)["digest"]: {"states": states} for number, states in machines.items()}
+        self.hold("ConfigMap", "clerk-manifest", data={"machines.json": json.dumps(shapes)})
 
     def counted(self) -> None:
         """Let the count that was asked for be done, and the Bot be reconciled for it."""
@@ -175,13 +179,99 @@ def test_reset_lets_the_revision_through_and_tells_its_pods(from_the_start: bool
     assert space.condition("Stalled") is None
 
 
-def test_drain_is_refused_by_name() -> None:
-    space = Space(1, rollout={"onIncompatibleState": "Drain"})
-    space.reconcile()
-    stalled = space.condition("Stalled") or {}
-    assert stalled["reason"] == "FieldNotSupported"
-    assert "spec.rollout.onIncompatibleState" in stalled["message"]
-    assert "Block or Reset" in stalled["message"]
+class TestDrain:
+    """Conversations end on the old revision, beside the new one."""
+
+    DRAIN = {"rollout": {"onIncompatibleState": "Drain"}}
+
+    @pytest.fixture
+    def space(self) -> Gated:
+        return _blocked(**self.DRAIN)
+
+    def containers(self, space: Gated) -> list[str]:
+        pod = space.get("Deployment", "clerk")["spec"]["template"]["spec"]
+        return [each["name"] for each in (*pod["initContainers"], *pod["containers"])]
+
+    def drains(self, space: Gated) -> str | None:
+        pod = space.get("Deployment", "clerk")["spec"]["template"]["spec"]
+        found = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+        return found.get("BOTYARD_DRAINING_REVISION")
+
+    def test_the_new_revision_runs_with_workers_of_the_old_one_in_each_pod(self, space: Gated) -> None:
+        assert space.runs == 2
+        assert self.containers(space) == ["fetch", "draining-fetch", "supervisor", "worker", "draining-worker"]
+        assert self.drains(space) == artifact(1)["revision"]
+        tokens = space.get("Secret", "clerk-platform")["data"]
+        assert all(any(artifact(n)["digest"][7:19] in entry for entry in tokens) for n in (1, 2))
+        space.rolled_out()
+        assert space.compatible() == ("False", "ConversationsDraining")
+        assert f"they end on {artifact(1)['revision']}" in (space.condition("StateCompatible") or {})["message"]
+        assert space.condition("Stalled") is None
+        for type_ in ("Ready", "RolledOut"):
+            assert (space.condition(type_) or {})["status"] == "True"
+
+    def test_it_ends_with_the_last_conversation_that_needs_it(self, space: Gated) -> None:
+        space.rolled_out()
+        space.counted()
+        space.stored.states = ["ask", "pay"]
+        space.clock.seconds += FRESH_SECONDS
+        space.reconcile()
+        space.counted()
+        assert "1 of 2 stored conversations" in (space.condition("StateCompatible") or {})["message"]
+        space.stored.states = ["pay"]
+        space.clock.seconds += FRESH_SECONDS
+        space.reconcile()
+        assert self.drains(space) == artifact(1)["revision"]
+        space.counted()
+        assert self.containers(space) == ["fetch", "supervisor", "worker"]
+        space.rolled_out()
+        assert space.compatible() == ("True", "Succeeded")
+        assert "has ended" in (space.condition("StateCompatible") or {})["message"]
+
+    def test_a_count_that_fails_ends_nothing(self, space: Gated) -> None:
+        space.rolled_out()
+        space.stored.failure = CensusFailed("Redis does not answer", passing=True)
+        space.counted()
+        assert self.drains(space) == artifact(1)["revision"]
+        assert space.compatible() == ("False", "ConversationsDraining")
+
+    def test_a_revision_with_the_same_machine_takes_over_and_the_old_one_stays_beside_it(self, space: Gated) -> None:
+        space.rolled_out()
+        space.machines({1: ASK, 2: PAY, 4: PAY})
+        space.publish(4, 2, 1)
+        space.reconcile()
+        assert space.runs == 4
+        assert self.drains(space) == artifact(1)["revision"]
+
+    def test_a_third_machine_waits_until_the_first_has_ended(self, space: Gated) -> None:
+        space.rolled_out()
+        space.machines({1: ASK, 2: PAY, 4: ("zero", "wait")})
+        space.stored.states = ["ask", "pay"]
+        space.publish(4, 2, 1)
+        space.reconcile()
+        space.counted()
+        assert space.runs == 2
+        assert self.drains(space) == artifact(1)["revision"]
+        assert space.compatible() == ("False", "StateIncompatible")
+        assert f"some still end on {artifact(1)['revision']}" in (space.condition("StateCompatible") or {})["message"]
+        assert space.condition("Stalled") is None, "it goes on by itself"
+
+    def test_a_revision_that_crashes_is_taken_back_and_nothing_drains(self, space: Gated) -> None:
+        space.fails()
+        assert space.runs == 1
+        assert self.containers(space) == ["fetch", "supervisor", "worker"]
+        space.rolled_out()
+        assert (space.condition("Stalled") or {})["reason"] == "CrashLoop"
+        space.reconcile()
+        assert space.runs == 1
+
+    def test_reset_ends_it(self, space: Gated) -> None:
+        space.rolled_out()
+        space.edit(rollout={"onIncompatibleState": "Reset"})
+        space.reconcile()
+        assert self.containers(space) == ["fetch", "supervisor", "worker"]
+        space.rolled_out()
+        assert space.compatible()[0] == "True"
 
 
 def test_a_pin_to_an_older_revision_stands_before_the_gate_too() -> None:
