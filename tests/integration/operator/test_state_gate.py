@@ -97,6 +97,32 @@ async def test_reset_is_told_to_the_pods_before_they_run_the_revision(world: Wor
 
 
 @pytest.mark.usefixtures("counting")
+async def test_drain_runs_both_revisions_until_the_last_conversation_has_ended(
+    world: World, redis_client: Redis
+) -> None:
+    _machine_bot(world, rollout={"onIncompatibleState": "Drain"})
+    await _save(redis_client, world, "ada", "ask")
+    _publish(world)
+    eventually(lambda: _revision(world) == NEWER, "the new revision rolls out")
+    assert _containers(world) == ["supervisor", "worker", "draining-worker"]
+    world.rolled_out()
+    draining = world.await_condition("Bot", "repairs", "StateCompatible", "False", "ConversationsDraining")
+    assert REVISION in draining["message"]
+    world.await_condition("Bot", "repairs", "Ready", "True")
+    world.await_condition("Bot", "repairs", "Stalled", None)
+    await redis_client.delete(keys.state(BotAddress(world.namespace, "repairs").partition("ada"), "ada"))
+    world.patch("Bot", "repairs", {"metadata": {"annotations": {"botyard.dev/requestedAt": "now"}}})
+    eventually(lambda: _containers(world) == ["supervisor", "worker"], "the old revision goes")
+    world.rolled_out()
+    world.await_condition("Bot", "repairs", "StateCompatible", "True", "Succeeded")
+
+
+def _containers(world: World) -> list[str]:
+    pod = (world.get("Deployment", "repairs") or {})["spec"]["template"]["spec"]
+    return [container["name"] for container in pod["containers"]]
+
+
+@pytest.mark.usefixtures("counting")
 async def test_a_schema_that_cannot_be_judged_by_in_time_holds_up_nobody_else(
     world: World, redis_client: Redis
 ) -> None:

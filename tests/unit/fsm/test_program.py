@@ -11,6 +11,7 @@ import pytest
 from botyard.contract.persona import PersonaConfig
 from botyard.fsm import AbstractFSM, FSMIntent, FSMOutput, MessageData, RAGQuery, Status, Variables
 from botyard.fsm.files import FileRules
+from botyard.fsm.inputs import read, starts_anew
 from botyard.fsm.program import FsmProgram
 from botyard.program import Output, TurnRequest
 from tests.unit.fsm.bots import bot, step, waits_for_callback, waits_for_user
@@ -554,3 +555,25 @@ async def test_a_callback_for_a_session_that_cannot_be_restored_ends_it_where_th
     outcome = await program.run_turn(request, IO())
     assert (outcome.ended, outcome.state, outcome.error) == (True, None, None)
     assert [output.type for output in outcome.outputs] == ["fsm.session_reset"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "anew"),
+    [
+        ({"text": " Hi "}, True),
+        ({"text": "hi", "payload": {}, "options": [], "files": []}, True),
+        ({"text": "", "payload": {"dialog_id": "CONVERSATION_RESET"}}, True),
+        ({"payload": {"message_type": "dialog", "dialog": {"dialog_id": "conversation_reset"}}}, True),
+        ({"text": "hi there"}, False),
+        ({"text": "hi", "files": [{"url": "data:,x"}]}, False),
+        ({"text": "hi", "options": [{"option_id": "1"}]}, False),
+        ({"payload": {"dialog_id": "LANGUAGE_SELECTED"}}, False),
+        ({"payload": "hi"}, False),
+        ({"reference": "jbkey", "body": "hi"}, False),
+    ],
+)
+async def test_what_starts_anew_can_be_told_before_it_is_read(payload, anew):
+    assert starts_anew(payload) is anew
+    if "reference" not in payload and payload.get("payload") != "hi":
+        request = TurnRequest(event="e", turn="t", key="k", payload=payload)
+        assert (await read(request, FileRules())).reset is anew

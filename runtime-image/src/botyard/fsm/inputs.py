@@ -89,7 +89,7 @@ async def read(request: TurnRequest, rules: FileRules) -> MachineInput:
 def starts_anew(payload: Mapping[str, Any]) -> bool:
     """Tell whether a message begins a new session, whatever the present one is."""
     structured = payload.get("payload")
-    if isinstance(structured, Mapping):
+    if structured and isinstance(structured, Mapping):
         nested = structured.get("dialog")
         dialog = nested if isinstance(nested, Mapping) else structured
         return str(dialog.get("dialog_id", "")).upper() == "CONVERSATION_RESET"
