@@ -4,12 +4,15 @@ import asyncio
 import json
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botyard.contract.bot import Limits
 from botyard.contract.model import ModelConfig, ModelTarget
+from botyard.core.connection import connect
+from tests.integration.redis.server import running_redis
 from tests.integration.runtime.conftest import MakeBot
 from tests.integration.runtime.replica import Bot
 
@@ -87,6 +90,12 @@ class Actor(BaseEntrypoint):
             mark.touch()
             os._exit(7)
         return {"final_answer": "survived"}
+
+    async def do_slow(self, state, params):
+        for index in range(20):
+            await self.comm.delta(text=str(index), index=index)
+            await asyncio.sleep(0.1)
+        return {"final_answer": "slow"}
 
     async def do_props(self, state, params):
         return {"final_answer": str(self.bundle_props.get("mood"))}
@@ -270,3 +279,25 @@ async def test_identity_and_session_are_the_channels(bot: Bot) -> None:
         assert (each["service"]["tenant"], each["service"]["project"]) == ("t1", "p1")
         assert each["service"]["user_obj"]["user_type"] == "paid"
     assert said[-1]["data"]["project"] == "p1"
+
+
+async def test_redis_that_is_away_mid_turn_costs_nothing(tmp_path: Path) -> None:
+    with running_redis(appendfsync="always") as redis:
+        bot = Bot(connect(redis.url), redis.url, tmp_path, code=CODE, programming_model="workflow")
+        try:
+            (replica,) = await bot.start()
+            await events(bot, "hello")
+            await bot.say("slow")
+            await replica.until(lambda: "botyard_turns_running 1.0" in replica.get("/metrics")[1])
+            redis.kill()
+            await replica.until(lambda: "Redis does not answer" in replica.log.read_text())
+            redis.start()
+            await bot.finished(2)
+            said = await bot.heard()
+            last = max(index for index, each in enumerate(said) if each["type"] == "chat.start")
+            told = [each["idx"] for each in said[last:] if each["type"] == "chat.delta"]
+            assert told == list(range(20))
+            assert said[-1]["data"]["final_answer"] == "slow"
+            assert Counter(kinds(said))["chat.complete"] == 2
+        finally:
+            bot.stop()
