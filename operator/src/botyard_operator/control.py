@@ -50,12 +50,13 @@ def reconcilers(
         sessions: The stored conversations; None: no revision is held back for them.
     """
     reader = ShardReader()
+    table = RoutesReconciler(reader)
     spending = spending or Spending(None, SystemClock())
     return {
         "Bot": BotReconciler(spending, sessions),
-        "Persona": PersonaReconciler(reader, spending, faring or Faring(None, SystemClock())),
+        "Persona": PersonaReconciler(reader, spending, faring or Faring(None, SystemClock()), table.in_force),
         persona_shards.KIND: PersonaShardsReconciler(reader),
-        routes.KIND: RoutesReconciler(),
+        routes.KIND: table,
     }
 
 

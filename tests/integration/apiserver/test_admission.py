@@ -45,7 +45,7 @@ def test_refuses_further(apiserver: ApiServer, namespace: str, kind: str, change
         ("Bot", {"replicas": -1}, "greater than or equal to 0"),
         ("Bot", {"resources": {"requests": {"cpu": "many"}}}, "spec.resources.requests.cpu"),
         ("Bot", {"rollout": {"onIncompatibleState": "Ignore"}}, '"Block", "Drain", "Reset"'),
-        ("Persona", {"erp": {"subscriptions": [{"table": "crm_contacts"}]}}, '"crm_contact"'),
+        ("Persona", {"erp": {"subscriptions": [{"table": "crm-contact"}]}}, "write the name of a table"),
         ("Persona", {"erp": {"subscriptions": [{"table": "crm_deal", "actions": ["UPSERT"]}]}}, '"INSERT"'),
         ("Persona", {"erp": {"subscriptions": [{"table": "crm_deal", "actions": ["INSERT"] * 2}]}}, "Duplicate"),
         ("Persona", {"budget": {"onExceeded": "Stop"}}, '"Reject", "Pause", "Ask", "Warn"'),

@@ -8,9 +8,6 @@ import pytest
 from tests.integration.operator.waiting import eventually
 from tests.integration.operator.world import World
 
-ERP = {"erp": {"subscriptions": [{"table": "crm_deal"}]}}
-"""Not in force yet."""
-
 pytestmark = pytest.mark.usefixtures("operator")
 
 
@@ -73,17 +70,6 @@ def test_a_deleted_persona_leaves_the_shard(world: World) -> None:
         lambda: world.get("Bot", "repairs")["status"]["personas"]["total"] == 1,  # type: ignore[index]
         "the Bot counts one",
     )
-
-
-def test_an_edit_that_has_no_effect_yet_leaves_the_last_good_setup_in_force(world: World) -> None:
-    world.ready_bot()
-    world.persona("nora", setup={"greeting": "Hello"})
-    world.await_condition("Persona", "nora", "Ready", "True")
-    world.patch("Persona", "nora", {"spec": {"setup": {"greeting": "New"}, **ERP}})
-    stalled = world.await_condition("Persona", "nora", "Stalled", "True", "FieldNotSupported")
-    assert "spec.erp" in stalled["message"]
-    assert world.condition("Persona", "nora", "Ready")["status"] == "True"  # type: ignore[index]
-    assert _shard(world, 0)[0]["setup"] == {"greeting": "Hello"}
 
 
 def test_a_tampered_shard_is_put_back(world: World) -> None:

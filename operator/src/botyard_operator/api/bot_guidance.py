@@ -155,7 +155,7 @@ PERSONA: Mapping[Reason, Guidance] = {
         "spec.setup: is 7; write a map", "Correct the field that the message names; the last good setup stays in force."
     ),
     Reason.FIELD_NOT_SUPPORTED: Guidance(
-        "spec.erp has no effect in this release: remove the field",
+        "spec.rollout.ramp has no effect in this release: remove the field",
         "Do what the message says instead, or wait for the release that brings the field.",
     ),
     Reason.HANDLER_MISSING: Guidance(
@@ -166,6 +166,10 @@ PERSONA: Mapping[Reason, Guidance] = {
     Reason.LOOP_FAILING: Guidance(
         "its main loop ended 3 times in a row, last with KeyError: 'token'; it is entered again after growing pauses",
         "Look for the exception in the Bot's log; mend the bundle, or the setup that it cannot work with.",
+    ),
+    Reason.SUBSCRIPTION_INVALID: Guidance(
+        "spec.erp.subscriptions[0].table: there is no table crm_contacts: did you mean crm_contact?",
+        "Correct what the message names; the last good subscriptions stay in force.",
     ),
     Reason.SETUP_INVALID: Guidance(
         "spec.setup: greting is no key of Bundle clerk: did you mean greeting?",

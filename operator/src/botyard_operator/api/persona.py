@@ -19,39 +19,6 @@ _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _DAY = r"(MO|TU|WE|TH|FR|SA|SU)"
 _WHEN = rf"EVERY:[1-9][0-9]{{0,4}}[mh]|WEEKDAYS(:{_DAY})+/{_CLOCK}|MONTHDAY:-?([1-9]|[12][0-9]|3[01])/{_CLOCK}"
 
-ErpTable = Literal[
-    "com_order",
-    "com_order_item",
-    "com_payment",
-    "com_product",
-    "com_product_variant",
-    "com_refund",
-    "com_shop",
-    "crm_activity",
-    "crm_contact",
-    "crm_deal",
-    "crm_event",
-    "crm_pipeline",
-    "crm_pipeline_stage",
-    "catalog_item",
-    "catalog_item_resource_requirement",
-    "catalog_item_supply_requirement",
-    "catalog_item_variant",
-    "inventory_balance",
-    "inventory_location",
-    "inventory_movement",
-    "party",
-    "party_contact_point",
-    "payment",
-    "refund",
-    "resource",
-    "resource_availability",
-    "txn",
-    "txn_line",
-    "txn_line_resource_booking",
-]
-"""Tables that the SDK has row types for."""
-
 
 class BotRef(Model):
     """The Bot that the Persona is an instance of."""
@@ -112,8 +79,12 @@ class PersonaBudget(Model):
 class ErpSubscription(Model):
     """Changes of one ERP table that the Persona receives."""
 
-    table: ErpTable
-    """Table to watch."""
+    table: Annotated[
+        str,
+        Field(max_length=63),
+        matches(r"[a-z_][a-z0-9_]*", "write the name of a table, such as crm_contact"),
+    ]
+    """Table to watch: one that the SDK has a row type for, or one that the bundle names."""
     actions: Annotated[
         tuple[Literal["INSERT", "UPDATE", "DELETE", "ARCHIVE"], ...],
         Field(min_length=1, max_length=4),

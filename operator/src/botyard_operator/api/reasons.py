@@ -44,7 +44,7 @@ class ConditionType(_Documented):
     STATE_COMPATIBLE = "StateCompatible", "The new revision can go on with the stored conversations.", "Bot"
 
     SETUP_VALID = "SetupValid", "The setup agrees with the bundle's setup schema, key by key.", "Persona"
-    SUBSCRIBED = "Subscribed", "The ERP subscriptions are in force in the running process.", "Persona"
+    SUBSCRIBED = "Subscribed", "Changed rows are routed by the Persona's subscriptions.", "Persona"
     LOOP_CRASHING = (
         "LoopCrashing",
         "The Persona's main loop keeps ending, and is entered again after growing pauses. Absent otherwise.",
@@ -73,6 +73,11 @@ class Reason(_Documented):
     )
     HANDLER_MISSING = "HandlerMissing", "Nothing handles the calls of tools that the bot offers.", "Persona"
     LOOP_FAILING = "LoopFailing", "The bundle's main loop ended without being asked to.", "Persona"
+    SUBSCRIPTION_INVALID = (
+        "SubscriptionInvalid",
+        "A subscription names a table that there is not, or a filter that cannot be read.",
+        "Persona",
+    )
     SETUP_INVALID = "SetupInvalid", "The setup does not agree with the bundle's setup schema.", "Persona"
     REFERENCE_NOT_FOUND = (
         "ReferenceNotFound",

@@ -62,14 +62,14 @@ TABLE: Mapping[Kind, tuple[Entry, ...]] = {
         Entry("spec.events", _REMOVE),
         Entry("spec.rollout.ramp", _REMOVE),
     ),
-    "Persona": (Entry("spec.erp", _REMOVE),),
+    "Persona": (),
 }
 """What is not in force yet."""
 
 PENDING_CONDITIONS: Mapping[Kind, tuple[ConditionType, ...]] = {
     "Bundle": (),
     "Bot": (),
-    "Persona": (ConditionType.SUBSCRIBED,),
+    "Persona": (),
 }
 """Conditions that are reserved for the fields above and not reported yet."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from botyard.contract import names
+from botyard.contract.persona import PersonaConfig
+from botyard.contract.routes import Route
 from botyard.core.persona_reports import PersonaReport
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
@@ -16,6 +20,7 @@ from botyard_operator.reconcile.persona_shards import ShardReader, budget_proble
 from botyard_operator.reconcile.problems import Problem
 from botyard_operator.reconcile.setups import Schema, schema_of, secrets_of, setup_problem
 from botyard_operator.reconcile.status import report
+from botyard_operator.reconcile.subscriptions import declared_tables, subscribed, subscription_problem, wishes
 from botyard_operator.spending import Spending
 
 UNREADY_AFTER = 3
@@ -25,7 +30,18 @@ UNREADY_AFTER = 3
 class PersonaReconciler:
     """Reconciles keys of kind `Persona`."""
 
-    def __init__(self, reader: ShardReader, spending: Spending, faring: Faring) -> None:
+    def __init__(
+        self, reader: ShardReader, spending: Spending, faring: Faring, routed: Callable[[Key], Route | None]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            reader: What of Personas is in force.
+            spending: What was spent.
+            faring: How their loops fare.
+            routed: Returns the route of a Bot that is in force; None: there is none yet.
+        """
+        self._routed = routed
         self._faring = faring
         self._reader = reader
         self._spending = spending
@@ -38,6 +54,8 @@ class PersonaReconciler:
         schema = await schema_of(_bot_of(key, obj, ctx), ctx)
         states = conditions(*await _observe(key, obj, self._reader, schema, ctx))
         states += setup_states(schema, obj)
+        subscribed_now = self._subscribed(key, obj, ctx)
+        states += [subscribed_now] if subscribed_now is not None else []
         fares = self._faring.of(key)
         states = with_loop(states, fares, before := obj.get("status") or {})
         if (deaf := unhandled_tools(fares, before)) is not None:
@@ -51,6 +69,16 @@ class PersonaReconciler:
             kept = {"tasks": dict(fares.tasks) or kept["tasks"], "replica": fares.replica or kept["replica"]}
         await report(obj, states, {**kept, "spend": persona_spend(spent, limit, before)}, ctx)
         return Result()
+
+    def _subscribed(self, key: Key, obj: JsonObject, ctx: Context) -> ConditionState | None:
+        held = _bot_of(key, obj, ctx)
+        bot = Key("Bot", key.namespace, str(held["metadata"]["name"]) if held else "")
+        in_force = self._reader.persona(bot, key.name, ctx)
+        if in_force is None:
+            return None
+        wanted = wishes(PersonaConfig.model_validate(in_force), declared_tables(held, ctx))
+        route = self._routed(bot)
+        return subscribed(key.name, wanted, route.subscriptions if route is not None else ())
 
 
 def unhandled_tools(fares: PersonaReport | None, status: JsonObject) -> ConditionState | None:
@@ -157,6 +185,8 @@ async def _observe(
     if wrong := budget_problem(persona):
         return serving, Problem(Reason.INVALID_SPEC, wrong, stalled=True)
     if (invalid := setup_problem(schema, persona)) is not None:
+        return serving, invalid
+    if (invalid := subscription_problem(persona, declared_tables(held, ctx))) is not None:
         return serving, invalid
     secrets = await secrets_of(persona, ctx)
     if secrets.problem is not None:

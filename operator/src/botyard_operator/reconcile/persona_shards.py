@@ -29,6 +29,7 @@ from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted
 from botyard_operator.reconcile.problems import Blocked
 from botyard_operator.reconcile.refresh import dated, refresh_pods
 from botyard_operator.reconcile.setups import Secrets, schema_of, secrets_of, setup_problem
+from botyard_operator.reconcile.subscriptions import declared_tables, own_subscriptions, subscription_problem
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,13 @@ class ShardReader:
                 found[name] = (number, persona)
         return found
 
+    def versions(self, bot: Key, ctx: Context) -> tuple[int | None, ...]:
+        """Return the versions of a Bot's shards: when they are the same, so is what `read` returns."""
+        return tuple(
+            ctx.caches.version(Key("ConfigMap", bot.namespace, names.persona_shard_name(bot.name, number)))
+            for number in range(names.PERSONA_SHARDS)
+        )
+
     def persona(self, bot: Key, name: str, ctx: Context) -> JsonObject | None:
         """Return the JSON content of one Persona, or None when no shard has it."""
         for number in range(names.PERSONA_SHARDS):
@@ -161,6 +169,7 @@ def persona_config(persona: Persona, secrets_version: str = "") -> PersonaConfig
         budget=_budget(persona),
         schedules=_schedules(persona),
         secrets_version=secrets_version,
+        subscriptions=own_subscriptions(persona),
     )
 
 
@@ -274,7 +283,9 @@ class PersonaShardsReconciler:
         """Return the Personas that the pods should have, and what of them is kept in Secrets."""
         wanted: list[PersonaConfig] = []
         kept: dict[str, bytes] = {}
-        schema = await schema_of(ctx.caches.get(bot.kind, bot.namespace, bot.name), ctx)
+        held = ctx.caches.get(bot.kind, bot.namespace, bot.name)
+        schema = await schema_of(held, ctx)
+        tables = declared_tables(held, ctx)
         for dependent in ctx.caches.dependents(bot):
             obj = ctx.caches.get(dependent.kind, dependent.namespace, dependent.name)
             if dependent.kind != "Persona" or obj is None or obj["metadata"].get("deletionTimestamp"):
@@ -282,7 +293,7 @@ class PersonaShardsReconciler:
             try:
                 persona = Persona.parse(obj)
                 usable = not persona.spec.suspend and not unsupported_fields("Persona", persona.spec)
-                usable = usable and not budget_problem(persona)
+                usable = usable and not budget_problem(persona) and subscription_problem(persona, tables) is None
             except InvalidObject:
                 usable = False
             secrets = await secrets_of(persona, ctx) if usable else Secrets()

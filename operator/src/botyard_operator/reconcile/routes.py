@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from botyard.contract import names
+from botyard.contract.erp import Subscription, together
+from botyard.contract.persona import PersonaConfig
 from botyard.contract.routes import Route, Routes
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.conditions import find
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
+from botyard_operator.reconcile.persona_shards import ShardReader
+from botyard_operator.reconcile.subscriptions import declared_tables, wishes
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +35,19 @@ _MESSAGE_LENGTH = 300
 class RoutesReconciler:
     """Reconciles the one key of kind `Routes`."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: ShardReader) -> None:
+        self._reader = reader
         self._routes: dict[Key, _Remembered] = {}
+        self._in_force: dict[Key, Route] = {}
         self._applied: tuple[int, str] | None = None
         self._not_before = 0.0
 
     async def reconcile(self, key: Key, ctx: Context) -> Result:
         """Write the routing table when it differs."""
-        text = self._render(ctx)
+        routes = self._all(ctx)
+        text = _text(routes)
         if await self._current(key, ctx) == text:
+            self._tell(routes, ctx)
             return Result()
         wait = self._not_before - ctx.clock.monotonic()
         if wait > 0:
@@ -48,8 +56,23 @@ class RoutesReconciler:
         self._applied = (int(answer["metadata"]["resourceVersion"]), text)
         pause = min(_LONGEST_PAUSE, len(text) / _BYTES_PER_SECOND)
         self._not_before = ctx.clock.monotonic() + pause
+        self._tell(routes, ctx)
         logger.info("routes written", extra={"kind": KIND, "bytes": len(text)})
         return Result()
+
+    def in_force(self, bot: Key) -> Route | None:
+        """Return the route of a Bot as the gateway's table has it; None: it has none that is known of."""
+        return self._in_force.get(bot)
+
+    def _tell(self, routes: list[Route], ctx: Context) -> None:
+        """Remember what is in force, and have the Personas looked at whose subscriptions became so."""
+        before, self._in_force = self._in_force, {Key("Bot", route.namespace, route.name): route for route in routes}
+        for key, route in self._in_force.items():
+            old = before.get(key)
+            known = old.subscriptions if old is not None else ()
+            if route.subscriptions != known:
+                for persona in {name for wish in (*route.subscriptions, *known) for name in wish.personas}:
+                    ctx.enqueue(Key("Persona", key.namespace, persona))
 
     async def _current(self, key: Key, ctx: Context) -> str | None:
         place = Key("ConfigMap", key.namespace, NAME)
@@ -62,38 +85,46 @@ class RoutesReconciler:
             self._applied = (int(held["metadata"]["resourceVersion"]), text)
         return text
 
-    def _render(self, ctx: Context) -> str:
+    def _all(self, ctx: Context) -> list[Route]:
         keys = sorted(ctx.caches.keys("Bot"))
         for gone in self._routes.keys() - set(keys):
             del self._routes[gone]
-        routes = [route for route in (self._route(key, ctx) for key in keys) if route is not None]
-        text = Routes(routes=tuple(routes)).to_json()
-        if len(text) > _LIMIT_BYTES:
-            logger.error("the routing table is too large; messages are left out", extra={"bytes": len(text)})
-            text = Routes(routes=tuple(route.model_copy(update={"message": ""}) for route in routes)).to_json()
-        return text
+        return [route for route in (self._route(key, ctx) for key in keys) if route is not None]
 
     def _route(self, key: Key, ctx: Context) -> Route | None:
         """Return the route of a Bot, made anew only where something that it is made from has changed."""
         dependents = ctx.caches.dependents(key)
         personas = tuple(sorted(other.name for other in dependents if other.kind == "Persona"))
         remembered = self._routes.get(key)
-        if remembered is not None and remembered.made_from == _versions(key, remembered.bundle, personas, ctx):
+        if remembered is not None and remembered.made_from == self._versions(key, remembered.bundle, personas, ctx):
             return remembered.route
         obj = ctx.caches.get("Bot", key.namespace, key.name)
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             return None
         bundle = _bundle_key(obj)
         default = _is_default(obj, ctx)
-        route = build_route(obj, personas, model=_model(bundle, ctx), default=default)
+        route = build_route(
+            obj, personas, model=_model(bundle, ctx), default=default, subscriptions=self._subscriptions(key, obj, ctx)
+        )
         if route is None:
             return remembered.route if remembered is not None else None
         if not (obj.get("spec") or {}).get("default"):
             # Whether a Bot that wants to be the default is it depends on others.
-            self._routes[key] = _Remembered(_versions(key, bundle, personas, ctx), bundle, route)
+            self._routes[key] = _Remembered(self._versions(key, bundle, personas, ctx), bundle, route)
         else:
             self._routes.pop(key, None)
         return route
+
+    def _versions(self, bot: Key, bundle: Key, personas: tuple[str, ...], ctx: Context) -> object:
+        return ctx.caches.version(bot), ctx.caches.version(bundle), personas, self._reader.versions(bot, ctx)
+
+    def _subscriptions(self, key: Key, obj: JsonObject, ctx: Context) -> tuple[Subscription, ...]:
+        """Return what the Personas of a Bot that are in force want to hear of."""
+        declared = declared_tables(obj, ctx)
+        found = self._reader.read(key, ctx)
+        return together(
+            {name: wishes(PersonaConfig.model_validate(found[name][1]), declared) for name in sorted(found)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +136,12 @@ class _Remembered:
     route: Route
 
 
-def _versions(bot: Key, bundle: Key, personas: tuple[str, ...], ctx: Context) -> object:
-    return ctx.caches.version(bot), ctx.caches.version(bundle), personas
+def _text(routes: list[Route]) -> str:
+    text = Routes(routes=tuple(routes)).to_json()
+    if len(text) > _LIMIT_BYTES:
+        logger.error("the routing table is too large; messages are left out", extra={"bytes": len(text)})
+        text = Routes(routes=tuple(route.model_copy(update={"message": ""}) for route in routes)).to_json()
+    return text
 
 
 def _bundle_key(obj: JsonObject) -> Key:
@@ -115,7 +150,14 @@ def _bundle_key(obj: JsonObject) -> Key:
     return Key("Bundle", str(namespace), str(reference.get("name") or ""))
 
 
-def build_route(obj: JsonObject, personas: Iterable[str], *, model: str, default: bool) -> Route | None:
+def build_route(
+    obj: JsonObject,
+    personas: Iterable[str],
+    *,
+    model: str,
+    default: bool,
+    subscriptions: tuple[Subscription, ...] = (),
+) -> Route | None:
     """Return the route of a Bot, or None where its spec cannot be read."""
     try:
         bot = Bot.parse(obj)
@@ -135,6 +177,7 @@ def build_route(obj: JsonObject, personas: Iterable[str], *, model: str, default
         max_input_bytes=bot.spec.limits.max_input.bytes,
         events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
         personas=tuple(personas),
+        subscriptions=subscriptions,
     )
 
 

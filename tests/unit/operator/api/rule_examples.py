@@ -296,6 +296,8 @@ PERSONA = [
     field("Persona", "budget.perTask", "write coins from 0", 0, -5),
     field("Persona", "budget.perThread", "write coins from 0", 10**15, 10**15 + 1),
     field("Persona", "budget.timeZone", "write an IANA time zone", "America/Argentina/Ushuaia", "Berlin time"),
+    Example("Persona", "spec.erp.subscriptions[].table", "write the name of a table",
+            subscription(table="our_own"), subscription(table="crm-contact")),
     Example("Persona", "spec.erp.subscriptions[].where[]", "write column:operator:value",
             subscription(where=["contact_country:=:DE", "contact_email:IS_NOT_NULL"]),
             subscription(where=["contact_country == DE"])),
