@@ -171,3 +171,20 @@ def test_a_run_that_says_nothing_counts_as_failed(world: World) -> None:
     stalled = world.await_condition("Bot", "repairs", "Stalled", "True", "ScenariosFailed")
     assert "ended without saying how the scenarios" in stalled["message"]
     assert world.get("Deployment", "repairs") is None
+
+
+def test_a_way_back_does_not_wait_for_scenarios(world: World) -> None:
+    _started(world, scenarios="Skip")
+    world.patch("Bot", "repairs", {"spec": {"rollout": {"scenarios": "Required"}}})
+    _bundle(world, NEWER, NEWER_DIGEST)
+    _ends(world, _job(world), PASSED)
+    eventually(lambda: _runs(world, NEWER), "the newest revision rolls out")
+    world.rolled_out()
+    eventually(lambda: (world.get("Bot", "repairs") or {})["status"].get("previousRevision"), "it ran well")
+    jobs = [job["metadata"]["uid"] for job in _jobs(world)]
+    bundle = (world.get("Bundle", "repairs") or {})["status"]["artifact"]
+    old = {**bundle, "revision": REVISION, "digest": DIGEST}
+    world.patch("Bundle", "repairs", {"status": {"history": [bundle, old]}}, subresource="status")
+    world.patch("Bot", "repairs", {"spec": {"bundleRef": {"revision": REVISION}}})
+    eventually(lambda: _runs(world, REVISION), "the revision before runs again")
+    assert [job["metadata"]["uid"] for job in _jobs(world)] == jobs

@@ -70,6 +70,8 @@ async def look(bot: Bot, bundle: Bundle, inputs: BotInputs, runs: Revision | Non
         return judged(known, mode)
     if runs is not None and runs.digest == inputs.artifact.digest:
         return Gate(known)  # It took over already: with another image, or before there was a gate.
+    if _ran_well(bot, inputs.artifact.revision):
+        return Gate(known)  # A way back must not wait.
     return await _follow(wanted, attempt, mode, ctx, again=known is not None and known.attempt == attempt)
 
 
@@ -161,6 +163,12 @@ def _inputs(inputs: BotInputs, ctx: Context) -> ScenarioInputs:
         tokens=tuple(token_for(settings.artifact_key, digest) for digest in digests),
         network_policy=settings.network_policies,
     )
+
+
+def _ran_well(bot: Bot, revision: str) -> bool:
+    """Whether a revision is the last one that ran well, or the one before it."""
+    good = bot.status.good_revision
+    return revision in {bot.status.previous_revision, good.revision if good is not None else ""} - {""}
 
 
 def _has_scenarios(bundle: Bundle) -> bool:
