@@ -214,3 +214,33 @@ async def test_an_edit_of_the_prices_is_in_force_in_the_running_replica(make_bot
     assert error["data"]["kind"] == "UnknownPrice"
     assert "prices.0.input" in error["data"]["message"]
     assert len(double.requests) == 2
+
+
+async def test_a_conversation_is_told_when_money_runs_short_and_when_it_is_out(
+    make_bot: MakeBot, double: Provider
+) -> None:
+    act = """
+    from botyard import model
+    for number in range(3):
+        try:
+            self.send_message(text(model.ask_blocking([{"role": "user", "content": f"{said} {number}"}]).text))
+        except model.ModelCallError as error:
+            self.send_message(text(error.code))
+    """
+    double.next = [says(completion("here", prompt_tokens=30, completion_tokens=50))]
+    nora = PersonaConfig(name="nora", budget=PersonaBudget(daily=100))
+    bot = bot_of(make_bot, double, act, personas=(nora,))
+    await bot.start()
+    for words in ("begin", "hey"):
+        await bot.say(words, persona="nora")
+    await bot.finished(2)
+    assert await bot.texts() == ["here", "budget_exceeded", "budget_exceeded", "1: hey"]
+    warned, refused = [each for each in await bot.heard() if each["type"].startswith("budget.")]
+    assert (warned["type"], warned["data"]["spent"], warned["data"]["limit"]) == ("budget.warning", 80, 100)
+    assert warned["data"]["message"] == "Persona nora has spent 80 of 100"
+    assert (refused["type"], refused["data"]["kind"], refused["data"]["limit"]) == (
+        "budget.exceeded",
+        "BudgetExceeded",
+        100,
+    )
+    assert refused["data"]["renewed"] > 0

@@ -33,6 +33,20 @@ def exceeded(who: str, spent: Spent | None, limit: int | None, status: JsonObjec
     return ConditionState(ConditionType.BUDGET_EXCEEDED, "True", Reason.BUDGET_USED_UP, message)
 
 
+def nearly_spent(who: str, before: int, after: int, limit: int | None) -> str | None:
+    """Return what to say where spending has reached 80 % of a day's limit since the status told of it; None: nothing.
+
+    Args:
+        who: The object, in words.
+        before: Coins of this day that the status told.
+        after: Coins that are spent.
+        limit: Coins that may be, with what was granted.
+    """
+    if not limit or not before * 5 < limit * 4 <= after * 5 or after >= limit:
+        return None
+    return f"{who} has spent {after} of {limit} coins of the day"
+
+
 def persona_spend(spent: Spent | None, limit: int | None, status: JsonObject) -> JsonObject | None:
     """Return `status.spend`; what was not spent since the operator started stays as it was told."""
     before = status.get("spend") or {}

@@ -15,7 +15,7 @@ from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
 from botyard_operator.faring import Faring
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
-from botyard_operator.reconcile.budgets import exceeded, persona_spend
+from botyard_operator.reconcile.budgets import exceeded, nearly_spent, persona_spend
 from botyard_operator.reconcile.persona_shards import ShardReader, budget_problem, persona_config, to_json
 from botyard_operator.reconcile.problems import Problem
 from botyard_operator.reconcile.setups import Schema, schema_of, secrets_of, setup_problem
@@ -67,7 +67,12 @@ class PersonaReconciler:
         kept = {field: before.get(field) for field in ("tasks", "replica")}
         if fares is not None:
             kept = {"tasks": dict(fares.tasks) or kept["tasks"], "replica": fares.replica or kept["replica"]}
-        await report(obj, states, {**kept, "spend": persona_spend(spent, limit, before)}, ctx)
+        spend = persona_spend(spent, limit, before)
+        if await report(obj, states, {**kept, "spend": spend}, ctx) and spend is not None:
+            told = before.get("spend") or {}
+            known = told.get("coins", 0) if told.get("day") == spend.get("day") else 0
+            if warning := nearly_spent(f"Persona {key.name}", known, spend["coins"], spend.get("limit")):
+                ctx.recorder.event(obj, "Warning", "BudgetNearlySpent", warning)
         return Result()
 
     def _subscribed(self, key: Key, obj: JsonObject, ctx: Context) -> ConditionState | None:

@@ -68,6 +68,16 @@ class Hold:
     """The price that was valid when the call was made, in millionths of a coin."""
 
 
+@dataclass(frozen=True, slots=True)
+class Warning80:
+    """An account of which 80 % are spent since just now."""
+
+    account: str
+    """With its period."""
+    spent: int
+    limit: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """What became of a hold."""
@@ -76,6 +86,8 @@ class Settled:
     """Coins that the call was charged."""
     problem: str = ""
     """What was wrong with the reported usage; empty: nothing."""
+    warnings: tuple[Warning80, ...] = ()
+    """Accounts of which it spent so much that 80 % of the limit were reached."""
 
 
 class Meter(Protocol):

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from botyard.budget import accounts, costs, keys, messages, policies
 from botyard.budget.accounts import Charge, Unit
-from botyard.budget.calls import Call, Hold, Settled, Spender, Usage
+from botyard.budget.calls import Call, Hold, Settled, Spender, Usage, Warning80
 from botyard.budget.errors import (
     AlreadySettled,
     BudgetError,
@@ -249,10 +249,12 @@ class LedgerMeter:
             log.warning("call %s is charged %s coins: %s", hold.id, coins, problem)
             counts["problems"] = 1
         outcome = await self._end(_Ending(hold, coins, tokens, counts, released=False))
+        warnings: tuple[Warning80, ...] = ()
         if outcome is not None:
             coins = outcome.coins
+            warnings = tuple(Warning80(b.account, b.spent, b.limit or 0) for b in outcome.balances if b.crossed)
         self._count(hold, coins, counts)
-        return Settled(coins=coins, problem=problem)
+        return Settled(coins=coins, problem=problem, warnings=warnings)
 
     async def release(self, hold: Hold) -> None:
         """Give a hold back (see `Meter.release`)."""

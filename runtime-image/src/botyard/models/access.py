@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from botyard.budget.calls import Call, Hold, Meter, Spender, Usage
+from botyard.budget.calls import Call, Hold, Meter, Spender, Usage, Warning80
 from botyard.budget.costs import cost
 from botyard.budget.errors import BudgetError
 from botyard.contract.model import ModelConfig
@@ -29,6 +29,9 @@ Keep = Callable[[dict[str, Any]], Awaitable[None]]
 """Keeps a whole answer before anybody uses it."""
 
 
+Warn = Callable[[Warning80], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who asks for what."""
@@ -38,6 +41,8 @@ class Asked:
     spender: Spender
     role: str = ""
     """Role whose model is asked; empty: the one that the request names, or the Bot's."""
+    warn: Warn | None = None
+    """Told when the call used a budget up to 80 %."""
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class _Open:
     request: dict[str, Any]
     bound: Bound
     hold: Hold
+    warn: Warn | None
     answered: bool = False
     usage: Usage | None = field(default=None)
 
@@ -147,7 +153,9 @@ class ModelAccess:
                     self._settle_later(self._end(call, billed=True))
                     raise
                 else:
-                    await self._end(call, billed=True)
+                    for warning in await self._end(call, billed=True):
+                        if call.warn is not None:
+                            await call.warn(warning)
 
     async def _reserve(self, kind: Kind, request: dict[str, Any], asked: Asked, target: Target) -> _Open:
         provider = target.provider
@@ -173,19 +181,17 @@ class ModelAccess:
         if kind == "chat":
             request = requests.with_output_limit(request, hold.max_output_tokens, name=provider.limit_name)
             bound = Bound(bound.input_tokens, hold.max_output_tokens)
-        return _Open(target, request, bound, hold)
+        return _Open(target, request, bound, hold, asked.warn)
 
-    async def _end(self, call: _Open, *, billed: bool) -> None:
-        if call.answered:
-            if call.usage is None:
-                log.warning("%s reported no usage that can be true; its worst case is charged", call.target.name)
-            await self._meter.settle(call.hold, call.usage)
-        elif billed:
-            await self._meter.settle(call.hold, None)
-        else:
+    async def _end(self, call: _Open, *, billed: bool) -> tuple[Warning80, ...]:
+        if not call.answered and not billed:
             await self._meter.release(call.hold)
+            return ()
+        if call.answered and call.usage is None:
+            log.warning("%s reported no usage that can be true; its worst case is charged", call.target.name)
+        return (await self._meter.settle(call.hold, call.usage if call.answered else None)).warnings
 
-    def _settle_later(self, ending: Coroutine[Any, Any, None]) -> None:
+    def _settle_later(self, ending: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(ending)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)

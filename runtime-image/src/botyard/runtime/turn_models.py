@@ -22,6 +22,7 @@ from botyard.models.completions import Collected
 from botyard.models.errors import BadRequest, BudgetRefused, NoModel
 from botyard.models.requests import Kind
 from botyard.program import TurnError, TurnOutcome
+from botyard.runtime.budget_events import BudgetEvents
 from botyard.runtime.budget_waits import waits_for
 from botyard.runtime.parking import ParkTurn
 from botyard.runtime.signals import Stop
@@ -59,6 +60,7 @@ class TurnModels:
         journal: Mapping[str, bytes],
         put: Put,
         stop: Stop,
+        events: BudgetEvents | None = None,
     ) -> None:
         """Begin a run.
 
@@ -69,6 +71,7 @@ class TurnModels:
             journal: Records of earlier runs.
             put: Keeps a record; raises when the turn is not this replica's any more.
             stop: Ends the turn when set.
+            events: Tells the conversation of money.
         """
         self._access = access
         self._run = run
@@ -76,6 +79,7 @@ class TurnModels:
         self._journal = {place: record for place, record in journal.items() if place.startswith(PLACE)}
         self._put = put
         self._stop = stop
+        self._events = events
         self._asked: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._told: set[str] = set()
@@ -149,6 +153,8 @@ class TurnModels:
             yield
         except BudgetRefused as error:
             self.refusal = error.reason
+            if self._events is not None:
+                await self._events.refused(error.reason)
             if parked := waits_for(error.reason, self._spender):
                 self.parked = parked
                 self._stop.set()
@@ -162,7 +168,8 @@ class TurnModels:
                 self._tasks.remove(task)  # type: ignore[arg-type]
 
     def _call(self, place: str, role: str) -> Asked:
-        return Asked(call=f"{self._run}/{place}", spender=self._spender, role=role)
+        warn = self._events.warn if self._events is not None else None
+        return Asked(call=f"{self._run}/{place}", spender=self._spender, role=role, warn=warn)
 
     def _place(self, kind: Kind, role: str, body: Any) -> str:
         if not isinstance(body, Mapping):

@@ -30,6 +30,7 @@ from botyard.program import RESIDENT_LEFT, Output, TurnOutcome, TurnRequest
 from botyard.runtime import outcomes
 from botyard.runtime.admission import Admissions, Quotas, UserBusy
 from botyard.runtime.attachments import FileGone, attach
+from botyard.runtime.budget_events import BudgetEvents
 from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.dispatcher import Following, Job
@@ -257,11 +258,13 @@ class TurnRunner:
             return outcomes.failed("DeadLetter", f"workers died {begun.crashes} times while they ran this event")
         if (runs := begun.attempt - begun.parks) > MAX_RUNS:
             return outcomes.failed("DeadLetter", f"{runs - 1} runs of this event were interrupted")
-        emissions = itertools.count(begun.attempt * MAX_EMISSIONS)
+        emissions, one_by_one = itertools.count(begun.attempt * MAX_EMISSIONS), asyncio.Lock()
 
         async def emit(output: Output) -> None:
-            said, number = [outcomes.wrap(identity, output, self.clock.now())], next(emissions)
-            await persist(lambda: self._turns.emit(lease, entry, said, number=number, retention=self._retention))
+            # One that overtook another would make the other look like one that was sent before.
+            async with one_by_one:
+                said, number = [outcomes.wrap(identity, output, self.clock.now())], next(emissions)
+                await persist(lambda: self._turns.emit(lease, entry, said, number=number, retention=self._retention))
 
         if begun.attempt > 1:
             await emit(Output(type="turn.restarted", status="started"))
@@ -270,7 +273,7 @@ class TurnRunner:
         spender = spender_of(entry, self._persona_of(entry), has_tasks=has_tasks)
         if self._quotas is not None:
             await bound_task(self._quotas, entry, spender)
-        models = self._models_of(lease, entry, begun, bounds, spender, cancelled)
+        models = self._models_of(lease, entry, begun, bounds, spender, cancelled, BudgetEvents(emit))
 
         economics = TurnEconomics(self._quotas, entry, models)
 
@@ -354,7 +357,14 @@ class TurnRunner:
         return str(json.loads(entry.payload).get("persona") or "")
 
     def _models_of(
-        self, lease: Lease, entry: Entry, begun: Begun, bounds: JournalBounds, spender: Spender, stop: Stop
+        self,
+        lease: Lease,
+        entry: Entry,
+        begun: Begun,
+        bounds: JournalBounds,
+        spender: Spender,
+        stop: Stop,
+        events: BudgetEvents,
     ) -> TurnModels | None:
         """Return the model access of one run."""
         if self._models is None:
@@ -372,6 +382,7 @@ class TurnRunner:
             journal=begun.journal,
             put=put,
             stop=stop,
+            events=events,
         )
 
     async def _survive(self, lease: Lease, entry: Entry, error: WorkerDied) -> bool:

@@ -12,6 +12,7 @@ KINDS: Mapping[str, str] = {
     "unauthenticated": "authentication",
     "forbidden": "authorization",
     "rate-limited": "rate_limit",
+    "quota-exceeded": "rate_limit",
     "under-pressure": "backpressure",
     "overloaded": "backpressure",
     "storage-unavailable": "circuit_breaker",

@@ -181,6 +181,7 @@ async def _accept(
         # A client that got no answer sends the same turn again; ids of clients are told apart by conversation.
         digest = hashlib.sha256(f"{conversation}\0{said.turn}".encode()).hexdigest()[:24]
         event = f"msg_{digest}"
+    await gateway.quotas.check(chosen.bot, caller.user, key=conversation, event=event)
     try:
         return await gateway.inbox.accept(
             chosen.bot,
