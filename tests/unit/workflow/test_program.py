@@ -228,3 +228,67 @@ async def test_too_many_deltas_end_the_turn_clearly(tmp_path: Path) -> None:
     assert outcome.error is not None
     assert outcome.error.kind == "TooMuchSent"
     assert "33554432 characters" in outcome.error.message
+
+
+async def test_what_a_user_sends_does_not_come_back_in_full(tmp_path: Path) -> None:
+    code = """
+    @agentic_workflow(name="demo.large")
+    class Large(BaseEntrypoint):
+        async def execute_core(self, *, state, thread_id, params):
+            assert len(params["text"]) == 1_048_576
+            assert len(params["attachments"][0]["base64"]) == 2_000_000
+            return {"final_answer": "read"}
+    """
+    conversation = converse(tmp_path, code)
+    file = {"name": "a.bin", "url": "data:application/octet-stream;base64," + "A" * 2_000_000}
+    outcome = await conversation.say("x" * 1_048_576, files=[file])
+    assert outcome.error is None
+    assert outcome.completion is not None
+    assert len(outcome.completion.data["text"]) == 65_536
+    [attachment] = outcome.completion.data["attachments"]
+    assert (attachment["name"], attachment["size"], "base64" in attachment) == ("a.bin", 1_500_000, False)
+    assert len(conversation.platform.emitted[0].data["message"]) == 65_536
+    [record] = conversation.platform.records.values()
+    assert len(record["user"]) == 131_072
+    assert len(str(outcome.state)) < 100_000
+
+
+async def test_a_workflow_of_its_own_kind_runs_too(tmp_path: Path) -> None:
+    code = """
+    from kdcube_ai_app.apps.chat.emitters import build_comm_from_comm_context, build_relay_from_env
+
+    @agentic_workflow(name="demo.own")
+    class Own:
+        def __init__(self, config, comm_context=None, pg_pool=None, redis=None):
+            self.comm = build_comm_from_comm_context(comm_context, relay=build_relay_from_env())
+
+        async def run(self, text, **more):
+            await self.comm.delta(text=text.upper(), index=0)
+            return {"final_answer": text.upper()}
+    """
+    conversation = converse(tmp_path, code)
+    outcome = await conversation.say("hello")
+    assert outcome.completion is not None
+    assert outcome.completion.data["final_answer"] == "HELLO"
+    assert conversation.types == ["chat.start", "chat.delta"]
+
+
+async def test_a_factory_may_be_asynchronous_and_state_may_be_made(tmp_path: Path) -> None:
+    code = """
+    from kdcube_ai_app.infra.plugin.agentic_loader import agentic_initial_state, agentic_workflow_factory
+
+    class Made(BaseEntrypoint):
+        async def execute_core(self, *, state, thread_id, params):
+            return {"final_answer": f"{state['mood']} {state['text']}"}
+
+    @agentic_workflow_factory(name="demo.made", version="1", priority=1, singleton=False)
+    async def make(config, comm_context=None):
+        return Made(config, comm_context=comm_context)
+
+    @agentic_initial_state(name="demo.state", priority=5)
+    def begin(payload):
+        return {"mood": "glad", "text": "not this"}
+    """
+    outcome = await converse(tmp_path, code).say("hello")
+    assert outcome.completion is not None
+    assert outcome.completion.data["final_answer"] == "glad hello"

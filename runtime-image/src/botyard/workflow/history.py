@@ -8,6 +8,8 @@ RECENT_CHARACTERS = 32_768
 """Of all recent turns together; the oldest are left out first."""
 KEPT_TURNS = 1000
 """Turns that are kept as records; see docs/workflow.md."""
+RECORD_CHARACTERS = 131_072
+"""Of each side of a turn in its record."""
 PREFIX = "turn/"
 
 
@@ -32,7 +34,7 @@ def state_after(state: Mapping[str, Any] | None, turn: Mapping[str, Any]) -> dic
 def records_after(state: Mapping[str, Any] | None, turn: Mapping[str, Any]) -> dict[str, Any]:
     """Return the records that a turn writes: itself, and the end of the one that is too old to be kept."""
     number = _count(state)
-    records: dict[str, Any] = {record_name(number): dict(turn)}
+    records: dict[str, Any] = {record_name(number): {name: _cut(value) for name, value in turn.items()}}
     if number >= KEPT_TURNS:
         records[record_name(number - KEPT_TURNS)] = None
     return records
@@ -41,6 +43,10 @@ def records_after(state: Mapping[str, Any] | None, turn: Mapping[str, Any]) -> d
 def record_name(number: int) -> str:
     """Return the name of a turn's record; names sort as turns do."""
     return f"{PREFIX}{number:09d}"
+
+
+def _cut(value: Any) -> Any:
+    return value[:RECORD_CHARACTERS] if isinstance(value, str) else value
 
 
 def _recent(state: Mapping[str, Any] | None) -> Sequence[dict[str, Any]]:

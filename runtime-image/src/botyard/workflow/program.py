@@ -12,7 +12,7 @@ from typing import Any
 
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
 from botyard.retrieval import Retrieval
-from botyard.workflow import documents, history, importing, loader, operations, properties, relays, requests
+from botyard.workflow import documents, echo, history, importing, loader, operations, properties, relays, requests
 from botyard.workflow.accounting.turns import accounted
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
@@ -101,7 +101,7 @@ class WorkflowProgram:
             own = getattr(workflow, "comm", None)
             comm = own if isinstance(own, ChatCommunicator) else build_comm_from_comm_context(task, relay=relay)
             relay.filtered = comm.event_filter is not None
-            await comm.start(message=task.request.message)
+            await comm.start(message=echo.shortened(task.request.message))
             result = plain(await self._serve(workflow, task, requests.params_of(request, task)), "the result")
             await comm.flush()
             if relay.overflow is not None:
@@ -187,5 +187,5 @@ def _outcome(request: TurnRequest, task: ChatTaskPayload, comm: ChatCommunicator
     return TurnOutcome(
         state=history.state_after(request.state, turn),
         records=history.records_after(request.state, turn),
-        completion=output_of("chat_complete", comm.completion(answer)),
+        completion=output_of("chat_complete", comm.completion(echo.of_result(answer))),
     )
