@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-import aiohttp
 import pytest
 
 from botyard.models.breaker import Breaker
@@ -16,7 +15,7 @@ from botyard.models.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from botyard.models.http_provider import HttpProvider, Patience
+from botyard.models.http_provider import HttpProvider, Patience, new_session
 from botyard.models.retries import RetryPolicy
 from tests.integration.models.double import DONE, Provider, completion, piece, says, usage
 
@@ -28,7 +27,7 @@ SILENT = 0.3
 
 @pytest.fixture
 async def provider(double: Provider) -> AsyncIterator[HttpProvider]:
-    async with aiohttp.ClientSession() as session:
+    async with new_session() as session:
         yield HttpProvider(
             session,
             key=lambda: "sk-secret",
@@ -72,6 +71,15 @@ async def test_what_passes_is_tried_again(provider, double, status):
     double.next = [says({}, status), double.hang_up, says(completion("at last"))]
     assert await text(provider) == "at last"
     assert len(double.requests) == 3
+
+
+async def test_a_request_that_may_have_been_read_is_not_sent_again(provider, double):
+    """On a connection that was just made; one that was kept open may have been closed before the request came."""
+    double.next = [double.hang_up, says(completion())]
+    with pytest.raises(ProviderBroke, match="took the request and closed the connection") as raised:
+        await text(provider)
+    assert raised.value.billed
+    assert len(double.requests) == 1
 
 
 async def test_tries_end(provider, double):

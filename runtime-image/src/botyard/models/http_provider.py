@@ -28,8 +28,26 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that is not streamed."""
 _PATHS: dict[Kind, str] = {"chat": "/chat/completions", "embeddings": "/embeddings"}
 _MESSAGE = 1000
+_REUSED = "reused"
 
 T = TypeVar("T")
+
+
+def new_session() -> aiohttp.ClientSession:
+    """Return a session for providers; it knows which requests went over a connection that was kept open."""
+    trace = aiohttp.TraceConfig()
+
+    async def reused(session: aiohttp.ClientSession, context: Any, parameters: object) -> None:
+        if isinstance(context.trace_request_ctx, dict):
+            context.trace_request_ctx[_REUSED] = True
+
+    trace.on_connection_reuseconn.append(reused)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trace_configs=[trace],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +68,7 @@ class HttpProvider:
     """One endpoint with one model.
 
     Args:
-        session: Shared by all providers; keeps connections.
+        session: Of `new_session`, shared by all providers; keeps connections.
         key: Reads the API key as it is now; empty for none.
         model: Name of the model at the provider.
         endpoint: Base URL.
@@ -171,6 +189,7 @@ class HttpProvider:
         headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         if key := self.key():
             headers["authorization"] = f"Bearer {key}"
+        connection: dict[str, bool] = {}
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         try:
             async with asyncio.timeout(self.patience.answer):
@@ -180,11 +199,14 @@ class HttpProvider:
                     headers=headers,
                     allow_redirects=False,  # the key is for this address alone
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.patience.connect),
+                    trace_request_ctx=connection,
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _Again(ProviderUnavailable(f"{self._who()} cannot be reached: {error}")) from error
         except aiohttp.ServerDisconnectedError as error:
-            # A connection that was kept open and that the other side had closed: the request was not read.
+            if not connection.get(_REUSED):
+                raise ProviderBroke(f"{self._who()} took the request and closed the connection") from error
+            # It was kept open, and the other side had closed it: the request was not read.
             raise _Again(ProviderUnavailable(f"{self._who()} closed the connection without an answer")) from error
         except TimeoutError:
             raise ModelTimeout(f"{self._who()} did not answer within {self.patience.answer:g} s") from None

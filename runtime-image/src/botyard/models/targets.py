@@ -12,7 +12,7 @@ import aiohttp
 from botyard.contract.model import ModelConfig, ModelTarget
 from botyard.models.breaker import Breaker
 from botyard.models.errors import ModelBusy, ModelError, NoModel
-from botyard.models.http_provider import OPENAI, HttpProvider
+from botyard.models.http_provider import OPENAI, HttpProvider, new_session
 from botyard.models.provider import Provider
 from botyard.models.script_file import ScriptFile
 from botyard.models.scripted import ScriptedProvider
@@ -118,11 +118,7 @@ class Targets:
         if target.provider == "scripted":
             return ScriptedProvider(ScriptFile(self._scripts / target.script).current, name=target.name)
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-            )
+            self._session = new_session()
         return HttpProvider(
             self._session,
             key=self._key(target.key),
