@@ -41,6 +41,8 @@ class Progress:
     """Turns that wait or run."""
     pending: int
     """Events that wait in the conversation's partition."""
+    user: str | None
+    """Whose conversation it is; None: there is none."""
 
 
 class Conversations:
@@ -59,11 +61,12 @@ class Conversations:
         """Return how far a conversation is; nothing of it where there is none."""
         partition = bot.partition(conversation)
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hget(keys.conversation(partition, conversation), "outputs")
-            pipe.hgetall(keys.open_turns(partition, conversation))
+            pipe.hmget(keys.conversation(partition, conversation), "outputs", "user")
+            pipe.hkeys(keys.open_turns(partition, conversation))
             pipe.xlen(keys.inbox(partition))
-            outputs, waiting, pending = await pipe.execute()
-        return Progress(int(outputs or 0), tuple(sorted(text(turn) for turn in waiting)), int(pending))
+            (outputs, user), waiting, pending = await pipe.execute()
+        turns = tuple(sorted(text(turn) for turn in waiting))
+        return Progress(int(outputs or 0), turns, int(pending), None if user is None else text(user))
 
     async def describe(self, bot: BotAddress, conversation: str, *, turns: int = 200) -> Conversation | None:
         """Return a conversation with up to `turns` of its newest finished turns, or None when there is none."""

@@ -47,7 +47,7 @@ class UsageWriter:
         pause = PAUSE
         while True:
             try:
-                await self._redis.set(keys.WANTED, "1", ex=WANTED_SECONDS)
+                await self.announce()
                 for bot in list(self._bots()):
                     await self.drain(bot)
                 pause = PAUSE
@@ -58,6 +58,10 @@ class UsageWriter:
                 log.exception("usage is written later")
                 pause = min(LONGEST_PAUSE, pause * 2)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def announce(self) -> None:
+        """Say that events are wanted: until then they are counted and not kept."""
+        await self._redis.set(keys.WANTED, "1", ex=WANTED_SECONDS)
 
     async def drain(self, bot: BotAddress) -> int:
         """Write what is in a bot's spool, unless another process does; return how many events."""

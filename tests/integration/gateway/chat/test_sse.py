@@ -35,6 +35,8 @@ async def test_a_message_is_acknowledged_and_its_answer_streams(system: System) 
             assert "delivery" not in envelope
         _, complete = await heard(stream, "chat_complete")
         assert complete["type"] == "chat.complete"
+        _, status = await heard(stream, "conv_status")
+        assert status["data"]["state"] == "idle"
 
 
 @pytest.mark.parametrize(

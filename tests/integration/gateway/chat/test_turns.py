@@ -19,6 +19,7 @@ from tests.integration.runtime.conftest import MakeBot
 FLOW = BotAddress("shop", "demo.flow", 8)
 CODE = """
 import asyncio
+import os
 from kdcube_ai_app.infra.plugin.agentic_loader import agentic_workflow
 from kdcube_ai_app.apps.chat.sdk.solutions.chatbot.entrypoint import BaseEntrypoint
 from kdcube_ai_app.infra.accounting import ServiceUsage, track_llm, with_accounting
@@ -36,6 +37,11 @@ class Flow(BaseEntrypoint):
         text = params["text"]
         if text == "fail":
             raise RuntimeError("the secret is 42")
+        if text == "crash" and not os.path.exists(MARK):
+            await ask()
+            await self.models_service.ask("hi")
+            open(MARK, "w").close()
+            os.kill(os.getpid(), 9)
         if text == "hang":
             await asyncio.Event().wait()
         async with with_accounting("demo.phase", metadata={"k": 1}):
@@ -50,10 +56,10 @@ class Flow(BaseEntrypoint):
 """
 
 
-async def started(system: System, make_bot: MakeBot, **limits: Any) -> None:
+async def started(system: System, make_bot: MakeBot, *, mark: Path = Path("/nowhere"), **limits: Any) -> None:
     """Run the bot, and tell the gateway of it."""
     bot = make_bot(
-        code=CODE,
+        code=CODE.replace("MARK", repr(str(mark))),
         address=FLOW,
         programming_model="workflow",
         model=ModelConfig(provider="scripted", name="scripted", script="script.yaml"),
@@ -161,3 +167,20 @@ async def heard_status(system: System, stream: Stream) -> tuple[str, dict[str, A
         received, data = await heard(stream, "conv_status")
         if data["data"]["state"] == "idle":
             return received.type, dict(data["data"])
+
+
+async def test_no_use_of_a_service_is_lost_or_counted_twice_when_a_worker_is_killed(
+    system: System, make_bot: MakeBot, tmp_path: Path
+) -> None:
+    await started(system, make_bot, mark=tmp_path / "crashed")
+    async with opened(system) as stream:
+        await say(system, "crash", bundle_id=None, conversation_id="c1")
+        events = await of_turn(stream)
+        last = events[-1][1]
+    assert last["data"].get("final_answer") == "Hello! You wrote: crash", json.dumps(events)
+    rows = await UsageReports(system.redis).day(FLOW, last["timestamp"][:10])
+    calls = {(row.component, row.model): row.sums["calls"] for row in rows}
+    # The bundle's own service was used before the crash and after it; the platform's answer was told again.
+    assert calls[("chat.orchestrator", "acme-1")] == 1
+    assert calls[("demo.phase", "acme-1")] == 1
+    assert calls[("chat.orchestrator", "scripted")] == 1

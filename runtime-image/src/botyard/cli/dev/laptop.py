@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from botyard.cli.dev import inputs
+from botyard.cli.dev.accounts import accounts_written
 from botyard.cli.dev.embedded_redis import embedded_redis
 from botyard.cli.dev.ending import Ending
 from botyard.cli.dev.processes import Child, readable
@@ -112,6 +113,7 @@ class Laptop:
             gateway = Gateway.on(
                 redis, table, authenticator=Nobody(), authorizer=Everything(), rate=0, hosts=LOCAL_HOSTS
             )
+            await stack.enter_async_context(accounts_written(redis, table))
             server = GatewayServer(gateway, ServerSettings(drain_timeout=5), own_signals=False)
             replicas = [
                 Replica(

@@ -9,14 +9,18 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from botyard.core.conversations import Conversations
 from botyard.core.errors import Expired
 from botyard.core.live import Follower, LiveHub
 from botyard.core.outputs import Outputs
 from botyard.gateway.chat.registry import Member, SessionKey, Sessions
-from botyard.gateway.chat.wire import Positions, Sent, sent
+from botyard.gateway.chat.wire import Positions, Sent, sent, to_json
+
+Shown = Callable[[Sent], bool]
+"""Tells whether a user receives an event."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,8 @@ class Feed:
         sessions: The sessions.
         session: Whose connection.
         connection: The connection's name: events for others are left out.
-        shown: Tells whether its user receives an event.
+        shown: Tells, for a conversation, what its user receives.
+        told: Returns the event of a conversation's state, which follows the end of each of its turns.
         positions: How far the client is; where a conversation is not among them, what its running turn has said.
     """
 
@@ -51,7 +56,8 @@ class Feed:
         session: SessionKey,
         *,
         connection: str,
-        shown: Callable[[Member, Sent], bool],
+        shown: Callable[[Member], Awaitable[Shown]],
+        told: Callable[[Member], Awaitable[dict[str, Any]]],
         positions: Positions,
     ) -> None:
         self._outputs = outputs
@@ -61,6 +67,7 @@ class Feed:
         self._session = session
         self._connection = connection
         self._shown = shown
+        self._told = told
         self.positions = positions
         self._resumes = bool(positions)
         self._waiting: deque[tuple[Sent, str]] = deque()
@@ -127,7 +134,7 @@ class Feed:
         else:
             event, target, data = json.loads(message[1:])
             if target in ("", self._connection):
-                await self._put(Sent(event, json.dumps(data, ensure_ascii=False), str(data.get("type"))), "")
+                await self._tell(event, data)
 
     async def _look(self) -> None:
         for member in await self._sessions.members(self._session):
@@ -154,25 +161,32 @@ class Feed:
     async def _read(self, member: Member) -> None:
         try:
             after = await self._start(member)
+            shown = await self._shown(member)
             while True:
                 try:
-                    await self._relay(member, after)
+                    await self._relay(member, after, shown)
                 except Expired as error:
                     # What was lost is said, and what is left is sent.
                     lost = {"type": "gateway.history_expired", "data": {"conversation_id": member.conversation}}
-                    await self._put(Sent("chat_service", json.dumps(lost), str(lost["type"])), "")
+                    await self._tell("chat_service", lost)
                     after = error.first - 1
         except Exception as error:
             self._fail(error)
 
-    async def _relay(self, member: Member, after: int) -> None:
+    async def _relay(self, member: Member, after: int, shown: Shown) -> None:
         async for stored in self._outputs.follow(member.bot, member.conversation, after=str(after)):
             if stored is None:
                 continue
             event = sent(stored.envelope)
-            if event.target in ("", self._connection) and self._shown(member, event):
+            if event.target in ("", self._connection) and shown(event):
                 self.positions.reached(member.name, int(stored.id))
                 await self._put(event, str(self.positions))
+            if event.type == "chat.complete":
+                await self._tell("conv_status", await self._told(member))
+
+    async def _tell(self, event: str, data: dict[str, Any]) -> None:
+        """Send what is not kept."""
+        await self._put(Sent(event, to_json(data), str(data.get("type"))), "")
 
     async def _put(self, event: Sent, position: str) -> None:
         while len(self._waiting) >= ROOM:

@@ -93,35 +93,32 @@ class ChatSocket:
         positions = Positions(after[:8192] if isinstance(after, str) else "")
         connection = self._connections[sid] = _Connection(caller)
         await self.server.enter_room(sid, caller.key.tag)
-        kind, privileged = await self._kind(caller)
         info = {
             "session_id": caller.session,
             "sid": sid,
             "user_id": caller.user,
-            "user_type": kind,
+            "user_type": await self._kind(caller),
             "tenant": caller.tenant or caller.namespace,
             "project": caller.project,
         }
         connection.task = asyncio.create_task(
-            self._pump(sid, caller, positions, info, privileged=privileged, replays=isinstance(after, str)),
+            self._pump(sid, caller, positions, info, replays=isinstance(after, str)),
             name=f"socket-{sid}",
         )
 
-    async def _kind(self, caller: Caller) -> tuple[str, bool]:
+    async def _kind(self, caller: Caller) -> str:
+        """Return the type of a user at the default bot; at others it may be another."""
         try:
-            kind = (await callers.choose(self._gateway, caller, "")).user_type
+            return (await callers.choose(self._gateway, caller, "")).user_type
         except Problem:
-            kind = "registered" if caller.known else "anonymous"
-        return kind, kind == "privileged"
+            return "registered" if caller.known else "anonymous"
 
     async def _disconnect(self, sid: str, *reason: Any) -> None:
         connection = self._connections.pop(sid, None)
         if connection is not None and connection.task is not None:
             connection.task.cancel()
 
-    async def _pump(
-        self, sid: str, caller: Caller, positions: Positions, info: Any, *, privileged: bool, replays: bool
-    ) -> None:
+    async def _pump(self, sid: str, caller: Caller, positions: Positions, info: Any, *, replays: bool) -> None:
         """Send what the connection's feed has, until it ends."""
         gateway = self._gateway
         gateway.open_streams += 1
@@ -134,7 +131,7 @@ class ChatSocket:
 
         gateway.drain.register(drain)
         try:
-            async with open_feed(gateway, caller, positions, privileged=privileged) as feed:
+            async with open_feed(gateway, caller, positions) as feed:
                 await self._send(sid, "session_info", info)
                 while True:
                     for event, position in await feed.take(gateway.chat.settings.keep_alive):

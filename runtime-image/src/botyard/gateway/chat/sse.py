@@ -18,7 +18,7 @@ from botyard.gateway.problems import Problem
 from botyard.gateway.stream import EventStream, check_room
 
 _KEEP_ALIVE = b": keepalive\n\n"
-_QUERY = ("stream_id", "user_session_id", "bearer_token", "id_token", "tenant", "project", "after", "bundle_id")
+_QUERY = ("stream_id", "user_session_id", "bearer_token", "id_token", "tenant", "project", "after")
 
 
 async def stream_chat(gateway: Gateway, request: Request) -> Response:
@@ -26,11 +26,10 @@ async def stream_chat(gateway: Gateway, request: Request) -> Response:
     query = request.query_params
     caller = await _caller(gateway, request, query, query.get("stream_id") or f"stream-{secrets.token_hex(8)}")
     positions = Positions(request.headers.get("last-event-id") or query.get("after", "")[:8192])
-    privileged = await _privileged(gateway, caller, query.get("bundle_id", ""))
     check_room(gateway)
     return EventStream(
         gateway,
-        _frames(gateway, caller, positions, privileged=privileged),
+        _frames(gateway, caller, positions),
         connection=request.state.connection,
         start=b"",
         keep_alive=_KEEP_ALIVE,
@@ -80,17 +79,7 @@ async def _caller(gateway: Gateway, request: Request, query: Mapping[str, Any], 
     )
 
 
-async def _privileged(gateway: Gateway, caller: Caller, bundle: str) -> bool:
-    """Tell whether a stream's user receives everything; who may use no bot yet does not."""
-    try:
-        return (await callers.choose(gateway, caller, bundle)).user_type == "privileged"
-    except Problem:
-        return False
-
-
-async def _frames(
-    gateway: Gateway, caller: Caller, positions: Positions, *, privileged: bool
-) -> AsyncGenerator[bytes | None, None]:
+async def _frames(gateway: Gateway, caller: Caller, positions: Positions) -> AsyncGenerator[bytes | None, None]:
     ready = {
         "type": "ready",
         "ts": int(time.time() * 1000),
@@ -100,7 +89,7 @@ async def _frames(
         "tenant": caller.tenant or caller.namespace,
         "project": caller.project,
     }
-    async with open_feed(gateway, caller, positions, privileged=privileged) as feed:
+    async with open_feed(gateway, caller, positions) as feed:
         yield wire.frame("ready", wire.to_json(ready))
         while True:
             taken = await feed.take(gateway.chat.settings.keep_alive)

@@ -59,7 +59,7 @@ async def get(gateway: Gateway, caller: Caller, chosen: Chosen, conversation: st
     """
     if not CONVERSATION.fullmatch(conversation):
         raise Problem("bad-parameter", "`conversation_id` is missing, or no identifier of a conversation.")
-    owner = await gateway.conversations.owner(chosen.bot, conversation)
-    if owner not in (None, caller.user) and chosen.user_type != "privileged":
+    progress = await gateway.conversations.progress(chosen.bot, conversation)
+    if progress.user not in (None, caller.user) and chosen.user_type != "privileged":
         raise Problem("conversation-of-another-user")
-    return status_of(await gateway.conversations.progress(chosen.bot, conversation)).event(caller, conversation)
+    return status_of(progress).event(caller, conversation)

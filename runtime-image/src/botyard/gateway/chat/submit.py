@@ -44,10 +44,9 @@ async def submit(gateway: Gateway, caller: Caller, said: ChatRequest) -> dict[st
     conversation = said.conversation or ids.new_conversation()
     if not CONVERSATION.fullmatch(conversation) or "~" in conversation:
         raise Problem("bad-parameter", "`conversation_id` is no identifier of a conversation.")
-    owner = await gateway.conversations.owner(chosen.bot, conversation)
-    if owner not in (None, caller.user):
-        raise Problem("conversation-of-another-user")
     progress = await gateway.conversations.progress(chosen.bot, conversation)
+    if progress.user not in (None, caller.user):
+        raise Problem("conversation-of-another-user")
     _check_pressure(gateway, chosen, progress)
     files = [await _keep(gateway, caller, chosen, file) for file in said.files]
     # Before the message itself, so that whoever listens hears its very first event.
