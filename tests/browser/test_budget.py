@@ -50,6 +50,11 @@ def test_what_a_persona_asks_for_is_granted_and_its_answer_comes(adviser: Dev, o
     answers = page.locator("#log li.bot:not(.void) .bubble")
     expect(answers).to_have_text(["my advice: one"], timeout=90_000)
 
+    notes = page.locator("#log li.note")
+    expect(notes.filter(has_text="Persona nora has spent 150 of 160 coins.")).to_be_visible(timeout=90_000)
+    expect(notes.last).to_contain_text("Put aside: the budget of Persona nora is used up", timeout=90_000)
+    expect(notes.last).to_contain_text("It goes on at")
+
     page.get_by_role("button", name="Budget: 1 asked for").click(timeout=90_000)
     dialog = page.get_by_role("dialog", name="Budget of dev/adviser")
     nora = dialog.get_by_role("row", name="nora")
@@ -68,6 +73,7 @@ def test_what_a_persona_asks_for_is_granted_and_its_answer_comes(adviser: Dev, o
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(answers).to_have_text(["my advice: one", "my advice: two"], timeout=90_000)
+    expect(notes.filter(has_text="The bot goes on.")).to_have_count(1)
     expect(page.get_by_role("button", name="Budget", exact=True)).to_be_visible()
 
 

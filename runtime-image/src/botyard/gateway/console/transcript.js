@@ -8,6 +8,7 @@ export class Transcript {
   #choose;
   #confirm;
   #turns = new Map();
+  #aside = new Set(); // Turns that were put aside.
 
   // choose(option) is called when a button of a bot's message is pressed, confirm(call, allow) when a person decides
   // on a call of a tool.
@@ -53,9 +54,16 @@ export class Transcript {
       case "turn.restarted":
         for (const item of this.#turns.get(turn) || []) item.classList.add("void");
         this.#turns.delete(turn);
+        if (this.#aside.delete(turn)) return this.note("The bot goes on.");
         return this.note(`Interrupted: the bot begins its answer again (attempt ${envelope.attempt}).`);
+      case "turn.parked":
+        this.#aside.add(turn);
+        return this.note(`Put aside: ${data.reason}.${data.until ? ` It goes on at ${moment(data.until)} at the latest.` : ""}`);
+      case "budget.warning":
+        return this.note(`${data.message} coins.`);
       case "chat.complete":
         this.#turns.delete(turn);
+        this.#aside.delete(turn);
         if (data.ended) this.note("The conversation has come to its end. The next message begins it anew.");
     }
   }
@@ -129,6 +137,8 @@ export class Transcript {
     if (atEnd || item.classList.contains("user")) scroll.scrollTop = scroll.scrollHeight;
   }
 }
+
+const moment = (milliseconds) => new Date(milliseconds).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
 function mediaOf(media, alt) {
   if (media.content && /^image\/(png|jpeg|gif|webp)$/.test(media.mime_type || "")) {
