@@ -112,6 +112,7 @@ class TestRepairs:
         self, repairs: Dev, open_page: OpenPage, tmp_path: Path
     ) -> None:
         page = open_page(repairs.url)
+        assert repairs.folder is not None
         bot = repairs.folder / "bot.py"
         code = bot.read_text()
         try:
@@ -288,6 +289,13 @@ def test_markup_in_messages_is_text(talk: Page, attack: str) -> None:
     expect(from_user(talk)).to_have_count(3)
     assert talk.locator("#log :is(img, script, svg, iframe, a)").count() == 0
     assert talk.title() == "Botyard"
+
+
+def test_sound_can_be_heard(talk: Page) -> None:
+    say(talk, "sing")
+    expect(from_bot(talk).filter(has_text="A song")).to_be_visible()
+    # A blocked or broken source would have no duration.
+    talk.wait_for_function("() => document.querySelector('.bubble audio')?.duration > 0", timeout=90_000)
 
 
 def test_all_of_it_can_be_done_by_keyboard(gateway: GatewayProcess, open_page: OpenPage) -> None:

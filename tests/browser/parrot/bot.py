@@ -1,11 +1,13 @@
 # mypy: ignore-errors
-"""Says what it hears; some words make it slow, fail, die once, or offer buttons."""
+"""Says what it hears; some words make it slow, fail, die once, sing, or offer buttons."""
 
 import os
+import tempfile
 import time
+import wave
 from pathlib import Path
 
-from botyard.fsm import AbstractFSM, FSMOutput, MessageData, MessageType, OptionsListType, Status
+from botyard.fsm import AbstractFSM, FSMOutput, MessageData, MessageType, OptionsListType, Status, UploadFile
 
 
 class Parrot(AbstractFSM):
@@ -39,8 +41,21 @@ class Parrot(AbstractFSM):
                 marker.touch()
                 time.sleep(1)  # What was said before is sent by then.
                 os._exit(9)
+        if said == "sing":
+            self.sing()
         self.say(said, said if said.startswith("<") else None)
         self.status = Status.MOVE_FORWARD
+
+    def sing(self):
+        path = Path(tempfile.mkdtemp()) / "song.wav"
+        with wave.open(str(path), "wb") as song:
+            song.setnchannels(1)
+            song.setsampwidth(2)
+            song.setframerate(8000)
+            song.writeframes(bytes(16000))
+        file = UploadFile(path=str(path), mime_type="audio/wav", filename="song.wav")
+        data = MessageData(body="A song")
+        self.send_message(FSMOutput(message_data=data, type=MessageType.AUDIO, file=file, dest="out"))
 
     def say(self, text, option=None):
         options = [OptionsListType(id=option, title=option)] if option else None

@@ -29,6 +29,7 @@ class Dev:
             assert folder is not None
             log = folder.parent / f"dev-{time.monotonic_ns()}.log"
         self.log = log
+        self.folder = folder
         folders = [] if folder is None else [str(folder)]
         command = [sys.executable, "-m", "botyard.cli.main", "dev", *folders, "--port", str(port), *options]
         self.process = subprocess.Popen(

@@ -46,6 +46,8 @@ export class Transcript {
         return this.#bot(turn, element("div", { class: "bubble", text: data.text || "Which language?" }));
       case "bot.conversation_reset":
         return this.note("The bot starts over.");
+      case "fsm.session_reset":
+        return this.note("The bot has changed and cannot go on from here: it starts over.");
       case "fsm.input_ignored":
         return this.note("The bot waits for something else: this message changes nothing.");
       case "chat.error":
@@ -143,6 +145,9 @@ const moment = (milliseconds) => new Date(milliseconds).toLocaleString([], { dat
 function mediaOf(media, alt) {
   if (media.content && /^image\/(png|jpeg|gif|webp)$/.test(media.mime_type || "")) {
     return element("img", { src: `data:${media.mime_type};base64,${media.content}`, alt });
+  }
+  if (media.content && /^audio\/(mpeg|ogg|wav)$/.test(media.mime_type || "")) {
+    return element("audio", { controls: "", src: `data:${media.mime_type};base64,${media.content}`, "aria-label": alt });
   }
   if (!/^https?:\/\//i.test(media.url || "")) return element("span", { class: "footing", text: media.name || "File" });
   const link = element("a", { href: media.url, text: media.name || media.url, target: "_blank", rel: "noopener noreferrer" });
