@@ -20,18 +20,13 @@ from botyard.loop.model_messages import as_model_messages, content_of_result
 from botyard.loop.parking import Parked
 from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.thread_state import ThreadState
-from botyard.loop.threads import FThreadMessageOutput, title_of
+from botyard.loop.thread_turn import Silent, ThreadTurn
+from botyard.loop.threads import title_of
 from botyard.loop.tools import CloudTool, FCloudtoolCall
-from botyard.program import NextEvent, Output, TurnIO, TurnOutcome, TurnRequest
+from botyard.program import Output, TurnIO, TurnOutcome, TurnRequest
 
 MAX_ROUNDS = 50
 """Answers of the model in one turn; a model that wants more calls itself in circles."""
-SUBCHAT_SECONDS = 3600.0
-"""A call waits no longer for its subchats."""
-MAX_TOLD = 200
-"""Messages of one turn that the Persona's loop is told of."""
-
-
 TOOL_SECONDS = 300.0
 """A call of a tool may take."""
 KILLED = "The call was not made: the expert's kernel stopped it."
@@ -81,7 +76,7 @@ class ThreadTurns:
         """Run one event; see `botyard.program.Program`."""
         persona, thread = keys.parse(request.key)
         state = await ThreadState.read(request.state, io, thread=thread, persona=persona)
-        turn = _Turn(request, io, loop, state)
+        turn = ThreadTurn(request, io, loop, state)
         if (problem := self._take(turn)) is not None:
             return turn.outcome(ignored=problem)
         try:
@@ -91,7 +86,7 @@ class ThreadTurns:
             turn.say(Output(type="thread.error", status="error", data={"code": error.code, "message": str(error)}))
         return turn.outcome()
 
-    def _take(self, turn: "_Turn") -> str | None:
+    def _take(self, turn: ThreadTurn) -> str | None:
         """Take what the event brings into the thread; return why it changes nothing, if so."""
         payload, state = turn.request.payload, turn.state
         action = str(payload.get("action") or "thread.message")
@@ -122,7 +117,7 @@ class ThreadTurns:
             return None
         return f"there is no action {action!r}"
 
-    async def _go_on(self, turn: "_Turn") -> None:
+    async def _go_on(self, turn: ThreadTurn) -> None:
         """Alternate between tools and the model until something outside has to happen first."""
         state = turn.state
         state.thread.ft_error = None
@@ -141,14 +136,14 @@ class ThreadTurns:
             answer = said(await self._model(turn.io, self._body(turn, tools=not before.kill_tools)))
             self._take_answer(turn, answer)
             after = await self._kernel(turn)
-            if after.kill_tools:
+            if after.kill_tools or after.subchat_result is not None:
                 self._kill_calls(turn)
             if after.subchat_result is not None:
                 return
         message = f"The model wanted tools {MAX_ROUNDS} times in one turn; it may be going in circles."
         raise ModelFailed(message, "too_many_rounds")
 
-    async def _kernel(self, turn: "_Turn") -> KernelResult:
+    async def _kernel(self, turn: ThreadTurn) -> KernelResult:
         """Let the expert's kernel look at the thread, and do what it says.
 
         Raises:
@@ -175,17 +170,17 @@ class ThreadTurns:
                 turn.add("cd_instruction", result.post_cd_instruction, provenance={"kernel": True})
         return result
 
-    def _kill_calls(self, turn: "_Turn") -> None:
+    def _kill_calls(self, turn: ThreadTurn) -> None:
         for call in turn.state.ready_calls():
             turn.add("tool", KILLED, call_id=call.fcall_id, provenance={"tool": call.fcall_name, "killed": True})
             turn.state.close_call(call.fcall_id)
 
-    async def _compact(self, turn: "_Turn") -> None:
+    async def _compact(self, turn: ThreadTurn) -> None:
         """Have the model sum up what is old, so that the rest fits."""
         state = turn.state
         old = compaction.cut(state)
         try:
-            answer = await self._model(_Silent(turn.io), compaction.request_of(state, state.window[:old]))
+            answer = await self._model(Silent(turn.io), compaction.request_of(state, state.window[:old]))
         except ModelFailed as error:
             if error.code in BUDGET_CODES:
                 raise
@@ -197,7 +192,7 @@ class ThreadTurns:
         state.summed_up(old, summary or state.summary)
         turn.say(Output(type="thread.compacted", data={"through": through, "summary": summary}))
 
-    def _body(self, turn: "_Turn", *, tools: bool = True) -> dict[str, Any]:
+    def _body(self, turn: ThreadTurn, *, tools: bool = True) -> dict[str, Any]:
         state, expert = turn.state, self._expert(turn.state.thread.ft_fexp_name)
         offered = [tool.openai_style_tool() for tool in self._tools.values() if tools and expert.allows(tool.name)]
         messages = as_model_messages(expert.prompt(), state.window, state.summary)
@@ -206,7 +201,7 @@ class ThreadTurns:
     def _expert(self, name: str) -> FMarketplaceExpertInput:
         return self._installation.experts.get(name) or self._installation.experts[DEFAULT]
 
-    def _take_answer(self, turn: "_Turn", answer: Said) -> None:
+    def _take_answer(self, turn: ThreadTurn, answer: Said) -> None:
         number = turn.state.next
         calls = [
             {
@@ -220,7 +215,7 @@ class ThreadTurns:
         turn.add("assistant", answer.text, calls=calls or None, usage=answer.usage, model=answer.model)
         turn.state.open_calls(calls)
 
-    async def _call_tools(self, turn: "_Turn") -> None:
+    async def _call_tools(self, turn: ThreadTurn) -> None:
         """Make all calls that can be made now, at once; their results come in the order of the calls."""
         ready = turn.state.ready_calls()
         outcomes = await asyncio.gather(*(self._call(turn, call) for call in ready))
@@ -239,7 +234,7 @@ class ThreadTurns:
         while turn.later and not turn.state.waiting:
             turn.add("cd_instruction", turn.later.pop(0), provenance={"kernel": True})
 
-    async def _call(self, turn: "_Turn", call: FCloudtoolCall) -> CallOutcome:
+    async def _call(self, turn: ThreadTurn, call: FCloudtoolCall) -> CallOutcome:
         answered = turn.state.rejection(call.fcall_id)
         if answered is not None:
             return CallOutcome(content=answered)
@@ -257,101 +252,3 @@ class ThreadTurns:
             return (outcome or timed_out(call.fcall_name, self._tool_seconds)).as_record()
 
         return CallOutcome(**await turn.io.step(f"tool:{call.fcall_name}", asked, run))
-
-
-class _Silent:
-    """A turn's platform for a call of the model whose words are for nobody."""
-
-    def __init__(self, io: TurnIO) -> None:
-        self._io = io
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._io, name)
-
-    async def emit(self, output: Output) -> None:
-        """Say nothing."""
-
-
-class _Turn:
-    """One turn of a thread while it runs."""
-
-    def __init__(self, request: TurnRequest, io: TurnIO, loop: PersonaLoop, state: ThreadState) -> None:
-        self.request = request
-        self.io = io
-        self.loop = loop
-        self.state = state
-        self.caused: list[dict[str, Any]] = []
-        self.later: list[str] = []
-        """Instructions of a kernel that come behind the results of the calls that are open."""
-        self._outputs: list[Output] = []
-        self._added: list[FThreadMessageOutput] = []
-
-    def say(self, output: Output) -> None:
-        """Send something out with the commit."""
-        self._outputs.append(output)
-
-    def add(
-        self,
-        role: str,
-        content: Any,
-        *,
-        calls: list[dict[str, Any]] | None = None,
-        call_id: str = "",
-        usage: dict[str, Any] | None = None,
-        author: str = "",
-        model: str = "",
-        provenance: dict[str, Any] | None = None,
-    ) -> None:
-        """Append a message to the thread."""
-        message = FThreadMessageOutput(
-            ftm_ft_id=self.state.thread.ft_id,
-            ftm_num=self.state.next,
-            ftm_role=role,
-            ftm_content=content,
-            ftm_tool_calls=calls,
-            ftm_call_id=call_id,
-            ftm_usage=usage,
-            ftm_provenance=(provenance or {}) | ({"model": model} if model else {}),
-            ftm_created_ts=time.time(),
-            ftm_author_label1=author,
-        )
-        self.state.append(message)
-        self._added.append(message)
-        self.say(Output(type="thread.message", agent=self.loop.persona.persona_name, data=_shown(message)))
-
-    def outcome(self, ignored: str = "") -> TurnOutcome:
-        """Return what the turn commits."""
-        if ignored:
-            said = Output(type="thread.ignored", status="error", data={"message": ignored})
-            return TurnOutcome(state=self.request.state, outputs=(said,))
-        state, persona = self.state, self.loop.persona.persona_id
-        state.thread.ft_updated_ts = time.time()
-        state.settle()
-        told = {
-            "action": "thread.updated",
-            "thread": state.thread.as_record(),
-            "messages": [message.as_record() for message in self._added[-MAX_TOLD:]],
-        }
-        events = [NextEvent(kind="action", key=action["key"], payload=action["payload"]) for action in self.caused]
-        due = int((time.time() + SUBCHAT_SECONDS) * 1000)
-        events += [
-            NextEvent(payload={"action": "subchat.timeout", "call": call}, due_ms=due) for call in state.began_waiting
-        ]
-        if (result := state.subchat_result()) is not None:
-            key = keys.thread_key(persona, state.thread.ft_subchat_dest_ft_id)
-            events.append(NextEvent(kind="action", key=key, payload=result))
-        events.append(NextEvent(kind="action", key=keys.persona_key(persona), payload=told))
-        return TurnOutcome(
-            state=state.document(), records=state.records(), outputs=tuple(self._outputs), events=tuple(events)
-        )
-
-
-def _shown(message: FThreadMessageOutput) -> dict[str, Any]:
-    return {
-        "num": message.ftm_num,
-        "role": message.ftm_role,
-        "content": message.ftm_content,
-        "tool_calls": message.ftm_tool_calls,
-        "call_id": message.ftm_call_id,
-        "usage": message.ftm_usage,
-    }
