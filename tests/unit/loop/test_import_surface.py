@@ -32,6 +32,8 @@ ckit_scenario: scenario_generate_tool_result_via_model
 ckit_shutdown: give_ws_client spiral_down_now take_away_ws_client
 ckit_skills: read_name_description static_skills_find
 erp_schema: Party
+integrations.fi_mcp: mcp_launch mcp_setup_schema mcp_tools
+integrations.fi_postgres: IntegrationPostgres POSTGRES_TOOL
 integrations.fi_mongo_store: MONGO_STORE_TOOL handle_mongo_store
 integrations.fi_pdoc: HELP IntegrationPdoc POLICY_DOCUMENT_TOOL PdocDocument PdocUpdate _load_pdoc_schema
 integrations.fi_slack: IntegrationSlack SLACK_SETUP_SCHEMA

@@ -12,7 +12,9 @@ from botyard.core.retention import Retention
 from botyard.core.scripts import Scripts
 
 BATCH = 100
-"""Events moved at a time."""
+"""Events of an outbox moved at a time."""
+FIRED = 1000
+"""Timers fired at a time: many are due at the same minute, and each answer is waited for among their turns."""
 
 
 class Deliveries:
@@ -34,11 +36,11 @@ class Deliveries:
             answer = await self._scripts.run(
                 "timers_fire",
                 keys=[keys.lease(partition), keys.inbox(partition), keys.timers(partition)],
-                args=[lease.owner, lease.epoch, BATCH],
+                args=[lease.owner, lease.epoch, FIRED],
             )
             if answer[0] == -1:
                 raise StaleOwner(f"{partition} has another owner")
-            if answer[0] < BATCH:
+            if answer[0] < FIRED:
                 return None if answer[1] < 0 else int(answer[1]) / 1000
 
     async def send(self, lease: Lease) -> list[str]:
