@@ -7,9 +7,10 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 
 from botyard.budget import policies
+from botyard.budget.accounts import Calendar
 from botyard.budget.calls import Spender
 from botyard.budget.errors import BudgetError, BudgetExceeded
-from botyard.budget.reports import Account, Reports
+from botyard.budget.reports import Account, Reports, today
 from botyard.contract.bot import BotConfig
 from botyard.contract.persona import PersonaConfig
 from botyard.core.connection import Unavailable
@@ -45,7 +46,7 @@ def waits_for(refusal: BudgetError, spender: Spender) -> ParkTurn | None:
 
 
 def affordable(
-    about: Mapping[str, Any], account: Account, bot: BotConfig, personas: Mapping[str, PersonaConfig]
+    about: Mapping[str, Any], account: Account, bot: BotConfig, personas: Mapping[str, PersonaConfig], now_ms: int
 ) -> bool:
     """Tell whether a call that was refused would fit now, or would not be waited for any more.
 
@@ -54,6 +55,7 @@ def affordable(
         account: The account that had too little, as it is.
         bot: The Bot as it is declared now.
         personas: The Personas as they are declared now.
+        now_ms: The time by Redis' clock.
     """
     spender = Spender(**about["spender"])
     if policies.budget_of(personas, spender.persona).on_exceeded not in WAITING:
@@ -61,8 +63,22 @@ def affordable(
     name = str(about["account"])
     charges = policies.charges_of(bot, personas, spender)
     charge = next((each for each in charges if name == each.account or name.startswith(f"{each.account}:")), None)
+    if (
+        charge is not None
+        and charge.calendar is not None
+        and not _same_day(charge.account, charge.calendar, name, now_ms)
+    ):
+        return True
     left = account.remaining(charge.limit) if charge is not None else None
     return left is None or left >= int(about["needed"])
+
+
+def _same_day(account: str, calendar: Calendar, name: str, now_ms: int) -> bool:
+    """Whether an account by its full name still is that of today, which an edit of the time zone changes, too."""
+    try:
+        return f"{account}:{today(calendar.zone, now_ms).name}" == name
+    except ValueError:
+        return True
 
 
 class BudgetWaits:
@@ -95,4 +111,5 @@ class BudgetWaits:
         if about is None:
             return False
         (account,) = await self._reports.read(entry.partition.bot, [(str(about["account"]), "")])
-        return affordable(about, account, self._terms.bot, self._terms.personas)
+        now = await self._reports.now_ms()
+        return affordable(about, account, self._terms.bot, self._terms.personas, now)
