@@ -51,6 +51,7 @@ ROUTES = Routes(
 USERS: Mapping[str, Mapping[str, Any]] = {
     "ann": {"permissions": [{"namespace": "shop"}]},
     "ben": {"permissions": [{"namespace": "shop", "bots": ["echo"]}]},
+    "gold": {"groups": ["gold"], "permissions": [{"namespace": "shop"}]},
     "channel": {"permissions": [{"namespace": "shop", "verbs": ["use", "actas"]}]},
     "keeper": {"permissions": [{"namespace": "shop", "verbs": ["operate"]}]},
     "boss": {"permissions": [{"namespace": "shop", "verbs": ["*"]}, {"namespace": "bank"}]},

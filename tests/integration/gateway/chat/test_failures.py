@@ -4,8 +4,19 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from tests.integration.gateway.chat.client import heard, opened, say, stream_answer
+from botyard.budget.direct import DirectTreasury
+from botyard.core.connection import connect
+from botyard.core.inbox import Entry
+from botyard.usage import keys
+from botyard.usage.book import UsageBook
+from botyard.usage.writer import UsageWriter
+from botyard.workflow.accounting import AccountingEvent
+from botyard.workflow.economics.policy import QuotaPolicy
+from botyard.workflow.economics.treasury import Asked
+from botyard.workflow.storage import FileStorage
+from tests.integration.gateway.chat.client import ECHO, heard, opened, say, stream_answer
 from tests.integration.gateway.system import running_system
+from tests.integration.redis.deployments import redis_cluster
 from tests.integration.redis.server import RedisServer
 
 
@@ -38,3 +49,26 @@ async def test_a_stream_outlives_a_redis_that_forgets_its_subscribers(
         await say(system, conversation_id="conv2")
         await stream_answer(system, "c")
         assert (await heard(stream, "chat_delta", seconds=90))[1]["text"] == "c"
+
+
+async def test_sessions_usage_and_quotas_work_on_a_redis_cluster(tmp_path: Path) -> None:
+    with redis_cluster() as url:
+        redis = connect(url)
+        try:
+            async with running_system(redis, tmp_path) as system, opened(system) as stream:
+                for number in range(6):
+                    answer = await say(system, conversation_id=f"conv{number}")
+                    assert answer.status_code == 200, answer.text
+                    await stream_answer(system, "a")
+                    assert (await heard(stream, "chat_delta"))[1]["text"] == "a"
+                await redis.set(keys.WANTED, "1")
+                entry = Entry("1-0", ECHO.partition("c"), "evt", "c", "message", "{}", "turn_1", "ann", 1)
+                await UsageBook(redis, ECHO).record(entry, AccountingEvent("llm").to_dict())
+                assert await UsageWriter(redis, FileStorage(tmp_path / "acct"), lambda: [ECHO]).drain(ECHO) == 1
+                limits = QuotaPolicy(requests_per_day=1, tokens_per_month=5, max_concurrent=1).limits()
+                for turn, admitted in (("t1", True), ("t2", False)):
+                    treasury = DirectTreasury(redis, ECHO, turn)
+                    assert (await treasury.admit(Asked("ann", limits))).admitted is admitted
+                    await treasury.finish(3)
+        finally:
+            await redis.aclose()

@@ -247,6 +247,14 @@ async def test_more_messages_than_a_type_of_user_may_send_are_denied(system: Sys
     assert (await say(system, user="channel", session="other")).json()["user_type"] == "privileged"
 
 
+async def test_groups_of_the_token_make_the_type_of_user(system: System) -> None:
+    assert (await say(system, user="gold")).json()["user_type"] == "registered"
+    system.gateway.chat.settings = ChatSettings(rules=UserRules(paid_groups=frozenset({"gold"})))
+    assert (await say(system, user="gold")).json()["user_type"] == "paid"
+    system.gateway.chat.settings = ChatSettings(rules=UserRules(privileged_groups=frozenset({"gold"})))
+    assert (await say(system, user="gold")).json()["user_type"] == "privileged"
+
+
 async def test_a_full_inbox_refuses_types_of_users_one_after_the_other(system: System) -> None:
     system.gateway.max_pending = 10
     for _ in range(8):

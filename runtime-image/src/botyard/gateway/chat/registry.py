@@ -71,7 +71,7 @@ class Sessions:
         self._redis = redis
 
     async def join(self, session: SessionKey, member: Member) -> None:
-        """Add a conversation to a session, and have its open connections follow it."""
+        """Add a conversation to a session."""
         text = member.to_json()
         content, order = f"{session.tag}:members", f"{session.tag}:order"
         async with self._redis.pipeline(transaction=True) as pipe:
@@ -80,13 +80,19 @@ class Sessions:
             pipe.zrange(order, 0, -MOST - 1)
             pipe.expire(content, KEEP)
             pipe.expire(order, KEEP)
-            pipe.publish(session.channel, f"+{text}")
             results = await pipe.execute()
         if old := results[2]:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hdel(content, *old)
                 pipe.zrem(order, *old)
                 await pipe.execute()
+
+    async def announce(self, session: SessionKey, member: Member) -> None:
+        """Have the open connections of a session follow a conversation that joined it.
+
+        They read all of it, so nothing is lost when this comes late, or not at all.
+        """
+        await self._redis.publish(session.channel, f"+{member.to_json()}")
 
     async def members(self, session: SessionKey) -> list[Member]:
         """Return the conversations of a session."""

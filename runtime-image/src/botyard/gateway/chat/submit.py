@@ -1,5 +1,6 @@
 """The way of a message over a chat channel: who, may they, how often, is there room, then into the bot's inbox."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -49,10 +50,12 @@ async def submit(gateway: Gateway, caller: Caller, said: ChatRequest) -> dict[st
         raise Problem("conversation-of-another-user")
     _check_pressure(gateway, chosen, progress)
     files = [await _keep(gateway, caller, chosen, file) for file in said.files]
-    # Before the message itself, so that whoever listens hears its very first event.
+    # Before the message itself: whoever comes back between the two must find the conversation.
     member = Member(chosen.bot, conversation, progress.outputs)
     await gateway.chat.sessions.join(caller.key, member)
-    receipt = await _accept(gateway, caller, chosen, said, conversation, files)
+    receipt, _ = await asyncio.gather(
+        _accept(gateway, caller, chosen, said, conversation, files), gateway.chat.sessions.announce(caller.key, member)
+    )
     await gateway.waker.need(route)
     gateway.metrics.accepted.labels("message", str(receipt.duplicate).lower()).inc()
     turn = said.turn or receipt.turn
