@@ -44,7 +44,16 @@ NAMES = {
     "kdcube_ai_app.apps.chat.sdk.comm.emitters": ["AIBEmitters", "StepPayload", "DeltaPayload"],
     "kdcube_ai_app.apps.chat.sdk.comm.event_filter": ["IEventFilter", "EventFilterInput", "DefaultEventFilter"],
     "kdcube_ai_app.apps.chat.sdk.solutions.chatbot.entrypoint": ["BaseEntrypoint"],
-    "kdcube_ai_app.infra.accounting": ["with_accounting", "track_llm", "track_embedding"],
+    "kdcube_ai_app.apps.chat.sdk.solutions.chatbot.entrypoint_with_economic": ["BaseEntrypointWithEconomics"],
+    "kdcube_ai_app.apps.chat.sdk.infra.economics.policy": ["EconomicsLimitException"],
+    "kdcube_ai_app.infra.accounting": [
+        "with_accounting",
+        "track_llm",
+        "track_embedding",
+        "AccountingSystem",
+        "AccountingEvent",
+        "ServiceUsage",
+    ],
     "kdcube_ai_app.storage.storage": ["create_storage_backend"],
 }
 
@@ -123,3 +132,10 @@ def parameters(module: str, name: str) -> list[str]:
 )
 def test_it_takes_what_it_is_given(module: str, name: str, wanted: list[str]) -> None:
     assert parameters(module, name)[: len(wanted)] == wanted
+
+
+def test_the_entrypoint_with_economics_is_an_entrypoint() -> None:
+    chatbot = "kdcube_ai_app.apps.chat.sdk.solutions.chatbot"
+    plain = importlib.import_module(f"{chatbot}.entrypoint").BaseEntrypoint
+    economic = importlib.import_module(f"{chatbot}.entrypoint_with_economic").BaseEntrypointWithEconomics
+    assert issubclass(economic, plain)

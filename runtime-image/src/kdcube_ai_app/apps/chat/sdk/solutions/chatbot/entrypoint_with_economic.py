@@ -8,20 +8,16 @@ from botyard.budget.direct import DirectTreasury
 from botyard.core.address import BotAddress
 from botyard.workflow import economic_entrypoint
 from botyard.workflow.economics.treasury import Treasury
-from botyard.workflow.relays import Relay
-from kdcube_ai_app.apps.chat import emitters
+from kdcube_ai_app.apps.chat.sdk.solutions.chatbot.entrypoint import BaseEntrypoint
 
 __all__ = ["BaseEntrypointWithEconomics"]
 
 
-class BaseEntrypointWithEconomics(economic_entrypoint.BaseEntrypointWithEconomics):
+class BaseEntrypointWithEconomics(economic_entrypoint.BaseEntrypointWithEconomics, BaseEntrypoint):
     """`botyard.workflow.BaseEntrypointWithEconomics`, for hosts that run workflows themselves as well.
 
     There quotas are counted on the Redis that the host gives; without one nobody is limited.
     """
-
-    def _build_relay(self) -> Relay:
-        return emitters.build_relay_from_env()
 
     def _direct_treasury(self) -> Treasury:
         redis: Any = self.redis
