@@ -15,9 +15,9 @@ from botyard.workflow.economics.policy import QuotaPolicy
 from botyard.workflow.economics.treasury import Asked
 from botyard.workflow.storage import FileStorage
 from tests.integration.gateway.chat.client import ECHO, heard, opened, say, stream_answer
-from tests.integration.gateway.system import running_system
+from tests.integration.gateway.system import problem, running_system
 from tests.integration.redis.deployments import redis_cluster
-from tests.integration.redis.server import RedisServer
+from tests.integration.redis.server import RedisServer, running_redis
 
 
 async def test_another_gateway_goes_on_where_the_first_one_ended(redis_client: Redis, tmp_path: Path) -> None:
@@ -70,5 +70,28 @@ async def test_sessions_usage_and_quotas_work_on_a_redis_cluster(tmp_path: Path)
                     treasury = DirectTreasury(redis, ECHO, turn)
                     assert (await treasury.admit(Asked("ann", limits))).admitted is admitted
                     await treasury.finish(3)
+        finally:
+            await redis.aclose()
+
+
+async def test_a_redis_that_is_away_during_a_turn_costs_nothing_that_was_said(tmp_path: Path) -> None:
+    with running_redis(appendfsync="always") as server:
+        redis = connect(server.url)
+        try:
+            async with running_system(redis, tmp_path) as system:
+                async with opened(system) as stream:
+                    await say(system, conversation_id="conv1", turn_id="t1")
+                    await stream_answer(system, "a", commit=False)
+                    received, _ = await heard(stream, "chat_delta")
+                    server.kill()
+                    refused = await say(system, "lost?", conversation_id="conv1", turn_id="t2")
+                    problem(refused, 503, "storage-unavailable")
+                    server.start()
+                # The client sends what was refused again, and comes back with its last id.
+                accepted = await say(system, "lost?", conversation_id="conv1", turn_id="t2")
+                assert accepted.json()["duplicate"] is False
+                await stream_answer(system, "b")
+                async with opened(system, headers={"Last-Event-ID": received.id}) as stream:
+                    assert (await heard(stream, "chat_delta"))[1]["text"] == "b"
         finally:
             await redis.aclose()

@@ -9,6 +9,7 @@ from botyard.budget.quotas import credit_of
 from botyard.contract.bot import Limits
 from botyard.contract.model import ModelConfig
 from botyard.contract.routes import Route, Routes
+from botyard.contract.spending import BotBudget
 from botyard.core.address import BotAddress
 from tests.integration.gateway.chat.client import opened, say
 from tests.integration.gateway.chat.test_turns import of_turn
@@ -48,7 +49,7 @@ class Flow(BaseEntrypointWithEconomics):
 SCRIPT = "rules:\n- reply: {text: ok, usage: {input_tokens: 40, output_tokens: 60}}\n"
 
 
-async def started(system: System, make_bot: MakeBot, limits: str, **more: Any) -> None:
+async def started(system: System, make_bot: MakeBot, limits: str, *, daily: int | None = None, **more: Any) -> None:
     """Run the bot with these quotas."""
     bot = make_bot(
         code=CODE.replace("LIMITS", limits),
@@ -57,6 +58,7 @@ async def started(system: System, make_bot: MakeBot, limits: str, **more: Any) -
         model=ModelConfig(provider="scripted", name="scripted", script="script.yaml"),
         files={"config/script.yaml": SCRIPT},
         limits=Limits(**more),
+        budget=BotBudget(daily=daily),
     )
     await bot.start()
     route = Route(namespace="shop", name=FLOW.name, model="workflow", ready=True, partitions=8, default=True)
@@ -119,3 +121,12 @@ async def test_tokens_that_were_paid_for_pay_for_calls(system: System, make_bot:
         assert "rate_limit.lane_switch" in [data.get("type") for _, data in events]
         await ask(system, stream, "own")
         assert denial(await ask(system, stream, "hi")) is not None
+
+
+async def test_a_bot_without_money_left_says_so(system: System, make_bot: MakeBot) -> None:
+    await started(system, make_bot, "requests_per_day=5", daily=0)
+    async with opened(system) as stream:
+        events = await ask(system, stream, "hi")
+    (told,) = [data["data"] for _, data in events if data.get("type") == "rate_limit.project_exhausted"]
+    assert told["code"] == "project_budget_exhausted"
+    assert events[-1][0] == "chat_complete"
