@@ -130,7 +130,7 @@ class StateGate:
         known = await shapes(bundle, ctx)
         new = known.get(wanted.digest)
         if new is None:
-            return _unknown(bot, wanted)
+            return _unknown(bot, bundle, wanted)
         if new == NO_MACHINE:
             return _PASSES
         if new == known.get(runs.digest):
@@ -174,10 +174,11 @@ def _standing(bot: Bot, bundle: Bundle, wanted: Revision) -> Verdict:
     return Verdict(_condition("True", Reason.SUCCEEDED, message))
 
 
-def _unknown(bot: Bot, wanted: Revision) -> Verdict:
+def _unknown(bot: Bot, bundle: Bundle, wanted: Revision) -> Verdict:
     """Return what holds where nothing is known of the wanted revision's machine: it passes, and who asked is told."""
-    if "on_incompatible_state" not in bot.spec.rollout.model_fields_set:
-        return _PASSES
+    manifest = bundle.status.manifest
+    if (manifest is None or manifest.model != "fsm") and bot.spec.rollout.on_incompatible_state == "Block":
+        return _PASSES  # Nobody said that it is a machine, or asked for more than the default.
     message = (
         f"the machine of {wanted.revision} is not known, so its conversations were not looked at: the installation "
         "builds no bundles, or it is older than the Bundle's manifest"

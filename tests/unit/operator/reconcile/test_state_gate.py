@@ -40,7 +40,10 @@ class Stored:
 class Gated(Space):
     """A Bot of a machine, which runs its first revision."""
 
-    def __init__(self, stored: Stored, machines: dict[int, tuple[str, ...]], **spec: Any) -> None:
+    def __init__(
+        self, stored: Stored, machines: dict[int, tuple[str, ...]], *, model: str = "fsm", **spec: Any
+    ) -> None:
+        self.model = model
         super().__init__(1, **spec)
         self.stored = stored
         self.sessions = Sessions(None, self.clock, count=stored)
@@ -52,7 +55,8 @@ class Gated(Space):
 
     def _bundle(self) -> Object:
         bundle = super()._bundle()
-        bundle["status"]["manifest"] = {"model": "fsm", "states": ["zero"]}
+        if self.model:
+            bundle["status"]["manifest"] = {"model": self.model, "states": ["zero"]}
         return bundle
 
     def machines(self, machines: dict[int, tuple[str, ...]]) -> None:
@@ -331,16 +335,19 @@ def test_a_failed_revision_is_taken_back_past_the_gate() -> None:
     assert space.runs == 1
 
 
-def test_without_a_known_machine_it_passes_and_who_asked_for_a_policy_is_told() -> None:
-    silent = Gated(Stored("ask"), {})
-    silent.publish(2, 1)
-    silent.reconcile()
-    assert silent.runs == 2
-    asking = Gated(Stored("ask"), {}, rollout={"onIncompatibleState": "Block"})
-    asking.publish(2, 1)
-    asking.reconcile()
-    assert asking.runs == 2
-    assert asking.compatible() == ("Unknown", "ManifestMissing")
+@pytest.mark.parametrize(
+    ("model", "policy", "told"),
+    [("fsm", "Block", True), ("", "Block", False), ("loop", "Block", False), ("", "Drain", True), ("", "Reset", True)],
+)
+def test_without_a_known_machine_it_passes_and_whom_it_concerns_is_told(model: str, policy: str, told: bool) -> None:
+    space = Gated(Stored("ask"), {}, model=model, rollout={"onIncompatibleState": policy})
+    space.publish(2, 1)
+    space.reconcile()
+    assert space.runs == 2
+    if told:
+        assert space.compatible() == ("Unknown", "ManifestMissing")
+    else:
+        assert (space.condition("StateCompatible") or {"status": "True"})["status"] == "True"
 
 
 def test_other_models_have_no_gate() -> None:
