@@ -64,6 +64,11 @@ async def test_everybody_who_may_use_the_bot_works_on_its_board(loop: System) ->
     assert (await waiting(loop))[1][2]["ktask_resolution_summary"] == "called"
 
 
+async def test_a_task_is_given_to_a_thread(loop: System) -> None:
+    await post(loop, f"{NORA}/tasks/t1/move", {"column": "inprogress", "thread": "t7"})
+    assert (await waiting(loop))[0][2]["ktask_inprogress_ft_id"] == "t7"
+
+
 async def test_a_thread_belongs_to_the_user_who_began_it(loop: System) -> None:
     thread = (await post(loop, f"{NORA}/threads", {"text": "Who called?"})).json()["thread"]
     path = f"{NORA}/threads/{thread}"

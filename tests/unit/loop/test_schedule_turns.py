@@ -273,3 +273,15 @@ async def test_a_board_of_an_earlier_release_is_counted_when_its_loop_begins(fol
     clock.platform.states[":nora"] = {"board": {"inprogress": [], "done": [], "open": 3}}
     outcome = await clock.run(action="persona.started")
     assert outcome.tasks == {"inbox": 1, "todo": 2, "inprogress": 0, "done": 0}
+
+
+async def test_a_task_that_is_given_to_a_thread_gets_no_other_one(folder: Path) -> None:
+    clock = Clockwork(folder, prompt="You are Nora.", max_in_progress=2)
+    for name in ("own", "given"):
+        await clock.run(action="task.create", id=name, ktask_title=name)
+    await clock.run(action="task.move", id="own", column="inprogress")
+    assert [event.key for event in clock.begun] == ["nora~task_own"]
+    await clock.run(action="task.move", id="given", column="inprogress", ktask_inprogress_ft_id="t7")
+    assert [event.key for event in clock.begun] == ["nora~task_own"]
+    kept = clock.platform.records[":nora"]
+    assert [kept[f"task/{name}"]["ktask_inprogress_ft_id"] for name in ("own", "given")] == ["task_own", "t7"]

@@ -333,6 +333,9 @@ class TaskMove(Body):
 
     column: TaskColumn
     summary: str = Field(default="", max_length=4000, description="What came of it, for a task that is done.")
+    thread: str = Field(
+        default="", max_length=200, description="The thread that works on it; empty: one is begun where an expert can."
+    )
 
 
 class TaskAnswer(Answer):

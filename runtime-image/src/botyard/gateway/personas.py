@@ -80,6 +80,8 @@ async def move_task(gateway: Gateway, request: Request) -> Response:
     payload: dict[str, Any] = {"action": "task.move", "id": task, "column": body.column}
     if body.summary:
         payload["ktask_resolution_summary"] = body.summary
+    if body.thread:
+        payload["ktask_inprogress_ft_id"] = body.thread
     receipt = await _accept(admission, keys.persona_key(persona), payload)
     return _answered(keys.persona_key(persona), receipt, task=task)
 
