@@ -1,5 +1,6 @@
 """Scenarios of workflow bots look at what users see."""
 
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -69,3 +70,20 @@ def test_what_differs_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
     assert code == 1
     assert '"You wrote. 0", "You wrote nothing." was expected' in out
+
+
+def test_modules_of_the_bundle_can_be_imported_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "by_name_only").mkdir()
+    (tmp_path / "by_name_only" / "__init__.py").write_text("")
+    (tmp_path / "by_name_only" / "who.py").write_text("WHO = 'me'")
+    code = BOT.replace(
+        "You wrote. {len(state['history'])}", "{__import__('importlib').import_module('by_name_only.who').WHO}"
+    )
+    (tmp_path / "bot.py").write_text(code)
+    (tmp_path / "scenarios").mkdir()
+    scenario = (
+        "scenario: s\nsteps:\n- say: x\n  expect: [{event: chat.delta}, {event: chat.delta}, {event: chat.files}, me]"
+    )
+    (tmp_path / "scenarios" / "s.yaml").write_text(scenario)
+    assert main([str(tmp_path)]) == 0, capsys.readouterr().out
+    assert "by_name_only" not in sys.modules

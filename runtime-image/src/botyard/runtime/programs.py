@@ -100,7 +100,7 @@ def load(
     return model, WorkflowProgram.load(bundle, entrypoint.module, entrypoint.symbol, config=config, namespace=namespace)
 
 
-def serve_alone(program: Program) -> None:
-    """Tell a program that its process is there for it alone."""
+def serve_alone(program: Program, alone: bool = True) -> None:
+    """Tell a program whether its process is there for it alone."""
     if (tell := getattr(program, "serve_alone", None)) is not None:
-        tell()
+        tell(alone)

@@ -18,7 +18,7 @@ from botyard.contract.persona import PersonaConfig
 from botyard.loop.context import TestRun
 from botyard.loop.program import LoopProgram
 from botyard.program import EventKind, NextEvent, Output, Program, TurnOutcome
-from botyard.runtime.programs import load
+from botyard.runtime.programs import load, serve_alone
 from botyard.scenario import matching, workflow_bots
 from botyard.scenario.document import OF_LOOP_BOTS, Judge, Scenario, SentFile, Step
 from botyard.scenario.host import KEY, Host, Impossible, Ran, ToolResults
@@ -97,8 +97,12 @@ async def run_scenario(
             else:
                 if scenario.replay and not model.has_script:
                     model.replay(scenario.replay, _first_words(scenario))
-                with tempfile.TemporaryDirectory(prefix="scenario") as folder:
-                    await _Conversation(program, scenario, file, model, Path(folder)).run(result)
+                serve_alone(program)
+                try:
+                    with tempfile.TemporaryDirectory(prefix="scenario") as folder:
+                        await _Conversation(program, scenario, file, model, Path(folder)).run(result)
+                finally:
+                    serve_alone(program, alone=False)
                 if judging is not None and scenario.judge is not None and result.passed:
                     await _judge(result, scenario, scenario.judge, judging)
     result.seconds = time.monotonic() - started

@@ -69,6 +69,8 @@ _bundles: dict[str, Bundle] = {}
 """By their packages."""
 _only: Bundle | None = None
 """The bundle for which this process is there, if it is there for one."""
+_aliased: set[str] = set()
+"""Its modules that were asked for under their own names."""
 
 
 def import_bundle(path: Path, module: str | None) -> tuple[types.ModuleType, str]:
@@ -116,6 +118,9 @@ def serve_only(package: str) -> None:
         package: Of the bundle, as `import_bundle` returned it; empty: of none any more.
     """
     global _only
+    for name in _aliased:
+        sys.modules.pop(name, None)
+    _aliased.clear()
     _only = _bundles[package] if package else None
 
 
@@ -273,6 +278,7 @@ class _Alias(importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         module = importlib.import_module(self._name)
+        _aliased.add(spec.name)
         self._spec = module.__spec__
         return module
 

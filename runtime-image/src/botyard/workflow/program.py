@@ -79,9 +79,9 @@ class WorkflowProgram:
         spec = AgenticBundleSpec(path=str(bundle), module=module or find_module(bundle) or None)
         return cls(bundle, spec, load_bundle(spec, symbol), config=config, namespace=namespace)
 
-    def serve_alone(self) -> None:
-        """Say that this process is there for this bundle alone (see `importing.serve_only`)."""
-        importing.serve_only(self.loaded.package)
+    def serve_alone(self, alone: bool = True) -> None:
+        """Say whether this process is there for this bundle alone (see `importing.serve_only`)."""
+        importing.serve_only(self.loaded.package if alone else "")
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
