@@ -186,7 +186,7 @@ class UserQuotas(Model):
     tokens_per_hour: Annotated[int, Field(ge=1, le=1_000_000_000_000)] | None = None
     """Tokens of model calls for each hour."""
     concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Turns that run or wait at once."""
+    """Turns that run at once; further ones wait, and hold nothing meanwhile."""
 
 
 class Quotas(Model):
