@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from botyard.contract.model import ModelConfig, ModelTarget
 from botyard.models.breaker import Breaker
 from botyard.models.errors import ModelBusy, ModelError, NoModel
-from botyard.models.http_provider import OPENAI, HttpProvider, new_session
 from botyard.models.provider import Provider
 from botyard.models.script_file import ScriptFile
 from botyard.models.scripted import ScriptedProvider
+
+if TYPE_CHECKING:
+    import aiohttp
 
 log = logging.getLogger("botyard.models")
 
@@ -117,6 +118,9 @@ class Targets:
     def _provider(self, target: ModelTarget) -> Provider:
         if target.provider == "scripted":
             return ScriptedProvider(ScriptFile(self._scripts / target.script).current, name=target.name)
+        # Bots that ask no model, or the scripted one, do without the memory that a client for HTTP takes.
+        from botyard.models.http_provider import OPENAI, HttpProvider, new_session
+
         if self._session is None:
             self._session = new_session()
         return HttpProvider(

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
 
@@ -19,7 +19,6 @@ from botyard.core.address import BotAddress, Partition
 from botyard.core.leases import LEASE_MS, Lease
 from botyard.core.retention import Retention
 from botyard.models.access import ModelAccess
-from botyard.models.server import OpenAIServer
 from botyard.runtime import attribution, memory
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.control import listen
@@ -40,6 +39,9 @@ from botyard.runtime.turn_models import TurnModels
 from botyard.runtime.turn_runner import TurnRunner
 from botyard.usage.book import UsageBook
 from botyard.usage.metrics import UsageMetrics
+
+if TYPE_CHECKING:
+    from botyard.models.server import OpenAIServer
 
 log = logging.getLogger("botyard.supervisor")
 
@@ -105,7 +107,7 @@ class Supervisor:
             keys=model_keys,
             registry=self.metrics.registry,
         )
-        self._endpoint = OpenAIServer(self._caller)
+        self._endpoint: OpenAIServer | None = None
         self._runner = TurnRunner(
             redis,
             self.pool,
@@ -156,6 +158,10 @@ class Supervisor:
         if self._health_port_file is not None:
             self._health_port_file.write_text(str(self._health.port))
         if self._configuration.bot.model is not None:
+            # Bots without a model do without the memory that a server for HTTP takes.
+            from botyard.models.server import OpenAIServer
+
+            self._endpoint = OpenAIServer(self._caller)
             await self._endpoint.start("127.0.0.1", 0)
             self.pool.model_url = f"http://127.0.0.1:{self._endpoint.port}/v1"
         await self.pool.start(self._configuration.bot)
@@ -199,7 +205,8 @@ class Supervisor:
             await self._ownership.leave(drain_timeout)
         finally:
             await ended(tasks)
-            await self._endpoint.close()
+            if self._endpoint is not None:
+                await self._endpoint.close()
             await self.pool.close()
             if self._older is not None:
                 await self._older.pool.close()
