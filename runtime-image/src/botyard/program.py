@@ -34,6 +34,8 @@ class TurnRequest(Document):
     made_by: dict[str, str] = Field(default_factory=dict)
     """What wrote `state`: {revision (of the bundle), schema (`TurnOutcome.state_schema`)}."""
     attempt: int = 1
+    bot: str = ""
+    """Name of the Bot."""
     now_ms: int = 0
     """When this run began, in milliseconds since the epoch by Redis's clock, which timers go by."""
     persona: PersonaConfig | None = None

@@ -159,6 +159,7 @@ async def test_events_come_in_their_order_and_the_result_with_the_commit(bot: Bo
     assert complete["data"]["committed"] is True
     assert complete["data"]["user"] == "ada"
     assert complete["service"]["tenant"] == complete["data"]["tenant"] == "shop"
+    assert complete["service"]["project"] == complete["data"]["project"] == "echo"
     assert "data" not in said[2]
 
 

@@ -327,6 +327,7 @@ class TurnRunner:
             reset_incompatible=self._configuration.bot.on_incompatible_state == "Reset",
             made_by=dict(begun.made_by),
             attempt=begun.attempt,
+            bot=entry.partition.bot.name,
             now_ms=begun.now_ms,
             persona=self._configuration.personas.get(persona),
             config=self._configuration.bot.config or None,

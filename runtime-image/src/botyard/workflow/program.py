@@ -85,7 +85,7 @@ class WorkflowProgram:
 
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
-        task = requests.task_of(request, tenant=self._namespace)
+        task = requests.task_of(request, tenant=self._namespace, project=request.bot)
         async with accounted(io, turn=request.turn, **_members(task)):
             return await self._run(request, task, io)
 
