@@ -142,6 +142,11 @@ def quota(name: str, what: str) -> str:
     return f"quota-{what}:{name}"
 
 
+def provider(name: str) -> str:
+    """Account of what calls of one provider cost, where a bundle declares a budget for it."""
+    return f"provider:{name}"
+
+
 def credit(name: str) -> str:
     """Account of the tokens that a user has paid for, which have no end but their number."""
     return f"credit:{name}"

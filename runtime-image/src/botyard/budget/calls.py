@@ -18,6 +18,8 @@ class Spender:
     user: str = ""
     quotas: tuple[Charge, ...] = ()
     """Further accounts: those of the quotas that the turn was admitted under."""
+    budgets: tuple[tuple[str, Charge], ...] = ()
+    """Further accounts of calls of single providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from botyard.budget.ledger import Refused
 _UNITS = {Unit.COINS: "coins", Unit.TOKENS: "tokens", Unit.REQUESTS: "requests", Unit.SLOTS: "turns at once"}
 
 
-_OF_PERIODS = ("persona", "user-tokens", "user-requests", "quota-tokens", "quota-requests")
+_OF_PERIODS = ("persona", "user-tokens", "user-requests", "quota-tokens", "quota-requests", "provider")
 
 
 def subject(account: str) -> str:
@@ -23,6 +23,8 @@ def subject(account: str) -> str:
     if kind in ("task", "thread"):
         owner, _, which = name.partition("/")
         return f"{kind} {which}" + (f" of Persona {owner}" if owner else "")
+    if kind == "provider":
+        return f"the provider {name}"
     return f"user {name}"
 
 

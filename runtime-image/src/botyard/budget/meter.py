@@ -129,6 +129,7 @@ class LedgerMeter:
         wanted = min(costs.MAX_TOKENS, call.max_output_tokens or entry.max_output)
         least = min(costs.MIN_OUTPUT, wanted)
         charges = policies.charges_of(self._terms.bot, self._terms.personas, call.spender)
+        charges += [charge for provider, charge in call.spender.budgets if provider == call.provider]
         coins = costs.worst(rates, call, least), costs.worst(rates, call, wanted)
         tokens = call.input_tokens + least, call.input_tokens + wanted
         held = await self._take(call.id, charges, call.spender.persona, coins=coins, tokens=tokens)

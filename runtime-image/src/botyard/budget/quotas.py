@@ -47,6 +47,17 @@ def of_calls(asked: Asked) -> tuple[Charge, ...]:
     return tuple(charge_of(asked.user, limit) for limit in asked.limits if limit.what == "tokens")
 
 
+def of_providers(asked: Asked) -> tuple[tuple[str, Charge], ...]:
+    """Return the accounts that calls of single providers are counted in."""
+    return tuple(
+        (
+            each.provider,
+            Charge(accounts.provider(each.provider), Unit.COINS, each.coins, calendar=_CALENDARS[each.period]),
+        )
+        for each in asked.budgets
+    )
+
+
 class Quotas:
     """Looks at users' accounts."""
 
@@ -69,6 +80,16 @@ class Quotas:
         rows = tuple(_row(limit, account, now) for limit, account in zip(asked.limits, found, strict=True))
         return rows, max(0, credit.granted - credit.spent - credit.reserved), bot.remaining(daily)
 
+    async def spent_budgets(self, asked: Asked) -> tuple[str, ...]:
+        """Return the providers whose budgets are used up."""
+        charges = of_providers(asked)
+        if not charges:
+            return ()
+        now = await self._reports.now_ms()
+        found = await self._reports.read(self._bot, [_place(charge, now) for _, charge in charges])
+        pairs = zip(charges, found, strict=True)
+        return tuple(name for (name, charge), account in pairs if account.exceeded(charge.limit) or charge.limit == 0)
+
     async def admit(self, asked: Asked, turn: str, *, daily: int | None) -> tuple[Verdict, Held | None]:
         """Return whether a turn may run, and what was set aside for it.
 
@@ -81,6 +102,8 @@ class Quotas:
             LedgerUnavailable: The ledger cannot be asked.
         """
         rows, credit, left = await self.look(asked, daily=daily)
+        if spent := await self.spent_budgets(asked):
+            return Verdict(False, rows, credit, left, spent), None
         used_up = any(row.left < 1 for row in rows) or (asked.lane == "paid" and credit < 1)
         if used_up and not await self._ledger.knows(turn):
             return Verdict(False, rows, credit, left), None

@@ -17,6 +17,7 @@ from botyard.workflow.economics.treasury import Asked, Verdict
 log = logging.getLogger("botyard.turns")
 
 MAX_LIMITS = len(LIMITS)
+MAX_BUDGETS = 30
 
 
 class TurnQuotas(Protocol):
@@ -50,6 +51,10 @@ class TurnEconomics:
             LedgerUnavailable: Nobody can say.
         """
         asked = Asked.from_json({**args, "user": self._entry.user})
+        if len(asked.budgets) > MAX_BUDGETS or any(
+            each.period not in ("hour", "day", "month") or each.coins < 0 for each in asked.budgets
+        ):
+            raise ValueError("these are no budgets of providers")
         if len(asked.limits) > MAX_LIMITS or any(
             LIMITS.get(each.name) != (each.what, each.period) for each in asked.limits
         ):
@@ -61,7 +66,7 @@ class TurnEconomics:
             await self.close()
             self._hold, self._charges = hold, quotas.of_calls(asked)
             if self._models is not None:
-                self._models.count_in(self._charges)
+                self._models.count_in(self._charges, quotas.of_providers(asked))
         return verdict.to_json()
 
     async def used(self, event: Mapping[str, Any]) -> None:

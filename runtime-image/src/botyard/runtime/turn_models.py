@@ -90,9 +90,9 @@ class TurnModels:
         self.parked: ParkTurn | None = None
         """Set, and the turn is ended, when it has to wait for money."""
 
-    def count_in(self, charges: tuple[Charge, ...]) -> None:
-        """Count the calls that follow in further accounts."""
-        self._spender = replace(self._spender, quotas=charges)
+    def count_in(self, charges: tuple[Charge, ...], budgets: tuple[tuple[str, Charge], ...]) -> None:
+        """Count the calls that follow in further accounts: all of them, and those of single providers."""
+        self._spender = replace(self._spender, quotas=charges, budgets=budgets)
 
     def has_told(self, answer: object) -> bool:
         """Tell whether an answer of this id came through here."""

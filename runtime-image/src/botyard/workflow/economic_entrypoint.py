@@ -21,6 +21,7 @@ _MESSAGES = {
     "paid_lane_requires_personal_budget": "You have no tokens left that you paid for.",
     "paid_admit_denied_after_switch": "You have reached the limit of what you may use at once: {reason}.",
     "personal_reservation_failed_paid": "The tokens that you paid for are used up.",
+    "app_budget_reservation_failed_no_personal": "The budget of a service that this bot needs is used up: {reason}.",
     "project_budget_exhausted": "The budget of this bot is used up for today.",
 }
 
@@ -44,7 +45,7 @@ class BaseEntrypointWithEconomics(BaseEntrypoint):
 
     @property
     def app_budget_policies(self) -> Mapping[str, Any]:
-        """Budgets of providers, for the bundle's own use; what the bot may spend is its `spec.budget`."""
+        """What calls of single providers may cost all users together, by provider (`ProviderBudgetPolicy`)."""
         return {}
 
     async def pre_run_hook(self, *, state: dict[str, Any], econ_ctx: dict[str, Any] | None = None) -> None:
@@ -91,11 +92,16 @@ class BaseEntrypointWithEconomics(BaseEntrypoint):
         policies = self.app_quota_policies
         mine = policy.policy_for(policies, user_type)
         lane = "tier"
-        verdict = await self._ask(counting, Asked(user, mine.limits(), lane))
+        budgets = policy.budgets_of(self.app_budget_policies)
+        verdict = await self._ask(counting, Asked(user, mine.limits(), lane, budgets))
         if verdict.budget_left is not None and verdict.budget_left <= 0:
             raise await self._denial("project_budget_exhausted", verdict, lane, kind="rate_limit.project_exhausted")
+        if verdict.spent_budgets:
+            code = "app_budget_reservation_failed_no_personal"
+            raise await self._denial(code, verdict, lane, kind="rate_limit.project_exhausted")
         if not verdict.admitted:
-            lane, verdict = await self._other_lane(counting, user, user_type, policies, verdict)
+            paid = Asked(user, _of_paid(policies), "paid", budgets)
+            lane, verdict = await self._other_lane(counting, paid, user_type, verdict)
         if low := policy.running_low(verdict.rows):
             warning = {**self._data(verdict, lane), "running_low": low}
             await self._tell("rate_limit.warning", "running", warning)
@@ -107,7 +113,7 @@ class BaseEntrypointWithEconomics(BaseEntrypoint):
         }
 
     async def _other_lane(
-        self, counting: Treasury, user: str, user_type: str, policies: Mapping[str, Any], denied: Verdict
+        self, counting: Treasury, paid: Asked, user_type: str, denied: Verdict
     ) -> tuple[str, Verdict]:
         """Return the lane of the tokens that the user paid for, where there are any and they help."""
         broken = policy.violations(denied.rows)
@@ -121,7 +127,7 @@ class BaseEntrypointWithEconomics(BaseEntrypoint):
         await self._tell(
             "rate_limit.lane_switch", "running", {**self._data(denied, "paid"), "from": "tier", "to": "paid"}
         )
-        verdict = await self._ask(counting, Asked(user, _of_paid(policies), "paid"))
+        verdict = await self._ask(counting, paid)
         if not verdict.admitted:
             empty = verdict.credit <= 0
             code = "personal_reservation_failed_paid" if empty else "paid_admit_denied_after_switch"
@@ -140,7 +146,7 @@ class BaseEntrypointWithEconomics(BaseEntrypoint):
         """Tell the user of a denial, and return it."""
         data = {**self._data(verdict, lane), "code": code}
         broken = "|".join(data.get("rate_limit", {}).get("violations") or ())
-        data["reason"] = broken or code
+        data["reason"] = broken or "|".join(verdict.spent_budgets if verdict is not None else ()) or code
         message = _MESSAGES[code].format(reason=data["reason"])
         await self._tell(kind, "error", {**data, "message": message})
         return EconomicsLimitException(message, code=code, data=data)

@@ -21,7 +21,7 @@ CODE = """
 import asyncio
 from kdcube_ai_app.infra.plugin.agentic_loader import agentic_workflow
 from kdcube_ai_app.apps.chat.sdk.solutions.chatbot.entrypoint_with_economic import BaseEntrypointWithEconomics
-from kdcube_ai_app.apps.chat.sdk.infra.economics.policy import QuotaPolicy
+from kdcube_ai_app.apps.chat.sdk.infra.economics.policy import ProviderBudgetPolicy, QuotaPolicy
 from kdcube_ai_app.infra.accounting import ServiceUsage, track_llm
 
 
@@ -33,6 +33,7 @@ async def own_service():
 @agentic_workflow(name="demo.quota", version="1.0.0")
 class Flow(BaseEntrypointWithEconomics):
     app_quota_policies = {"registered": QuotaPolicy(LIMITS)}
+    app_budget_policies = BUDGETS
 
     async def execute_core(self, *, state, thread_id, params):
         text = params["text"]
@@ -49,10 +50,12 @@ class Flow(BaseEntrypointWithEconomics):
 SCRIPT = "rules:\n- reply: {text: ok, usage: {input_tokens: 40, output_tokens: 60}}\n"
 
 
-async def started(system: System, make_bot: MakeBot, limits: str, *, daily: int | None = None, **more: Any) -> None:
+async def started(
+    system: System, make_bot: MakeBot, limits: str, *, daily: int | None = None, budgets: str = "{}", **more: Any
+) -> None:
     """Run the bot with these quotas."""
     bot = make_bot(
-        code=CODE.replace("LIMITS", limits),
+        code=CODE.replace("LIMITS", limits).replace("BUDGETS", budgets),
         address=FLOW,
         programming_model="workflow",
         model=ModelConfig(provider="scripted", name="scripted", script="script.yaml"),
@@ -130,3 +133,14 @@ async def test_a_bot_without_money_left_says_so(system: System, make_bot: MakeBo
     (told,) = [data["data"] for _, data in events if data.get("type") == "rate_limit.project_exhausted"]
     assert told["code"] == "project_budget_exhausted"
     assert events[-1][0] == "chat_complete"
+
+
+async def test_a_providers_budget_is_enforced_call_by_call(system: System, make_bot: MakeBot) -> None:
+    budgets = '{"scripted": ProviderBudgetPolicy(usd_per_day=0.0001), "acme": {"usd_per_hour": 5}}'
+    await started(system, make_bot, "requests_per_day=9", budgets=budgets)
+    async with opened(system) as stream:
+        first = await ask(system, stream, "model")
+        assert "chat_error" not in [name for name, _ in first]
+        events = await ask(system, stream, "hi")
+    (told,) = [data["data"] for _, data in events if data.get("type") == "rate_limit.project_exhausted"]
+    assert (told["code"], told["reason"]) == ("app_budget_reservation_failed_no_personal", "scripted")

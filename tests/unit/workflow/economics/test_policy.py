@@ -4,8 +4,10 @@ import pytest
 
 from botyard.workflow.economics.policy import (
     CONCURRENCY,
+    ProviderBudgetPolicy,
     QuotaPolicy,
     Row,
+    budgets_of,
     described,
     policy_for,
     running_low,
@@ -62,3 +64,15 @@ def test_without_limits_nothing_is_said() -> None:
 
 def test_a_fifth_is_low() -> None:
     assert running_low([Row("requests_per_day", 10, 8), Row("tokens_per_day", 10, 7)]) == ["requests_per_day"]
+
+
+def test_budgets_of_providers_are_in_coins() -> None:
+    policies = {"openai": ProviderBudgetPolicy(usd_per_day=2.5), "acme": {"usd_per_hour": 0, "usd_per_month": 1}}
+    assert [(each.provider, each.period, each.coins) for each in budgets_of(policies)] == [
+        ("openai", "day", 2_500_000),
+        ("acme", "hour", 0),
+        ("acme", "month", 1_000_000),
+    ]
+    assert budgets_of(None) == ()
+    with pytest.raises(ValueError, match="'x'"):
+        budgets_of({"x": {"usd_per_day": -1}})

@@ -77,6 +77,47 @@ class QuotaPolicy:
         return tuple(found)
 
 
+@dataclass(frozen=True)
+class ProviderBudgetPolicy:
+    """What calls of one provider may cost all users together, in dollars; None: without a limit."""
+
+    provider: str = ""
+    usd_per_hour: float | None = None
+    usd_per_day: float | None = None
+    usd_per_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One limit of a provider's budget."""
+
+    provider: str
+    period: Period
+    coins: int
+
+
+def budgets_of(policies: Mapping[str, Any] | None) -> tuple[Budget, ...]:
+    """Return the budgets of providers, by provider, as policies or as mappings.
+
+    Raises:
+        ValueError: One is no amount of dollars.
+    """
+    found = []
+    for name, value in (policies or {}).items():
+        for period in _PERIODS:
+            member = f"usd_per_{period}"
+            dollars = value.get(member) if isinstance(value, Mapping) else getattr(value, member, None)
+            if dollars is None:
+                continue
+            if isinstance(dollars, bool) or not isinstance(dollars, int | float) or not 0 <= dollars <= 1e9:
+                raise ValueError(f"{member} of the budget of {name!r} must be an amount of dollars, not {dollars!r}")
+            found.append(Budget(str(name), period, int(dollars * COINS_PER_DOLLAR)))
+    return tuple(found)
+
+
+COINS_PER_DOLLAR = 1_000_000
+_PERIODS: tuple[Period, ...] = ("hour", "day", "month")
+
 LIMITS: Mapping[str, tuple[What, Period]] = {
     "max_concurrent": ("turns", "total"),
     "requests_per_hour": ("requests", "hour"),

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botyard.workflow.economics.policy import Limit, Row
+from botyard.workflow.economics.policy import Budget, Limit, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +16,21 @@ class Asked:
     limits: tuple[Limit, ...]
     lane: str = "tier"
     """`tier`: the quotas of the user's type count; `paid`: the tokens that the user paid for do."""
+    budgets: tuple[Budget, ...] = ()
+    """What calls of single providers may cost."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON can express it."""
         limits = [[limit.name, limit.what, limit.period, limit.most] for limit in self.limits]
-        return {"user": self.user, "limits": limits, "lane": self.lane}
+        budgets = [[budget.provider, budget.period, budget.coins] for budget in self.budgets]
+        return {"user": self.user, "limits": limits, "lane": self.lane, "budgets": budgets}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Asked":
         """Return what `to_json` told."""
         limits = tuple(Limit(str(n), w, p, int(most)) for n, w, p, most in content["limits"])
-        return cls(str(content["user"]), limits, "paid" if content["lane"] == "paid" else "tier")
+        budgets = tuple(Budget(str(name), p, int(coins)) for name, p, coins in content.get("budgets") or ())
+        return cls(str(content["user"]), limits, "paid" if content["lane"] == "paid" else "tier", budgets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Verdict:
     """Tokens that the user has paid for and not used."""
     budget_left: int | None = None
     """Coins that the bot may still spend today; None: without a limit."""
+    spent_budgets: tuple[str, ...] = ()
+    """Providers whose budgets are used up."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON can express it."""
@@ -48,13 +54,15 @@ class Verdict:
             "rows": [row.to_json() for row in self.rows],
             "credit": self.credit,
             "budget_left": self.budget_left,
+            "spent_budgets": list(self.spent_budgets),
         }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Verdict":
         """Return what `to_json` told."""
         rows = tuple(Row.from_json(row) for row in content["rows"])
-        return cls(bool(content["admitted"]), rows, int(content["credit"]), content["budget_left"])
+        spent = tuple(map(str, content.get("spent_budgets") or ()))
+        return cls(bool(content["admitted"]), rows, int(content["credit"]), content["budget_left"], spent)
 
 
 class Treasury(Protocol):
