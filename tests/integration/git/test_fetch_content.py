@@ -1,5 +1,6 @@
 """Content of repositories that must not get through, and what must."""
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -39,6 +40,35 @@ async def test_too_many_bytes_are_refused_before_they_are_read(git_server: GitSe
     error = await refusal(fetch, git_server.url(repository), max_bytes=1_000_000)
     assert error.reason == Reason.TOO_LARGE
     assert "10000000" in error.message
+
+
+async def test_what_is_much_too_large_is_not_even_transferred_to_its_end(
+    git_server: GitServer, fetch: Fetch, work: Path
+) -> None:
+    repository = git_server.repository()
+    repository.commit({f"model-{number}.bin": os.urandom(5_000_000) for number in range(4)})
+    error = await refusal(fetch, git_server.url(repository), max_bytes=1_000_000)
+    assert error.reason == Reason.TOO_LARGE
+    assert "spec.limits.size" in error.message
+    assert error.commit, "it need not be fetched again to know it"
+    kept = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+    assert kept < 5_000_000
+
+
+async def test_a_repository_of_many_files_below_the_limit_of_its_size_comes_in_one_piece(
+    git_server: GitServer, fetch: Fetch
+) -> None:
+    repository = git_server.repository()
+    repository.commit({f"f{number}.bin": os.urandom(300_000) for number in range(10)})
+    await fetch(git_server.url(repository), max_bytes=4_000_000)
+    assert git_server.commands.count("fetch") == 1
+    git_server.forget()
+    # More than twice as much as is allowed: nothing is taken along unasked any more.
+    error = await refusal(fetch, git_server.url(repository), max_bytes=1_000_000)
+    assert error.reason == Reason.TOO_LARGE
+    git_server.forget()
+    result = await fetch(git_server.url(repository), max_bytes=1_000_000, ignore="f[1-9].bin")
+    assert result.files == 1
 
 
 async def test_too_many_files_are_refused(git_server: GitServer, fetch: Fetch) -> None:

@@ -50,7 +50,7 @@ def authority_file(home: Path, credentials: Credentials) -> Path:
 
 
 def git_config(
-    url: GitUrl, *, protocols: Collection[str], credentials: Credentials, low_speed_seconds: int
+    url: GitUrl, *, protocols: Collection[str], credentials: Credentials, low_speed_seconds: int, addresses: str = ""
 ) -> list[tuple[str, str]]:
     """Return git's whole configuration for one fetch, as pairs of key and value."""
     config = [
@@ -76,6 +76,8 @@ def git_config(
         ("advice.fetchShowForcedUpdates", "false"),
         ("init.defaultBranch", "main"),
     ]
+    if addresses:
+        config.append(("http.curloptResolve", addresses))
     if credentials.proxy:
         config.append(("http.proxy", credentials.proxy))
     if header := authorization(credentials):
@@ -91,6 +93,7 @@ def git_environment(
     protocols: Collection[str],
     credentials: Credentials,
     low_speed_seconds: int = LOW_SPEED_SECONDS,
+    addresses: str = "",
 ) -> dict[str, str]:
     """Return the environment variables that git gets on top of the child's own minimal ones.
 
@@ -99,6 +102,7 @@ def git_environment(
         home: an empty folder of this remote's own, which gets the files that git and ssh read credentials from.
         protocols: transports that git may use at all.
         credentials: sent as a header to the remote's own origin only.
+        addresses: what the server's name resolves to, see `pinned_addresses`; empty: git resolves it.
         low_speed_seconds: a transfer slower than 1000 bytes a second for this long is given up.
 
     Raises:
@@ -126,7 +130,9 @@ def git_environment(
         env["GIT_SSL_CAINFO"] = str(authority_file(home, credentials))
     # Else TLS would trust, and at each start read, the system's folder of authorities beside the file.
     env["GIT_SSL_CAPATH"] = str(home)
-    config = git_config(url, protocols=protocols, credentials=credentials, low_speed_seconds=low_speed_seconds)
+    config = git_config(
+        url, protocols=protocols, credentials=credentials, low_speed_seconds=low_speed_seconds, addresses=addresses
+    )
     env["GIT_CONFIG_COUNT"] = str(len(config))
     for number, (key, value) in enumerate(config):
         env[f"GIT_CONFIG_KEY_{number}"] = key

@@ -14,13 +14,12 @@ import socket
 import ssl
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
+from botyard_operator.fetch.addresses import proxy_of
 from botyard_operator.fetch.environment import LOW_SPEED_SECONDS, authorization
 from botyard_operator.fetch.errors import FetchError, Reason
 from botyard_operator.fetch.packets import Capabilities, ProtocolError, ask_for_refs, read_capabilities, read_refs
@@ -81,7 +80,7 @@ class HttpRefLister:
         Raises:
             FetchError: TimedOut, or UrlInvalid where a name leads to the machine's own services.
         """
-        proxy = _proxy_of(url, credentials)
+        proxy = proxy_of(url, credentials)
         if url.protocol not in {"http", "https"} or (proxy and not proxy.startswith("http://")):
             return None
         try:
@@ -167,14 +166,6 @@ class HttpRefLister:
         if len(self._authorities) > _AUTHORITIES:
             del self._authorities[next(iter(self._authorities))]
         return context
-
-
-def _proxy_of(url: GitUrl, credentials: Credentials) -> str:
-    """Return the proxy to go through: the Secret's, or the installation's; empty: none."""
-    if credentials.proxy:
-        return credentials.proxy
-    proxy = getproxies().get(url.protocol, "")
-    return "" if not proxy or proxy_bypass(urlsplit(url.clean).netloc) else proxy
 
 
 def _remote(url: GitUrl, credentials: Credentials) -> str:

@@ -30,6 +30,7 @@ _FILTER = "--filter=blob:none"
 _FILTER_LARGE = "--filter=blob:limit=1m"
 _LIST_BUFFER = 1 << 16
 _MAX_LIST_BYTES = 256 * 1024 * 1024
+_SLACK_BYTES = 1 << 20
 _SHOWN_REFS = 5
 
 
@@ -108,21 +109,38 @@ class Remote:
         commit, named = self._ids_of(f"{TARGET}^{{commit}}", TARGET, shown=ref.name)
         return Found(commit, named, ref.name)
 
-    def fetch_blobs(self, commit: str, blobs: set[str], ref: Ref) -> dict[str, int]:
-        """Fetch those of `blobs` that the filter left out, in one round trip; return the sizes of all in bytes."""
+    def fetch_blobs(self, commit: str, blobs: set[str], ref: Ref, *, most: int) -> dict[str, int]:
+        """Fetch those of `blobs` that the filter left out, in one round trip; return the sizes of all in bytes.
+
+        Args:
+            commit: that has them.
+            blobs: all that is wanted.
+            ref: by which the commit was fetched.
+            most: bytes of all together; where more has to be transferred, it is given up at once.
+        """
         sizes = self._sizes(blobs)
         missing = sorted(blobs - sizes.keys())
         if missing and self._partial:
-            self._fetch_missing(commit, missing, ref)
+            self._fetch_missing(commit, missing, ref, most)
             sizes |= self._sizes(missing)
         if left := blobs - sizes.keys():
             raise FetchError(Reason.REMOTE_UNREADABLE, f"{self.url}: the server left out the object {min(left)}.")
         return sizes
 
-    def _fetch_missing(self, commit: str, missing: list[str], ref: Ref) -> None:
+    def _fetch_missing(self, commit: str, missing: list[str], ref: Ref, most: int) -> None:
+        # What cannot be compressed grows by less than this.
+        limit = most + most // 64 + 64 * len(missing) + _SLACK_BYTES
+        before = set(self._packs())
         try:
-            self._fetch(_FILTER, refspecs=missing, config=["fetch.negotiationAlgorithm=noop"])
+            with file_size_limit(limit):
+                self._fetch(_FILTER, refspecs=missing, config=["fetch.negotiationAlgorithm=noop"])
         except GitFailed as failure:
+            if _largest(set(self._packs()) - before) >= limit:
+                raise FetchError(
+                    Reason.TOO_LARGE,
+                    f"the source has more than the {most} bytes that spec.limits.size allows; leave files out by "
+                    "spec.ignore or raise the limit.",
+                ) from failure
             if not failures.refuses_commit(failure.stderr):
                 raise
             # A server that filters but does not hand out single objects: take the whole commit.
@@ -227,7 +245,7 @@ class Remote:
                 with file_size_limit(whole):
                     self._fetch("--depth=1", _FILTER_LARGE, refspecs=[refspec])
             except GitFailed:
-                if max(map(_size_of, self._directory.glob("objects/pack/*")), default=0) < whole:
+                if _largest(self._packs()) < whole:
                     raise
                 self._init(object_format)
             else:
@@ -235,6 +253,10 @@ class Remote:
                 return
         self._fetch("--depth=1", _FILTER, refspecs=[refspec])
         self._partial = True
+
+    def _packs(self) -> Iterable[Path]:
+        """Return what git received, whole or not."""
+        return self._directory.glob("objects/pack/*")
 
     def _fetch_commit(self, commit: str, object_format: str, whole: int) -> str:
         try:
@@ -333,14 +355,14 @@ class Remote:
         return redact(text, self._secrets)
 
 
+def _largest(files: Iterable[Path]) -> int:
+    return max((path.stat().st_size for path in files), default=0)
+
+
 def _quoted(value: str) -> str:
     """Return a value as git's configuration has it."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _size_of(path: Path) -> int:
-    return path.stat().st_size
 
 
 class BlobReader:

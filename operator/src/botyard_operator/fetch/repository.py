@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from botyard_operator.fetch import failures
+from botyard_operator.fetch.addresses import pinned_addresses
 from botyard_operator.fetch.archive import Written, write_archive
 from botyard_operator.fetch.environment import authority_file, authorization, git_environment, secrets_of
 from botyard_operator.fetch.errors import CONTENT, FetchError, Reason
@@ -107,7 +108,13 @@ def _open(request: ChildRequest, url: GitUrl, credentials: Credentials, folder: 
     """Return a remote whose files lie in a folder."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    env = git_environment(url, home=home, protocols=request.protocols, credentials=credentials)
+    env = git_environment(
+        url,
+        home=home,
+        protocols=request.protocols,
+        credentials=credentials,
+        addresses=pinned_addresses(url, credentials),
+    )
     return Remote(url.clean, folder / "repository.git", env=env, secrets=secrets_of(request.credentials))
 
 
@@ -183,7 +190,7 @@ def _archive(request: ChildRequest, url: GitUrl, remote: Remote, commit: str, re
     trees, listed = [top], _list(request, top, 0)
     if request.submodules:
         _add_submodules(request, url, trees, listed, depth=1, of=0)
-    texts = _ignore_texts(trees, listed)
+    texts = _ignore_texts(request, trees, listed)
     entries = select(listed, ignore_rules(request, texts))
     check_entries(request, entries, source=url.clean)
     wanted: dict[int, set[str]] = {}
@@ -193,7 +200,8 @@ def _archive(request: ChildRequest, url: GitUrl, remote: Remote, commit: str, re
     sizes: dict[str, int] = {}
     for number, oids in wanted.items():
         tree = trees[number]
-        sizes |= {f"{number}:{oid}": size for oid, size in tree.remote.fetch_blobs(tree.commit, oids, tree.ref).items()}
+        found = tree.remote.fetch_blobs(tree.commit, oids, tree.ref, most=request.max_bytes)
+        sizes |= {f"{number}:{oid}": size for oid, size in found.items()}
     check_size(request, sum(sizes[entry.oid] for entry in entries))
     readers = {number: trees[number].remote.open_blobs() for number in wanted}
 
@@ -236,7 +244,7 @@ def _list(request: ChildRequest, tree: Tree, number: int) -> list[Listed]:
     return listed_within(request, ((mode, f"{number}:{oid}", prefix + name) for mode, _, oid, name in listing))
 
 
-def _ignore_texts(trees: list[Tree], listed: list[Listed]) -> dict[str, str]:
+def _ignore_texts(request: ChildRequest, trees: list[Tree], listed: list[Listed]) -> dict[str, str]:
     """Read the ignore files of all trees."""
     found = {folder: _split(oid) for folder, oid in ignore_files(listed).items()}
     texts: dict[str, str] = {}
@@ -244,7 +252,7 @@ def _ignore_texts(trees: list[Tree], listed: list[Listed]) -> dict[str, str]:
         here = {folder: oid for folder, (owner, oid) in found.items() if owner == number}
         if not here:
             continue
-        sizes = tree.remote.fetch_blobs(tree.commit, set(here.values()), tree.ref)
+        sizes = tree.remote.fetch_blobs(tree.commit, set(here.values()), tree.ref, most=request.max_bytes)
         blobs = tree.remote.open_blobs()
         for folder, oid in here.items():
             check_ignore_size(folder, sizes[oid])

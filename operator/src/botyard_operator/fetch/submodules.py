@@ -44,7 +44,7 @@ def read_submodules(remote: Remote, commit: str, ref: Ref, url: GitUrl, protocol
     oid = files.get(_FILE.encode())
     if oid is None:
         return []
-    if remote.fetch_blobs(commit, {oid}, ref)[oid] > _MAX_BYTES:
+    if remote.fetch_blobs(commit, {oid}, ref, most=_MAX_BYTES)[oid] > _MAX_BYTES:
         raise FetchError(Reason.SUBMODULE_INVALID, f"{_FILE} of {url.clean} has more than {_MAX_BYTES} bytes.")
     try:
         lines = remote.config_of_blob(oid)
