@@ -16,6 +16,7 @@ from botyard.core.address import BotAddress
 from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.dead_letters import DeadLetters
+from botyard.core.documents import Documents
 from botyard.core.files import FileLimits, Files
 from botyard.core.forks import Forks
 from botyard.core.inbox import MAX_PENDING, Inbox
@@ -57,6 +58,7 @@ class Gateway:
     conversations: Conversations
     references: References
     records: Records
+    documents: Documents
     spending: Reports
     quotas: QuotaGate
     usage: UsageReports
@@ -140,6 +142,7 @@ class Gateway:
             conversations=Conversations(redis),
             references=References(redis),
             records=Records(redis),
+            documents=Documents(redis),
             spending=spending,
             quotas=QuotaGate(spending, inbox),
             usage=UsageReports(redis),

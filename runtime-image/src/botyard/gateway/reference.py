@@ -32,6 +32,12 @@ EXAMPLES: Mapping[str, str] = {
     "cancel_turn": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/turns/$TURN/cancel',
     "interrupt": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/interrupt',
     "fork_conversation": 'curl -s -X POST -H "$AUTH" $BOT/conversations/$CONVERSATION/fork',
+    "list_policy_documents": 'curl -s -H "$AUTH" "$BOT/policy-documents?prefix=/plans/"',
+    "get_policy_document": 'curl -s -H "$AUTH" "$BOT/policy-documents/content?path=/plans/spring"',
+    "put_policy_document": (
+        'curl -s -X PUT -H "$AUTH" -H "Content-Type: application/json" \\\n'
+        """  -d '{"path": "/plans/spring", "content": "{}"}' $BOT/policy-documents/content"""
+    ),
     "list_dead_letters": 'curl -s -H "$AUTH" "$BOT/dead-letters?limit=20"',
     "requeue_dead_letter": 'curl -s -X POST -H "$AUTH" $BOT/dead-letters/$LETTER/requeue',
     "drop_dead_letter": 'curl -s -X DELETE -H "$AUTH" $BOT/dead-letters/$LETTER',
