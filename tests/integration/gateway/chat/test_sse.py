@@ -117,7 +117,7 @@ async def test_a_busy_conversation_takes_the_next_message_and_says_so(system: Sy
     async with opened(system) as stream:
         answer = await system.http.post(
             "/sse/conv_status.get?stream_id=s1&user_session_id=sess1&tenant=shop",
-            json={"conversation_id": "conv1", "bundle_id": "echo"},
+            json={"conversation_id": "conv1"},
             headers=bearer("ann"),
         )
         assert answer.json()["state"] == "in_progress"

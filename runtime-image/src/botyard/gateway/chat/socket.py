@@ -202,11 +202,8 @@ class ChatSocket:
         connection = self._connections.get(sid)
         if connection is None:
             return {"status": "error", "error": "not_connected", "http_status": 401}
-        content = data if isinstance(data, dict) else {}
-        conversation, bundle = (str(content.get(name) or "")[:200] for name in ("conversation_id", "bundle_id"))
         try:
-            chosen = await callers.choose(self._gateway, connection.caller, bundle)
-            event = await status.get(self._gateway, connection.caller, chosen, conversation)
+            event = await status.ask(self._gateway, connection.caller, data)
         except Exception as error:
             return await self._denied(connection.caller, to_problem(error), None)
         await self._send(sid, "conv_status", event)

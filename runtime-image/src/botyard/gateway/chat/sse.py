@@ -54,11 +54,7 @@ async def get_chat_status(gateway: Gateway, request: Request) -> Response:
     """Tell what a conversation is at: in the answer, and as an event of the stream."""
     query = request.query_params
     caller = await _caller(gateway, request, query, query.get("stream_id", ""))
-    body = bodies.from_json(await bodies.read_small(request))
-    content = body if isinstance(body, dict) else {}
-    conversation, bundle = (str(content.get(name) or "")[:200] for name in ("conversation_id", "bundle_id"))
-    chosen = await callers.choose(gateway, caller, bundle)
-    event = await status.get(gateway, caller, chosen, conversation)
+    event = await status.ask(gateway, caller, bodies.from_json(await bodies.read_small(request)))
     if caller.connection:
         await gateway.chat.sessions.tell(caller.key, "conv_status", event, target=caller.connection)
     return JSONResponse({"status": "ok", **event["data"]})

@@ -6,8 +6,8 @@ from typing import Any
 
 from botyard.core.conversations import Progress
 from botyard.gateway.access import CONVERSATION
-from botyard.gateway.chat import wire
-from botyard.gateway.chat.callers import Caller, Chosen
+from botyard.gateway.chat import callers, wire
+from botyard.gateway.chat.callers import Caller
 from botyard.gateway.context import Gateway
 from botyard.gateway.problems import Problem
 
@@ -51,14 +51,25 @@ def status_of(progress: Progress) -> Status:
     return Status("in_progress" if progress.open_turns else "idle", progress.open_turns, time.time())
 
 
-async def get(gateway: Gateway, caller: Caller, chosen: Chosen, conversation: str) -> dict[str, Any]:
-    """Return the event of a conversation's state; one that does not exist yet is idle.
+async def ask(gateway: Gateway, caller: Caller, body: Any) -> dict[str, Any]:
+    """Return the event of the state of the conversation that a client asks for; one that does not exist yet is idle.
+
+    Args:
+        gateway: The gateway.
+        caller: Who asks.
+        body: {conversation_id, bundle_id?}; without a bundle the one that the conversation of the session is with.
 
     Raises:
-        Problem: `conversation-of-another-user`, or `bad-parameter`.
+        Problem: `conversation-of-another-user`, `bad-parameter`, or as `callers.choose`.
     """
+    content = body if isinstance(body, dict) else {}
+    conversation, bundle = (str(content.get(name) or "")[:200] for name in ("conversation_id", "bundle_id"))
     if not CONVERSATION.fullmatch(conversation):
         raise Problem("bad-parameter", "`conversation_id` is missing, or no identifier of a conversation.")
+    if not bundle:
+        members = await gateway.chat.sessions.members(caller.key)
+        bundle = next((each.bot.name for each in members if each.conversation == conversation), "")
+    chosen = await callers.choose(gateway, caller, bundle)
     progress = await gateway.conversations.progress(chosen.bot, conversation)
     if progress.user not in (None, caller.user) and chosen.user_type != "privileged":
         raise Problem("conversation-of-another-user")
