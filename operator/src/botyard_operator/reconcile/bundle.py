@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -28,10 +28,12 @@ from botyard_operator.fetch.errors import FetchError
 from botyard_operator.fetch.jobs import Fetched, FetchJobs, backoff
 from botyard_operator.fetch.request import FetchRequest, Ref
 from botyard_operator.fetch.url import source_url
+from botyard_operator.reconcile.artifacts_in_use import digests_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
 from botyard_operator.reconcile.build_state import Build
 from botyard_operator.reconcile.build_status import next_build, next_layer, next_manifest, refused_manifest
 from botyard_operator.reconcile.bundle_builds import BundleBuilds
+from botyard_operator.reconcile.bundle_events import tell
 from botyard_operator.reconcile.bundle_source import build_request
 from botyard_operator.reconcile.bundle_status import (
     Halt,
@@ -325,7 +327,7 @@ class BundleReconciler:
         if requested and result is not None:
             desired["lastHandledRequestedAt"] = requested
         if await ctx.kube.patch_status(obj, {field: value for field, value in desired.items() if value != []}):
-            _tell(ctx, obj, status.artifact, artifact, before, states)
+            tell(ctx, obj, status.artifact, artifact, before, states)
 
     async def _sweep(self, ctx: Context) -> float | None:
         """Remove artifacts that no status and no Deployment refers to.
@@ -338,7 +340,7 @@ class BundleReconciler:
         if wait > 0:
             return wait
         self._swept = now
-        in_use = self._jobs.digests() | set(_digests_in_use(ctx))
+        in_use = self._jobs.digests() | set(digests_in_use(ctx))
         await asyncio.to_thread(self._store.retain, in_use, min_age_seconds=self._sweep_min_age)
         if self._builds is not None:
             await self._builds.sweep(ctx, min_age_seconds=self._sweep_min_age)
@@ -404,48 +406,6 @@ def count_by_ready(bundles: Iterable[JsonObject]) -> dict[str, int]:
         condition = find((obj.get("status") or {}).get("conditions"), "Ready") or {}
         counts[condition.get("status", "Unknown")] += 1
     return counts
-
-
-def _digests_in_use(ctx: Context) -> Iterator[str]:
-    for obj in ctx.caches.list("Bundle"):
-        status = obj.get("status") or {}
-        for artifact in (status.get("artifact") or {}, status.get("layer") or {}, *(status.get("history") or ())):
-            yield artifact.get("digest", "")
-            yield (artifact.get("layer") or {}).get("digest", "")
-    # To return to when a newer one fails.
-    for obj in ctx.caches.list("Bot"):
-        good: JsonObject = (obj.get("status") or {}).get("goodRevision") or {}
-        yield good.get("digest", "")
-        yield good.get("layer", "")
-    # A Bot that is suspended or pinned runs an older revision than any status tells; its pods may start again.
-    for deployment in ctx.caches.list("Deployment"):
-        pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-        for container in pod.get("initContainers") or ():
-            for variable in container.get("env") or ():
-                if variable.get("name") in {names.ENV_ARTIFACT_DIGEST, names.ENV_LAYER_DIGEST}:
-                    yield variable.get("value", "")
-
-
-def _tell(
-    ctx: Context,
-    obj: JsonObject,
-    old: Artifact | None,
-    new: Artifact | None,
-    before: JsonObject | None,
-    states: list[ConditionState],
-) -> None:
-    """Record Events for what changed."""
-    if new is not None and (old is None or old.revision != new.revision):
-        ctx.recorder.event(obj, "Normal", "NewRevision", f"{new.revision} is in storage as {new.digest}")
-    fetched = next((state for state in states if state.type == "Fetched"), None)
-    changed = fetched is not None and (before is None or before.get("reason") != fetched.reason)
-    if fetched is not None and changed and fetched.status == "False":
-        ctx.recorder.event(obj, "Warning", fetched.reason, fetched.message)
-    for state in states:
-        if state.type in {"Built", "Inspected"} and state.status == "False":
-            was = find((obj.get("status") or {}).get("conditions"), state.type) or {}
-            if (was.get("reason"), was.get("message")) != (state.reason, state.message):
-                ctx.recorder.event(obj, "Warning", state.reason, state.message)
 
 
 def _state(condition: JsonObject) -> ConditionState:

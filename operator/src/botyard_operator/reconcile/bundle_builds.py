@@ -10,9 +10,8 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from botyard.contract import names
 from botyard.contract.bot import Entrypoint
@@ -24,10 +23,11 @@ from botyard_operator.artifacts.tokens import build_token, index_token, token_fo
 from botyard_operator.builders.build_job import BuildInputs, build_objects, job_name
 from botyard_operator.fetch.jobs import backoff
 from botyard_operator.reconcile.base import Context, JsonObject, Key
+from botyard_operator.reconcile.build_index import index_of
 from botyard_operator.reconcile.build_state import Build, Layer, reason_of
 from botyard_operator.reconcile.ownership import apply_changed
 from botyard_operator.reconcile.pods import pod_problem
-from botyard_operator.reconcile.problems import Blocked, Problem
+from botyard_operator.reconcile.problems import Blocked
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class BundleBuilds:
                 )
             return Build(state="skipped", revision=source.revision)
         try:
-            index = await _index(key, ctx, bundle) if requirements else None
+            index = await index_of(key, ctx, bundle) if requirements else None
         except Blocked as blocked:
             return _failed(source, blocked.problem.reason, blocked.problem.message)
         request = _request(key, ctx, bundle, source, requirements, index)
@@ -279,45 +279,6 @@ class BundleBuilds:
             key = next(iter(self._memory.waiting))
             del self._memory.waiting[key]
             ctx.enqueue(key)
-
-
-async def _index(key: Key, ctx: Context, bundle: Bundle) -> IndexAccess:
-    """Return the package index of a Bundle; raises Blocked where its Secret cannot be used."""
-    dependencies = bundle.spec.dependencies
-    if dependencies is None or dependencies.index_secret_ref is None:
-        return IndexAccess(ctx.settings.package_index)
-    name = dependencies.index_secret_ref.name
-    where = f"Secret {key.namespace}/{name} of spec.dependencies.indexSecretRef"
-    data = await ctx.kube.secret(key.namespace, name)
-    if data is None:
-        raise Blocked(_index_problem(f"{where} does not exist; create it."))
-    text = {entry: value.decode(errors="replace").strip() for entry, value in data.items()}
-    return index_of_secret(text, where)
-
-
-def index_of_secret(entries: Mapping[str, str], where: str) -> IndexAccess:
-    """Return the package index that a Secret names.
-
-    Args:
-        entries: The Secret's entries.
-        where: What the Secret is called in messages.
-
-    Raises:
-        Blocked: It lacks an entry, or one cannot be used.
-    """
-    url = entries.get("url", "")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise Blocked(
-            _index_problem(f"{where} needs the entry url: the http or https address of a simple index, without user.")
-        )
-    if bool(entries.get("username")) != bool(entries.get("password")):
-        raise Blocked(_index_problem(f"{where} has only one of username and password; add the other."))
-    return IndexAccess(url.rstrip("/"), entries.get("username", ""), entries.get("password", ""))
-
-
-def _index_problem(message: str) -> Problem:
-    return Problem(Reason.INDEX_SECRET_INVALID, message, stalled=True)
 
 
 def _request(
