@@ -24,7 +24,7 @@ from botyard.core.connection import connect
 from tests.integration.redis.server import running_redis
 from tests.integration.runtime.replica import Bot, echo
 
-PIECES = 4000
+PIECES = 12_000
 """Of one long answer."""
 AT_ONCE = 8
 FIRSTS = 60
