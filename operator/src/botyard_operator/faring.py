@@ -21,7 +21,7 @@ LOOK_SECONDS = 2.0
 """Pause between looks for Bots of whose Personas something was told."""
 TELL_SECONDS = 30.0
 """A status is not written more often than this for tasks and replicas alone."""
-_OVERLAP_MS = 10_000
+_OVERLAP_US = 10_000_000
 
 
 class Faring:
@@ -38,7 +38,7 @@ class Faring:
         self._clock = clock
         self._told: dict[Key, PersonaReport] = {}
         self._told_at: dict[Key, float] = {}
-        self._since_ms = 0
+        self._since_us = 0
         self._marks: dict[tuple[str, str], int] = {}
         self._later: set[tuple[str, str]] = set()
 
@@ -69,8 +69,8 @@ class Faring:
             return
         reports = PersonaReports(self._redis)
         changed = set(self._later)
-        for namespace, name, at in await reports.changed(self._since_ms - _OVERLAP_MS):
-            self._since_ms = max(self._since_ms, at)
+        for namespace, name, at in await reports.changed(self._since_us - _OVERLAP_US):
+            self._since_us = max(self._since_us, at)
             if self._marks.get((namespace, name)) != at:
                 self._marks[namespace, name] = at
                 changed.add((namespace, name))

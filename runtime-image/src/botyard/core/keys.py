@@ -253,4 +253,7 @@ def persona_reports(bot: BotAddress) -> str:
 
 
 PERSONA_CHANGES = f"{PREFIX}:personas"
-"""Sorted set `namespace/bot` → milliseconds: of whose Personas something was told last, for the operator."""
+"""Sorted set `namespace/bot` → microseconds: of whose Personas something was told last, for the operator.
+
+Two of one millisecond, with a look between them, must differ.
+"""

@@ -88,7 +88,7 @@ class PersonaReports:
         seconds, micros = await self._redis.time()
         content: Any = {name: report.to_json() for name, report in reports.items()}
         await self._redis.hset(keys.persona_reports(bot), mapping=content)
-        await self._redis.zadd(keys.PERSONA_CHANGES, {str(bot): int(seconds) * 1000 + int(micros) // 1000})
+        await self._redis.zadd(keys.PERSONA_CHANGES, {str(bot): int(seconds) * 1_000_000 + int(micros)})
 
     async def keep_only(self, bot: BotAddress, personas: Collection[str]) -> None:
         """Forget Personas that a bot no longer has."""
@@ -96,9 +96,9 @@ class PersonaReports:
         if gone := [text(name) for name in found if text(name) not in personas]:
             await self._redis.hdel(keys.persona_reports(bot), *gone)
 
-    async def changed(self, since_ms: int) -> list[tuple[str, str, int]]:
-        """Return namespace, name and time of the bots of whose Personas something was told since a time."""
-        rows: Any = await self._redis.zrangebyscore(keys.PERSONA_CHANGES, since_ms, "+inf", withscores=True)
+    async def changed(self, since_us: int) -> list[tuple[str, str, int]]:
+        """Return namespace, name and time (in microseconds) of the bots of whose Personas something was told since one."""
+        rows: Any = await self._redis.zrangebyscore(keys.PERSONA_CHANGES, since_us, "+inf", withscores=True)
         return [(*_split(text(member)), int(score)) for member, score in rows]
 
     async def read(self, bot: BotAddress) -> dict[str, PersonaReport]:
