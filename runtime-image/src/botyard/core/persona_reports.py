@@ -97,7 +97,7 @@ class PersonaReports:
             await self._redis.hdel(keys.persona_reports(bot), *gone)
 
     async def changed(self, since_us: int) -> list[tuple[str, str, int]]:
-        """Return namespace, name and time (in microseconds) of the bots of whose Personas something was told since one."""
+        """Return namespace, name and time (microseconds) of the bots of whose Personas something was told since one."""
         rows: Any = await self._redis.zrangebyscore(keys.PERSONA_CHANGES, since_us, "+inf", withscores=True)
         return [(*_split(text(member)), int(score)) for member, score in rows]
 
