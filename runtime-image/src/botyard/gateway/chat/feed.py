@@ -71,7 +71,8 @@ class Feed:
         self.positions = positions
         self._resumes = bool(positions)
         self._waiting: deque[tuple[Sent, str]] = deque()
-        self._ready = asyncio.Event()
+        self._ready: asyncio.Future[None] | None = None
+        """Set while somebody waits for events."""
         self._room = asyncio.Event()
         self._room.set()
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -99,18 +100,25 @@ class Feed:
             Exception: What ended the feed, such as a Redis that went away.
         """
         if not self._waiting and self.failure is None:
+            loop = asyncio.get_running_loop()
+            self._ready = loop.create_future()
+            # A timer of its own: thousands of connections wait, and each event ends one wait.
+            timer = loop.call_later(timeout, self._wake)
             try:
-                async with asyncio.timeout(timeout):
-                    await self._ready.wait()
-            except TimeoutError:
-                return []
+                await self._ready
+            finally:
+                timer.cancel()
+                self._ready = None
         if not self._waiting and self.failure is not None:
             raise self.failure
         taken = list(self._waiting)
         self._waiting.clear()
-        self._ready.clear()
         self._room.set()
         return taken
+
+    def _wake(self) -> None:
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
 
     async def _listen(self, heard: "asyncio.Future[None]") -> None:
         try:
@@ -193,8 +201,8 @@ class Feed:
             self._room.clear()
             await self._room.wait()
         self._waiting.append((event, position))
-        self._ready.set()
+        self._wake()
 
     def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error
-        self._ready.set()
+        self._wake()

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 EVENTS: Mapping[str, str] = {
@@ -47,7 +48,7 @@ def sent(envelope: str) -> Sent:
         kind, text = str(content.get("type")), json.dumps(content, ensure_ascii=False)
     else:
         kind, told = found[1], found[2]
-        delivery = json.loads(told) if told else {}
+        delivery = _delivery(told) if told else {}
         text = envelope if told is None else f'{{"type":"{kind}",{envelope[found.end() :]}'
     return Sent(
         event=str(delivery.get("event") or event_name(kind)),
@@ -56,6 +57,13 @@ def sent(envelope: str) -> Sent:
         target="" if delivery.get("broadcast") else str(delivery.get("target") or ""),
         audience=str(delivery.get("audience") or ""),
     )
+
+
+@lru_cache(maxsize=4096)
+def _delivery(text: str) -> dict[str, Any]:
+    # All deltas of a turn say the same.
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def event_name(kind: str) -> str:
