@@ -37,8 +37,9 @@ lint: $(SETUP)  ## Format, lint, types, import contracts, drift of the CRDs.
 	@scripts/lint
 test-unit: $(SETUP)  ## Tests without any server: seconds.
 	@$(VENV)/bin/pytest tests/unit $(PYTEST)
-test-integration: $(SETUP)  ## Tests with a real Redis and real git.
+test-integration: $(SETUP)  ## Tests with a real Redis, real git and a real S3 server (built by Go once).
 	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl chromium pg_ctlcluster=postgresql tinyproxy
+	@$(VENV)/bin/python -m tests.integration.s3.server
 	@$(VENV)/bin/pytest tests/integration $(PYTEST)
 
 ##@ On Kubernetes
@@ -55,6 +56,7 @@ test-cluster: images  ## Tests on the real cluster.
 	@$(VENV)/bin/pytest tests/cluster $(PYTEST)
 test: lint images  ## Everything, from a fresh machine: lint, unit, integration, browser, cluster.
 	@scripts/need redis-server valkey-server=valkey-server/backports faketime git openssl pg_ctlcluster=postgresql tinyproxy chromium
+	@$(VENV)/bin/python -m tests.integration.s3.server
 	@scripts/test $(PYTEST)
 
 ##@ Maintain it

@@ -128,3 +128,8 @@ class S3Server:
                 return connection.recv(4) == b"HTTP"
         except (OSError, http.client.HTTPException):
             return False
+
+
+if __name__ == "__main__":
+    # Before the tests, so that the time of the build is none of theirs.
+    print(f"The S3 server of the tests is at {gateway_binary()}.")
