@@ -43,6 +43,8 @@ class Asked:
     """Role whose model is asked; empty: the one that the request names, or the Bot's."""
     warn: Warn | None = None
     """Told when the call used a budget up to 80 %."""
+    mine: Callable[[], Awaitable[None]] | None = None
+    """Raises when the call is not this replica's to make any more; asked last, before anybody is paid."""
 
 
 @dataclass(slots=True)
@@ -141,6 +143,12 @@ class ModelAccess:
         with self._metrics.measured(target.name) as measured:
             async with target.slot():
                 call = await self._reserve(kind, request, asked, target)
+                if asked.mine is not None:
+                    try:
+                        await asked.mine()
+                    except BaseException:
+                        self._settle_later(self._meter.release(call.hold))
+                        raise
                 try:
                     yield call
                 except ModelError as error:

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 
 from botyard.core.address import BotAddress, Partition
 from botyard.core.connection import Unavailable
+from botyard.core.errors import StaleOwner
 from botyard.core.leases import LEASE_MS, Lease, Leases, Replicas
 from botyard.core.placement import place
 
@@ -17,6 +19,10 @@ log = logging.getLogger("botyard.ownership")
 
 LOOK_EVERY = 1.0
 """Seconds between looks at placement when nobody wakes us."""
+MARGIN = 0.1
+"""Part of a lease's life for which it no longer counts as sure: clocks run at different speeds."""
+SURE_PAUSE = 0.05
+"""Seconds between looks whether a lease has been renewed."""
 HANDOVER_TIMEOUT = 30.0
 """Seconds that running turns get before a partition is handed over all the same (they are run again there)."""
 
@@ -58,6 +64,9 @@ class Ownership:
         self._releasing: dict[Partition, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
+        self._until: dict[Partition, float] = {}
+        """When a lease can have run out at the earliest, by the local clock that never stops."""
+        self._lease_seconds = lease_ms / 1000
         self._renewed = 0.0
         self._renew_every = lease_ms / 3000
         self._pause = min(LOOK_EVERY, lease_ms / 4000)
@@ -72,6 +81,22 @@ class Ownership:
     async def settled(self) -> None:
         """Return when this replica owns what the placement gives it."""
         await self._settled.wait()
+
+    async def sure(self, lease: Lease) -> None:
+        """Return when nobody else can hold `lease`: at once, unless its last renewal is too long ago.
+
+        Commits do not need it, since their script looks. What is paid for outside does: a process that was stopped
+        beyond its lease wakes up in the midst of turns that another one has run meanwhile.
+
+        Raises:
+            StaleOwner: It was lost.
+        """
+        while self._owned.get(lease.partition) is lease:
+            if time.monotonic() < self._until[lease.partition] - MARGIN * self._lease_seconds:
+                return
+            self.wake()
+            await asyncio.sleep(SURE_PAUSE)
+        raise StaleOwner(f"{lease.partition} has another owner")
 
     async def run(self) -> None:
         """Join the replicas and keep the leases until cancelled. Redis may go away and come back."""
@@ -107,21 +132,24 @@ class Ownership:
             self._renewed = now
         for partition in [p for p in self._owned if p not in wanted and p not in self._releasing]:
             self._releasing[partition] = asyncio.create_task(self._release(partition))
-        missing = [p for p in wanted if p not in self._owned]
+        missing, asked = [p for p in wanted if p not in self._owned], time.monotonic()
         for lease in await asyncio.gather(*(self._leases.acquire(partition) for partition in missing)):
             if lease is not None:
                 self._owned[lease.partition] = lease
+                self._until[lease.partition] = asked + self._lease_seconds
                 self._acquired(lease)
                 log.info("owns %s since epoch %s", lease.partition, lease.epoch)
         if wanted <= self._owned.keys():
             self._settled.set()
 
     async def _renew(self) -> None:
-        held = list(self._owned.values())
+        held, asked = list(self._owned.values()), time.monotonic()
         for lease, still in zip(
             held, await asyncio.gather(*(self._leases.renew(lease) for lease in held)), strict=True
         ):
-            if not still and self._owned.get(lease.partition) is lease:
+            if still:
+                self._until[lease.partition] = asked + self._lease_seconds
+            elif self._owned.get(lease.partition) is lease:
                 del self._owned[lease.partition]
                 self._lost(lease.partition)
                 log.warning("lost %s: its lease ran out or was taken", lease.partition)

@@ -43,18 +43,22 @@ _scope: contextvars.ContextVar[_Scope | None] = contextvars.ContextVar("botyard_
 class Steps:
     """The steps of one run, in the worker: what an earlier run has done is not done again."""
 
-    def __init__(self, event: str, journal: Mapping[str, bytes], put: Put) -> None:
+    def __init__(
+        self, event: str, journal: Mapping[str, bytes], put: Put, may: Callable[[], Awaitable[Any]] | None = None
+    ) -> None:
         """Begin a run.
 
         Args:
             event: The event's id, part of every step's idempotence key.
             journal: Records of earlier runs by ordinal.
             put: Keeps a record, through the supervisor.
+            may: Raises when the turn is another replica's by now; asked before each step is run.
         """
         self._event = event
         self._journal = journal
         self._unread = set(journal)
         self._put = put
+        self._may = may
         self._root = _Scope(self)
         self._mismatch: JournalMismatch | None = None
 
@@ -75,6 +79,8 @@ class Steps:
         if (record := self._journal.get(ordinal)) is not None:
             self._unread.discard(ordinal)
             return self._result(record, digest, name, ordinal)
+        if self._may is not None:
+            await self._may()
         token = _scope.set(_Scope(self, f"{ordinal}."))
         try:
             result = await run(f"{self._event}:{ordinal}:{digest}")

@@ -116,6 +116,7 @@ class Supervisor:
             retention,
             deliverable=self._courier.look,
             again=self._resume,
+            sure=lambda lease: self._ownership.sure(lease),
             models=self._models,
             quotas=self._meter,
             usage=UsageBook(redis, self.address, UsageMetrics(self.metrics.registry)),

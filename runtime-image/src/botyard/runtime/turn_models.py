@@ -59,6 +59,7 @@ class TurnModels:
         spender: Spender,
         journal: Mapping[str, bytes],
         put: Put,
+        mine: Callable[[], Awaitable[None]],
         stop: Stop,
         events: BudgetEvents | None = None,
     ) -> None:
@@ -70,6 +71,7 @@ class TurnModels:
             spender: Who pays.
             journal: Records of earlier runs.
             put: Keeps a record; raises when the turn is not this replica's any more.
+            mine: Raises when the turn is not this replica's any more, before anything is paid for it.
             stop: Ends the turn when set.
             events: Tells the conversation of money.
         """
@@ -78,6 +80,7 @@ class TurnModels:
         self._spender = spender
         self._journal = {place: record for place, record in journal.items() if place.startswith(PLACE)}
         self._put = put
+        self._mine = mine
         self._stop = stop
         self._events = events
         self._asked: Counter[str] = Counter()
@@ -169,7 +172,7 @@ class TurnModels:
 
     def _call(self, place: str, role: str) -> Asked:
         warn = self._events.warn if self._events is not None else None
-        return Asked(call=f"{self._run}/{place}", spender=self._spender, role=role, warn=warn)
+        return Asked(call=f"{self._run}/{place}", spender=self._spender, role=role, warn=warn, mine=self._mine)
 
     def _place(self, kind: Kind, role: str, body: Any) -> str:
         if not isinstance(body, Mapping):

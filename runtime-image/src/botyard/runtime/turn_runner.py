@@ -6,7 +6,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -70,6 +71,7 @@ class TurnRunner:
         *,
         deliverable: Callable[[Partition], None],
         again: Callable[[str], None],
+        sure: Callable[[Lease], Awaitable[None]],
         revision: str = "",
         models: ModelAccess | None = None,
         quotas: Quotas | None = None,
@@ -86,6 +88,7 @@ class TurnRunner:
             metrics: Counts turns.
             retention: What is kept of conversations.
             revision: Of the bundle; kept beside each state.
+            sure: Raises StaleOwner where a lease may be another's; asked before anything is done that costs.
             deliverable: Told of a partition whose commit left a timer or an event for another partition.
             again: Told of a key that was put aside and may be read again.
             models: Makes model calls; None: turns cannot make any.
@@ -100,6 +103,7 @@ class TurnRunner:
         self._admissions = Admissions(quotas, Cancellations(redis), again)
         self._usage = usage
         self._deliverable = deliverable
+        self._sure = sure
         self._revision = revision
         self.clock = ServerClock()
         self._turns = Turns(redis)
@@ -278,6 +282,8 @@ class TurnRunner:
         economics = TurnEconomics(self._quotas, entry, models)
 
         async def handle(method: str, args: Mapping[str, Any], tell: Tell) -> Any:
+            if method == "step.begin":
+                return await self._sure(lease)
             if method == "model":
                 return await ask_model(models, args, tell)
             if method == "user.admit":
@@ -382,6 +388,7 @@ class TurnRunner:
             spender=spender,
             journal=begun.journal,
             put=put,
+            mine=partial(self._sure, lease),
             stop=stop,
             events=events,
         )

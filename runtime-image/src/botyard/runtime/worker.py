@@ -45,7 +45,7 @@ class WorkerIO:
     def __init__(self, worker: "Worker", turn: str, event: str, journal: dict[str, bytes]) -> None:
         self._worker = worker
         self._turn = turn
-        self.steps = Steps(event, journal, self._keep)
+        self.steps = Steps(event, journal, self._keep, self._may)
 
     async def emit(self, output: Output) -> None:
         """Send an output before the commit."""
@@ -108,6 +108,9 @@ class WorkerIO:
     async def record_usage(self, event: bytes) -> None:
         """Have the supervisor keep what the turn used of a service."""
         await self._worker.call(self._turn, "usage.record", {"event": event})
+
+    async def _may(self) -> None:
+        await self._worker.call(self._turn, "step.begin", {})
 
     async def _keep(self, ordinal: str, record: bytes) -> bytes:
         return bytes(await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record}))
