@@ -83,7 +83,7 @@ def test_conditions_are_merged_by_type(apiserver: ApiServer, namespace: str) -> 
             {
                 "replicas": 1,
                 "limits": {"turnTimeout": "10m", "maxInput": "1Mi", "concurrency": 32, "workers": 1},
-                "rollout": {"progressDeadline": "5m"},
+                "rollout": {"progressDeadline": "5m", "scenarios": "Required", "onIncompatibleState": "Block"},
             },
         ),
         ("Persona", {}),
