@@ -35,6 +35,8 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
     system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)
     file = await system.http.post(f"{BASE}/files", content=b"a,b", headers=bearer("boss"))
+    plan = {"path": "/plans/spring", "content": "{}"}
+    await system.http.put(f"{BASE}/policy-documents/content", json=plan, headers=bearer("boss"))
     await system.gateway.knowledge.put(ECHO, "prices", "prices.md", "Tubes cost four euros.")
     command = EXAMPLES[operation.name].replace("curl -s", "curl -s --max-time 10 -w '\\n%{http_code}'", 1)
     (tmp_path / "prices.md").write_text("Tubes cost five euros.")
