@@ -80,10 +80,10 @@ class Space:
         git("push", "--quiet", url, "HEAD:refs/heads/main", cwd=self.tree)
         return git("rev-parse", "HEAD", cwd=self.tree)
 
-    def bundle(self, name: str = "counter", *, interval: str = "2s") -> None:
+    def bundle(self, name: str = "counter", *, interval: str = "2s", **spec: Any) -> None:
         """Apply a Bundle of this space's repository."""
         url = f"http://git.{self.system.namespace}.svc/{self.namespace}.git"
-        self.apply("Bundle", name, {"git": {"url": url, "ref": {"branch": "main"}}, "interval": interval})
+        self.apply("Bundle", name, {"git": {"url": url, "ref": {"branch": "main"}}, "interval": interval, **spec})
 
     def bot(self, name: str = "counter", *, bundle: str = "counter", **spec: Any) -> None:
         """Apply a Bot of one replica."""
@@ -117,13 +117,13 @@ class Space:
         found = self.kubectl.items("pods", self.namespace, f"botyard.dev/bot={bot}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def token(self, account: str = "visitor", *, may_use: bool = True) -> str:
-        """Return a token of a service account that may use the bots of this namespace, or may not."""
+    def token(self, account: str = "visitor", *, may_use: bool = True, verbs: tuple[str, ...] = ("use",)) -> str:
+        """Return a token of a service account that may use the bots of this namespace (or has `verbs`), or may not."""
         metadata = {"name": account, "namespace": self.namespace}
         self.kubectl.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
         if may_use:
             rbac = "rbac.authorization.k8s.io"
-            rules = [{"apiGroups": ["botyard.dev"], "resources": ["bots"], "verbs": ["use"]}]
+            rules = [{"apiGroups": ["botyard.dev"], "resources": ["bots"], "verbs": list(verbs)}]
             subject = {"kind": "ServiceAccount", "name": account, "namespace": self.namespace}
             reference = {"apiGroup": rbac, "kind": "Role", "name": account}
             self.kubectl.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules})

@@ -86,7 +86,8 @@ class Conversations:
             for turn in open_turns:
                 if turn["turn"] == aside.turn:
                     turn |= {"state": "parked", "reason": aside.reason, "until": aside.until_ms or None}
-        open_turns.sort(key=lambda turn: turn["accepted"])
+        # Several are accepted within one millisecond: their places in the inbox tell them apart.
+        open_turns.sort(key=lambda turn: (turn["accepted"], _place(turn.pop("place", "0-0"))))
         return Conversation(
             user=meta.get(b"user", b"").decode(),
             created_ms=int(meta.get(b"created", 0)),
@@ -115,3 +116,9 @@ class Conversations:
             args=[],
         )
         return bool(ended)
+
+
+def _place(entry: str) -> tuple[int, int]:
+    """Return a stream entry's id as numbers."""
+    milliseconds, _, number = entry.partition("-")
+    return int(milliseconds), int(number or 0)

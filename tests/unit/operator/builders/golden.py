@@ -3,6 +3,7 @@
 `BOTYARD_UPDATE_GOLDEN=1 pytest tests/unit/operator/builders` writes them anew.
 """
 
+import difflib
 import os
 from pathlib import Path
 from typing import Any
@@ -19,4 +20,5 @@ def check(name: str, objects: list[dict[str, Any]]) -> None:
     if os.environ.get("BOTYARD_UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    assert text == path.read_text(), f"{path.name} differs; look at the difference, then update it"
+    difference = "\n".join(difflib.unified_diff(path.read_text().splitlines(), text.splitlines(), "file", "now"))
+    assert not difference, f"{path.name} differs; look at the difference, then update it:\n{difference}"

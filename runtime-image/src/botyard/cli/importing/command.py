@@ -28,8 +28,8 @@ def run(argv: Sequence[str]) -> int:
         raise CommandError(f"import: {error}", code=EXIT_USAGE) from None
     result = imported(bundles, namespace=options.namespace, with_secrets=options.with_secrets)
     if result.documents:
-        yaml.add_representer(str, _text_of, Dumper=yaml.SafeDumper)
-        print(yaml.safe_dump_all(result.documents, sort_keys=False, allow_unicode=True, width=120), end="")
+        text = yaml.dump_all(result.documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        print(text, end="")
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     for problem in result.problems:
@@ -54,6 +54,10 @@ def _text(given: str) -> str:
         raise CommandError(f"import: cannot read {given}: {reason}", code=EXIT_USAGE) from None
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as such; a class of its own, since representers belong to all who use a class."""
+
+
 def _text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # Code reads best as it is written.
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
@@ -76,3 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespace", default="", metavar="NAME", help="write it into all objects")
     parser.add_argument("--with-secrets", action="store_true", help="print the credentials of addresses, too")
     return parser
+
+
+_Dumper.add_representer(str, _text_of)

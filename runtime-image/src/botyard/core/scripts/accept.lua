@@ -26,9 +26,9 @@ if not owner then
   redis.call("HSET", conversation, "user", user, "created", now)
 end
 redis.call("HDEL", conversation, "ended")
-redis.call("XADD", inbox, "*", "event", event, "key", key, "kind", kind, "payload", payload, "turn", turn,
+local place = redis.call("XADD", inbox, "*", "event", event, "key", key, "kind", kind, "payload", payload, "turn", turn,
   "user", owner or user, "at", now)
-redis.call("HSET", open, turn, cjson.encode({event = event, kind = kind, accepted = now}))
+redis.call("HSET", open, turn, cjson.encode({event = event, kind = kind, accepted = now, place = place}))
 redis.call("SET", seen, turn, "EX", seen_seconds)
 redis.call("EXPIRE", conversation, keep)
 redis.call("EXPIRE", open, keep)

@@ -1,0 +1,122 @@
+"""The exemplary loop and workflow bots on the real cluster: deployed as anybody would, used over HTTP."""
+
+import json
+from pathlib import Path
+
+import httpx
+
+from tests.cluster.spaces import Space
+
+BUNDLES = Path(__file__).parents[2] / "bundles"
+ADA = {"contact_id": "c1", "contact_first_name": "Ada", "contact_last_name": "Byron", "contact_notes": "wants a quote"}
+
+
+def files_of(name: str) -> dict[str, str]:
+    """Return the files of an exemplary bundle, below a folder of its name."""
+    found = sorted(path for path in (BUNDLES / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {f"{name}/{path.relative_to(BUNDLES / name)}": path.read_text() for path in found}
+
+
+def test_a_workflow_bot_answers_in_pieces_with_its_sources(space: Space) -> None:
+    space.push(files_of("researcher"))
+    space.bundle("researcher", path="researcher")
+    space.bot("researcher", bundle="researcher")
+    space.ready("bundle/researcher", "bot/researcher")
+    assert (space.get("bundle", "researcher") or {})["status"]["manifest"]["model"] == "workflow"
+    assert (space.get("bot", "researcher") or {})["status"]["scenarios"]["passed"] is True
+
+    conversation = space.conversation("researcher")
+    conversation.answer(conversation.send("When is honey ripe?"))
+    path = f"{conversation.base}/conversations/{conversation.identifier}/events?follow=false"
+    events = [event["data"] for event in conversation.http.get(path).raise_for_status().json()["events"]]
+    answer = [e["delta"]["text"] for e in events if e["type"] == "chat.delta" and e["delta"]["marker"] == "answer"]
+    assert "two thirds of a frame are capped" in "".join(answer)
+    assert {"chat.citations", "chat.followups", "chat.turn.summary"} <= {event["type"] for event in events}
+
+
+def test_its_own_kind_of_client_reads_it_over_sse(space: Space) -> None:
+    space.push(files_of("researcher"))
+    space.bundle("researcher", path="researcher")
+    space.bot("researcher", bundle="researcher", default=True)
+    space.ready("bot/researcher")
+    session = {"stream_id": "s1", "user_session_id": "mine", "tenant": space.namespace}
+    heard: list[str] = []
+    with space.http(space.token()) as http, http.stream("GET", "/sse/stream", params=session) as stream:
+        assert stream.status_code == 200
+        for line in stream.iter_lines():
+            if line == "event: ready":
+                body = {"message": {"text": "When is honey ripe?"}}
+                accepted = http.post("/sse/chat", params=session, json=body)
+                assert accepted.json()["status"] == "processing_started"
+            if line.startswith("data: "):
+                heard.append(line)
+            if line == "event: chat_complete":
+                break
+    deltas = [json.loads(line.removeprefix("data: ")) for line in heard]
+    text = "".join(event.get("text", "") for event in deltas if (event.get("delta") or {}).get("marker") == "answer")
+    assert "two thirds of a frame are capped" in text
+
+
+def test_a_loop_bot_hears_of_a_changed_row_and_puts_a_follow_up_on_its_board(space: Space) -> None:
+    script = (BUNDLES / "clerk" / "scenarios" / "model-script.yaml").read_text()
+    metadata = {"name": "clerk-script", "namespace": space.namespace}
+    space.kubectl.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"script.yaml": script}}
+    )
+    space.push(files_of("clerk"))
+    space.bundle("clerk", path="clerk")
+    model = {"provider": "scripted", "name": "script", "script": {"configMapRef": {"name": "clerk-script"}}}
+    space.bot("clerk", bundle="clerk", model=model)
+    germans = {"table": "crm_contact", "where": ["contact_country:=:DE"]}
+    space.apply(
+        "Persona", "clara", {"botRef": {"name": "clerk"}, "setup": {"sender": 7}, "erp": {"subscriptions": [germans]}}
+    )
+    space.eventually(
+        "a setup of another type is told",
+        lambda: "sender" in space.condition("persona", "clara", "SetupValid").get("message", ""),
+        "persona/clara",
+    )
+    space.apply(
+        "Persona",
+        "clara",
+        {"botRef": {"name": "clerk"}, "setup": {"sender": "Clara"}, "erp": {"subscriptions": [germans]}},
+    )
+    space.ready("bundle/clerk", "bot/clerk", "persona/clara")
+    space.eventually(
+        "its subscription is in force",
+        lambda: space.condition("persona", "clara", "Subscribed").get("status") == "True",
+        "persona/clara",
+    )
+
+    with space.http(space.token("crm", verbs=("use", "actas"))) as http:
+        rows = f"/v1/namespaces/{space.namespace}/erp/crm_contact"
+        changes = [
+            {"id": "1", "action": "INSERT", "new": {**ADA, "contact_id": "c9", "contact_country": "NO"}},
+            {"id": "2", "action": "INSERT", "new": {**ADA, "contact_country": "DE"}},
+        ]
+        answer = http.post(rows, json=changes)
+        assert (answer.status_code, answer.json()["deliveries"]) == (202, 1), answer.text
+        assert http.post(rows, json=changes).json()["deliveries"] == 0
+
+        def titles() -> list[str]:
+            return _titles(http, space)
+
+        space.eventually("the follow-up is on the board", lambda: len(titles()) == 2, "bot/clerk", "persona/clara")
+        assert sorted(titles()) == ["Follow up: Send the quote", "New contact: Ada Byron"]
+    space.eventually(
+        "the status counts its tasks and what was spent",
+        lambda: (
+            _status(space).get("tasks", {}).get("inbox") == 1 and _status(space).get("spend", {}).get("coins", 0) > 0
+        ),
+        "persona/clara",
+    )
+
+
+def _titles(http: httpx.Client, space: Space) -> list[str]:
+    path = f"/v1/namespaces/{space.namespace}/bots/clerk/personas/clara/tasks"
+    return [task["title"] for task in http.get(path).raise_for_status().json()["tasks"]]
+
+
+def _status(space: Space) -> dict[str, dict[str, int]]:
+    status: dict[str, dict[str, int]] = (space.get("persona", "clara") or {}).get("status") or {}
+    return status
