@@ -69,11 +69,17 @@ def test_a_loop_bot_hears_of_a_changed_row_and_puts_a_follow_up_on_its_board(spa
     space.bot("clerk", bundle="clerk", model=model)
     germans = {"table": "crm_contact", "where": ["contact_country:=:DE"]}
     space.apply(
-        "Persona", "clara", {"botRef": {"name": "clerk"}, "setup": {"sender": 7}, "erp": {"subscriptions": [germans]}}
+        "Persona",
+        "clara",
+        {
+            "botRef": {"name": "clerk"},
+            "setup": {"letters_without_asking": "false"},
+            "erp": {"subscriptions": [germans]},
+        },
     )
     space.eventually(
         "a setup of another type is told",
-        lambda: "sender" in space.condition("persona", "clara", "SetupValid").get("message", ""),
+        lambda: "letters_without_asking" in space.condition("persona", "clara", "SetupValid").get("message", ""),
         "persona/clara",
     )
     space.apply(
