@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from botyard.contract import names
 from botyard.contract.build import BuildRequest
 from botyard_operator.builders.deployment import USER
+from botyard_operator.builders.job_policy import only_the_operator
 from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.reconcile.base import JsonObject
 
@@ -128,22 +129,8 @@ def _network_policy(inputs: BuildInputs) -> JsonObject | None:
         return None
     name = names.build_name(inputs.bundle)
     obj = _meta("networking.k8s.io/v1", "NetworkPolicy", name, inputs.bundle, inputs.namespace, inputs.uid)
-    operator = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": inputs.system_namespace}},
-        "podSelector": {
-            "matchLabels": {"app.kubernetes.io/name": "botyard", "app.kubernetes.io/component": "operator"}
-        },
-    }
-    cluster_dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
-    obj["spec"] = {
-        "podSelector": {"matchLabels": {"app.kubernetes.io/component": COMPONENT, names.LABEL_BUNDLE: inputs.bundle}},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [],
-        "egress": [
-            {"to": [cluster_dns], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
-            {"to": [operator], "ports": [{"port": names.ARTIFACTS_PORT, "protocol": "TCP"}]},
-        ],
-    }
+    labels = {"app.kubernetes.io/component": COMPONENT, names.LABEL_BUNDLE: inputs.bundle}
+    obj["spec"] = only_the_operator(labels, inputs.system_namespace)
     return obj
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from botyard.contract import names
 from botyard_operator.builders.deployment import USER
 from botyard_operator.builders.inputs import Artifact, Layer
+from botyard_operator.builders.job_policy import only_the_operator
 from botyard_operator.builders.labels import owner_reference
 from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.reconcile.base import JsonObject
@@ -104,22 +105,8 @@ def _secret(inputs: ScenarioInputs) -> JsonObject:
 
 def _network_policy(inputs: ScenarioInputs) -> JsonObject:
     obj = _object(inputs, "networking.k8s.io/v1", "NetworkPolicy", object_name(inputs.bot))
-    operator = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": inputs.system_namespace}},
-        "podSelector": {
-            "matchLabels": {"app.kubernetes.io/name": "botyard", "app.kubernetes.io/component": "operator"}
-        },
-    }
-    cluster_dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
-    obj["spec"] = {
-        "podSelector": {"matchLabels": {"app.kubernetes.io/component": COMPONENT, names.LABEL_SCENARIOS: inputs.bot}},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [],
-        "egress": [
-            {"to": [cluster_dns], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
-            {"to": [operator], "ports": [{"port": names.ARTIFACTS_PORT, "protocol": "TCP"}]},
-        ],
-    }
+    labels = {"app.kubernetes.io/component": COMPONENT, names.LABEL_SCENARIOS: inputs.bot}
+    obj["spec"] = only_the_operator(labels, inputs.system_namespace)
     return obj
 
 
