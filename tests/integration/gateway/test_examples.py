@@ -10,7 +10,8 @@ import pytest
 from botyard.channels.service import ChannelService
 from botyard.channels.settings import TelegramChannel
 from botyard.core.references import Reference, References
-from botyard.gateway.operations import OPERATIONS, Operation
+from botyard.gateway.operations import OPERATIONS
+from botyard.gateway.operations.operation import Operation
 from botyard.gateway.reference import EXAMPLES
 from tests.integration.gateway.spending import spending_of
 from tests.integration.gateway.system import BASE, ECHO, System, bearer

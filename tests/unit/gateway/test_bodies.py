@@ -5,7 +5,7 @@ import json
 import pytest
 
 from botyard.gateway import bodies
-from botyard.gateway.models import MessageRequest
+from botyard.gateway.models.messages import MessageRequest
 from botyard.gateway.problems import Problem
 
 

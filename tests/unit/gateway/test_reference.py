@@ -19,7 +19,7 @@ def test_the_page_is_what_the_code_makes_of_it() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_every_call_has_an_example_and_its_problems_exist(operation: object) -> None:
-    from botyard.gateway.operations import Operation
+    from botyard.gateway.operations.operation import Operation
 
     assert isinstance(operation, Operation)
     assert operation.name in reference.EXAMPLES

@@ -15,7 +15,8 @@ from botyard.gateway.app_errors import to_problem
 from botyard.gateway.chat.mount import SocketMount
 from botyard.gateway.context import Gateway
 from botyard.gateway.hosts import check_host
-from botyard.gateway.operations import OPERATIONS, Call
+from botyard.gateway.operations import OPERATIONS
+from botyard.gateway.operations.operation import Call
 from botyard.gateway.problems import Problem
 
 

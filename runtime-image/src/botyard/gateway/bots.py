@@ -10,7 +10,7 @@ from botyard.gateway import parameters
 from botyard.gateway.access import identify
 from botyard.gateway.context import Gateway
 from botyard.gateway.identity import Principal
-from botyard.gateway.models import BotAnswer, BotList
+from botyard.gateway.models.bots import BotAnswer, BotList
 
 _AT_ONCE = 32
 """Permission questions that run at the same time for one caller."""

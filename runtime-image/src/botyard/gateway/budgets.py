@@ -13,7 +13,7 @@ from botyard.gateway import bodies, parameters
 from botyard.gateway.access import Admission, admit
 from botyard.gateway.context import Gateway
 from botyard.gateway.identity import Verb
-from botyard.gateway.models import (
+from botyard.gateway.models.budgets import (
     BudgetAnswer,
     BudgetAsk,
     BudgetDay,

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from botyard.core.references import Reference
 from botyard.gateway import bodies, routes
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import CallbackAccepted
+from botyard.gateway.models.channels import CallbackAccepted
 from botyard.gateway.problems import Problem
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{16,128}")

@@ -12,7 +12,7 @@ from botyard.contract.machine import MachineShape
 from botyard.gateway import bodies, parameters
 from botyard.gateway.access import admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import CompatibilityAnswer, CompatibilityRequest, Incompatibility
+from botyard.gateway.models.compatibility import CompatibilityAnswer, CompatibilityRequest, Incompatibility
 from botyard.gateway.problems import Problem
 
 _LIMIT_BYTES = 1_048_576

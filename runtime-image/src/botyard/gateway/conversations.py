@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from botyard.gateway import parameters
 from botyard.gateway.access import admit, conversation_of
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import ConversationAnswer, Turn, TurnFailure
+from botyard.gateway.models.conversations import ConversationAnswer, Turn, TurnFailure
 from botyard.gateway.problems import Problem
 
 

@@ -9,7 +9,8 @@ from botyard.core.dead_letters import DeadLetter as Stored
 from botyard.gateway import parameters
 from botyard.gateway.access import Admission, admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import DeadLetter, DeadLetterList, TurnFailure
+from botyard.gateway.models.conversations import TurnFailure
+from botyard.gateway.models.dead_letters import DeadLetter, DeadLetterList
 from botyard.gateway.problems import Problem
 
 _LETTER = re.compile(r"(\d{1,3}):(\d{1,15})-\d{1,15}", re.ASCII)

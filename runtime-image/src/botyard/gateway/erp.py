@@ -15,7 +15,7 @@ from botyard.erp.delivery import Delivered, Delivery
 from botyard.gateway import bodies, parameters
 from botyard.gateway.access import admit_namespace
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import ErpAnswer
+from botyard.gateway.models.erp import ErpAnswer
 from botyard.gateway.problems import Problem
 from botyard.loop.erp_schema import TABLES
 

@@ -12,7 +12,7 @@ from botyard.core.outputs import Stored
 from botyard.gateway import parameters
 from botyard.gateway.access import Admission, admit, conversation_of
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import EventList, StoredEvent
+from botyard.gateway.models.conversations import EventList, StoredEvent
 from botyard.gateway.problems import Problem
 from botyard.gateway.stream import EventStream, check_room
 from botyard.gateway.visibility import visible

@@ -14,7 +14,7 @@ from botyard.core.files import MAX_BYTES, StoredFile
 from botyard.gateway import parameters
 from botyard.gateway.access import Admission, admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import FileAnswer, FileReference
+from botyard.gateway.models.files import FileAnswer, FileReference
 from botyard.gateway.problems import Problem
 
 READ_TIMEOUT_SECONDS = 120.0

@@ -7,7 +7,7 @@ from botyard.core.forks import NotForkable
 from botyard.gateway import parameters
 from botyard.gateway.access import admit, conversation_of
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import Forked
+from botyard.gateway.models.conversations import Forked
 from botyard.gateway.problems import Problem
 
 

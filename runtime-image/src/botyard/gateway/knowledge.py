@@ -10,7 +10,7 @@ from botyard.core.knowledge import MAX_DOCUMENT_BYTES
 from botyard.gateway import bodies, parameters
 from botyard.gateway.access import admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import CollectionAnswer, CollectionList, DocumentAnswer, DocumentList
+from botyard.gateway.models.knowledge import CollectionAnswer, CollectionList, DocumentAnswer, DocumentList
 from botyard.gateway.problems import Problem
 
 _COLLECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

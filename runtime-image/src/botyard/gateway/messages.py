@@ -12,7 +12,7 @@ from botyard.core.inbox import Accepted as Receipt
 from botyard.gateway import bodies, files
 from botyard.gateway.access import Admission, admit, admit_default
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import Accepted, MessageRequest
+from botyard.gateway.models.messages import Accepted, MessageRequest
 from botyard.gateway.problems import Problem
 from botyard.loop import keys
 

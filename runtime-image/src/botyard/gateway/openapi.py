@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from botyard.gateway.models import ProblemDetails
-from botyard.gateway.operations import OPERATIONS, Operation
+from botyard.gateway.models.problems import ProblemDetails
+from botyard.gateway.operations import OPERATIONS
+from botyard.gateway.operations.operation import Operation
 from botyard.gateway.problems import CATALOGUE, MEDIA_TYPE
 
 _REFERENCE = "#/components/schemas/{model}"

@@ -16,13 +16,10 @@ from botyard.core.records import Selection
 from botyard.gateway import bodies, parameters
 from botyard.gateway.access import Admission, admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import (
-    AcceptedEvent,
+from botyard.gateway.models.messages import AcceptedEvent
+from botyard.gateway.models.tasks import TaskAnswer, TaskList, TaskMove, TaskRequest
+from botyard.gateway.models.threads import (
     ConfirmRequest,
-    TaskAnswer,
-    TaskList,
-    TaskMove,
-    TaskRequest,
     ThreadAnswer,
     ThreadChange,
     ThreadList,

@@ -7,7 +7,7 @@ from botyard.core.documents import DocumentError
 from botyard.gateway import bodies, parameters
 from botyard.gateway.access import Admission, admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import PolicyDocumentAnswer, PolicyDocumentList, PolicyDocumentRequest
+from botyard.gateway.models.policy_documents import PolicyDocumentAnswer, PolicyDocumentList, PolicyDocumentRequest
 from botyard.gateway.problems import Problem
 
 _PROBLEMS = {"NotFound": "unknown-document", "Changed": "document-changed", "TooLarge": "too-large"}

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from botyard.gateway import metrics
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import Health
+from botyard.gateway.models.probes import Health
 
 PING_TIMEOUT_SECONDS = 1.0
 

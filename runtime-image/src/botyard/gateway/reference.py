@@ -12,7 +12,9 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from botyard.gateway import openapi
-from botyard.gateway.operations import CHAT_BODY, OPERATIONS, Operation
+from botyard.gateway.operations import OPERATIONS
+from botyard.gateway.operations.chat import CHAT_BODY
+from botyard.gateway.operations.operation import Operation
 from botyard.gateway.problems import CATALOGUE, TYPE_BASE
 
 EXAMPLES: Mapping[str, str] = {

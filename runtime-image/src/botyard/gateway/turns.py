@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from botyard.gateway import parameters
 from botyard.gateway.access import admit, conversation_of
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import Interrupted
+from botyard.gateway.models.conversations import Interrupted
 from botyard.gateway.problems import Problem
 
 _TURN = re.compile(r"[A-Za-z0-9_.:-]{1,128}")

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from botyard.gateway import parameters
 from botyard.gateway.access import admit
 from botyard.gateway.context import Gateway
-from botyard.gateway.models import UsageReport, UsageRow
+from botyard.gateway.models.usage import UsageReport, UsageRow
 from botyard.gateway.problems import Problem
 
 

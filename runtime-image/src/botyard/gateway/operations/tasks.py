@@ -1,0 +1,39 @@
+"""Calls of the tasks of a Persona's board."""
+
+from botyard.gateway import personas
+from botyard.gateway.models.messages import AcceptedEvent
+from botyard.gateway.models.tasks import TaskList, TaskMove, TaskRequest
+from botyard.gateway.operations.operation import CHANGE_PROBLEMS, PAGE, PERSONA, PERSONA_PROBLEMS, Operation, Parameter
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET",
+        PERSONA + "/tasks",
+        personas.list_tasks,
+        "List the tasks of a Persona's board",
+        200,
+        answer=TaskList,
+        problems=PERSONA_PROBLEMS,
+        parameters=(*PAGE, Parameter("column", "query", "Only the tasks of this column.")),
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/tasks",
+        personas.post_task,
+        "Put a task on a Persona's board",
+        202,
+        answer=AcceptedEvent,
+        body=TaskRequest,
+        problems=CHANGE_PROBLEMS,
+    ),
+    Operation(
+        "POST",
+        PERSONA + "/tasks/{task}/move",
+        personas.move_task,
+        "Move a task to another column",
+        202,
+        answer=AcceptedEvent,
+        body=TaskMove,
+        problems=CHANGE_PROBLEMS,
+    ),
+)
