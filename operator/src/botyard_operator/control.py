@@ -94,7 +94,7 @@ class ControlLoop:
         self._metrics = metrics
         self._reconcilers = dict(reconcilers)
         clock = clock or SystemClock()
-        self.watch_health = WatchHealth()
+        self.watch_health = WatchHealth(settings.watch_seconds)
         self.watches = Watches(caches=caches, kube=kube, settings=settings, metrics=metrics, health=self.watch_health)
         self._spending = spending
         self._faring = faring

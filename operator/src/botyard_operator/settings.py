@@ -75,6 +75,9 @@ class Settings:
     leader_election: bool = True
     lease_seconds: int = 15
     """How long a leader that does not renew its Lease is respected; it gives up itself after two thirds of that."""
+    watch_seconds: int = 100
+    """How long the API server keeps a watch open before it is renewed; shorter where something between drops silent
+    connections. A watch that was not renewed for one and a half times this is deaf: /healthz fails."""
     log_level: str = "INFO"
     identity: str = "botyard-operator"
     """This process in the Lease: the pod's name."""
@@ -168,6 +171,7 @@ class Settings:
             package_index=text("PACKAGE_INDEX", default.package_index).rstrip("/"),
             leader_election=flag("LEADER_ELECTION", default.leader_election),
             lease_seconds=max(3, whole("LEASE_SECONDS", default.lease_seconds)),
+            watch_seconds=max(1, whole("WATCH_SECONDS", default.watch_seconds)),
             log_level=text("LOG_LEVEL", default.log_level).upper(),
             identity=environ.get("POD_NAME") or environ.get("HOSTNAME") or default.identity,
             kubeconfig=environ.get("KUBECONFIG"),

@@ -10,6 +10,7 @@ of them at every change, which takes minutes at ten thousand objects. So nothing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -31,21 +32,31 @@ from botyard_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-SERVER_TIMEOUT = 100
-"""Seconds after which the API server ends a watch and kopf starts it again."""
-DEAF_AFTER = 150.0
-"""A watch that was not (re)started for this many seconds hears nothing any more."""
+_CLIENT_MARGIN = 0.3
+"""Of a watch's time: how much later than the server the client ends it, if the server does not."""
+_DEAF_MARGIN = 0.5
+"""Of a watch's time: how much later it must have been started anew, or else it hears nothing any more."""
 
 _LONGEST_PAUSE_SECONDS = 30.0
 _FIRST_PRUNE_SECONDS = 20.0
 _PRUNE_SECONDS = 600.0
+_RELISTED_SECONDS = 2.0
+"""After a watch that began anew: the others usually do so at the same time."""
 
 
 class WatchHealth:
-    """When each watch was last answered, seen from the HTTP session that kopf uses."""
+    """When each watch was last answered, seen from the HTTP session that kopf uses.
 
-    def __init__(self) -> None:
+    Args:
+        watch_seconds: How long a watch is open at most before it is started anew.
+    """
+
+    def __init__(self, watch_seconds: float) -> None:
+        self._deaf_after = watch_seconds * (1 + _DEAF_MARGIN)
         self._answered: dict[str, float] = {}
+        self._listed: dict[str, float] = {}
+        self.relisted = asyncio.Event()
+        """Set once a watch could not go on and began anew with a list; whoever looks for missed deletions clears it."""
 
     def trace(self) -> aiohttp.TraceConfig:
         """Return what the session reports its answers to."""
@@ -55,8 +66,15 @@ class WatchHealth:
             session: aiohttp.ClientSession, context: object, parameters: aiohttp.TraceRequestEndParams
         ) -> None:
             url, status = parameters.url, parameters.response.status
-            if url.query.get("watch") == "true" and status == 200:
-                self._answered[url.path] = asyncio.get_running_loop().time()
+            if status != 200:
+                return
+            now = asyncio.get_running_loop().time()
+            if url.query.get("watch") == "true":
+                self._answered[url.path] = now
+            elif "continue" not in url.query:
+                if self._answered.get(url.path, now) > self._listed.get(url.path, now):
+                    self.relisted.set()
+                self._listed[url.path] = now
 
         config.on_request_end.append(answered)
         return config
@@ -64,7 +82,7 @@ class WatchHealth:
     def deaf(self) -> list[str]:
         """Return the paths of watches that should have been renewed but were not."""
         now = asyncio.get_running_loop().time()
-        return sorted(path for path, at in self._answered.items() if now - at > DEAF_AFTER)
+        return sorted(path for path, at in self._answered.items() if now - at > self._deaf_after)
 
 
 class Watches:
@@ -76,6 +94,7 @@ class Watches:
         self._caches = caches
         self._kube = kube
         self._namespaces = tuple(dict.fromkeys(settings.namespaces))
+        self._watch_seconds = settings.watch_seconds
         self._prices = InstallationPrices(caches=caches, kube=kube, settings=settings)
         self._metrics = metrics
         self._health = health
@@ -97,7 +116,7 @@ class Watches:
         try:
             await kopf.operator(
                 registry=self._registry(),
-                settings=_kopf_settings(cluster_wide=not self._namespaces),
+                settings=_kopf_settings(cluster_wide=not self._namespaces, watch_seconds=self._watch_seconds),
                 memories=_NoMemories(),
                 standalone=True,
                 clusterwide=not self._namespaces,
@@ -123,7 +142,12 @@ class Watches:
         # Soon after the start, what was deleted between the first lists and kopf's; then now and then.
         pause = _FIRST_PRUNE_SECONDS
         while True:
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            # A watch that began anew told what is there, but not what went meanwhile.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
+                    await self._health.relisted.wait()
+                await asyncio.sleep(_RELISTED_SECONDS)
+            self._health.relisted.clear()
             pause = _PRUNE_SECONDS
             try:
                 await prune(self._kube, self._caches, self._namespaces)
@@ -191,10 +215,10 @@ def _key(resource: resources.Resource, obj: JsonObject) -> Key:
     return Key(resource.kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
 
-def _kopf_settings(*, cluster_wide: bool) -> kopf.OperatorSettings:
+def _kopf_settings(*, cluster_wide: bool, watch_seconds: float) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
-    settings.watching.server_timeout = SERVER_TIMEOUT
-    settings.watching.client_timeout = SERVER_TIMEOUT + 30
+    settings.watching.server_timeout = watch_seconds
+    settings.watching.client_timeout = watch_seconds * (1 + _CLIENT_MARGIN)
     settings.watching.connect_timeout = 10
     settings.watching.reconnect_backoff = 1
     settings.watching.chunk_size = PAGE

@@ -41,6 +41,7 @@ class ApiServer:
         self._token = secrets.token_hex(16)
         self._ca = ""
         self._processes: list[Process] = []
+        self._address = ("", 0)
         self._audit_log = folder / "audit.log"
 
     def start(self) -> None:
@@ -75,6 +76,12 @@ class ApiServer:
         for process in reversed(self._processes):
             process.stop()
         self._processes.clear()
+
+    def restart(self) -> None:
+        """Stop the API server, not its etcd, and start it again where it was; wait until it serves."""
+        self._processes.pop().stop(60)
+        self._processes.append(self._api_server(*self._address))
+        self._await_ready()
 
     def audit_writes(self, since: datetime) -> list[audit.Write]:
         """Return all writes from `since` on (see `now`), of all clients; dry runs included."""
@@ -152,33 +159,35 @@ class ApiServer:
                 self.folder / "etcd.log",
             )
         )
+        self._processes.append(self._api_server(etcd_url, port))
+
+    def _api_server(self, etcd_url: str, port: int) -> Process:
         key = self.folder / "service-accounts.key"
-        self._processes.append(
-            Process(
-                [
-                    self._binaries / "kube-apiserver",
-                    f"--etcd-servers={etcd_url}",
-                    "--bind-address=127.0.0.1",
-                    "--advertise-address=127.0.0.1",
-                    f"--secure-port={port}",
-                    f"--cert-dir={self.folder / 'certs'}",
-                    "--service-cluster-ip-range=10.0.0.0/24",
-                    f"--token-auth-file={self.folder / 'tokens.csv'}",
-                    "--authorization-mode=RBAC",
-                    # Nothing creates the default ServiceAccounts here, and Pods would wait for them.
-                    "--disable-admission-plugins=ServiceAccount",
-                    f"--service-account-issuer={ISSUER}",
-                    f"--service-account-key-file={key}",
-                    f"--service-account-signing-key-file={key}",
-                    # Both in the request's own thread: an answered write is in the log.
-                    "--audit-log-mode=blocking",
-                    f"--audit-log-path={self._audit_log}",
-                    f"--audit-policy-file={self.folder / 'audit-policy.json'}",
-                    "--endpoint-reconciler-type=none",
-                    "--v=1",
-                ],
-                self.folder / "kube-apiserver.log",
-            )
+        self._address = (etcd_url, port)
+        return Process(
+            [
+                self._binaries / "kube-apiserver",
+                f"--etcd-servers={etcd_url}",
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                f"--secure-port={port}",
+                f"--cert-dir={self.folder / 'certs'}",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                f"--token-auth-file={self.folder / 'tokens.csv'}",
+                "--authorization-mode=RBAC",
+                # Nothing creates the default ServiceAccounts here, and Pods would wait for them.
+                "--disable-admission-plugins=ServiceAccount",
+                f"--service-account-issuer={ISSUER}",
+                f"--service-account-key-file={key}",
+                f"--service-account-signing-key-file={key}",
+                # Both in the request's own thread: an answered write is in the log.
+                "--audit-log-mode=blocking",
+                f"--audit-log-path={self._audit_log}",
+                f"--audit-policy-file={self.folder / 'audit-policy.json'}",
+                "--endpoint-reconciler-type=none",
+                "--v=1",
+            ],
+            self.folder / "kube-apiserver.log",
         )
 
     def _await_ready(self) -> None:

@@ -30,6 +30,7 @@ class OperatorProcess:
         kubeconfig: Path | None = None,
         redis_url: str = REDIS_URL,
         lease_seconds: int = 60,
+        watch_seconds: int = 100,
     ) -> None:
         """Start it; a busy machine must not cost it the Lease, so that is long where no test takes it over."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +53,7 @@ class OperatorProcess:
             "BOTYARD_ARTIFACT_KEY_FILE": str(key),
             "BOTYARD_REDIS_URL_FILE": str(redis_url_file),
             "BOTYARD_LEASE_SECONDS": str(lease_seconds),
+            "BOTYARD_WATCH_SECONDS": str(watch_seconds),
             "BOTYARD_RUNTIME_IMAGE": "registry.example.com/botyard/runtime:1",
         }
         self._command = [sys.executable, "-m", "botyard_operator.main", "run"]
