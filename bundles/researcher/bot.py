@@ -62,7 +62,6 @@ class Researcher(BaseEntrypoint):
         await self.comm.delta(text=text, index=index, marker="thinking")
 
     async def _suggest(self, followups):
-        await self.comm.step(step="followups", status="completed", title="Ask next", data={"items": followups})
         await self._tell("chat.followups", "followups", {"items": followups})
 
     async def _tell(self, route, step, data):

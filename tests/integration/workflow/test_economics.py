@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from botyard.budget import accounts, direct, quotas
 from botyard.budget.direct import DirectTreasury
+from botyard.budget.errors import LedgerUnavailable
 from botyard.budget.ledger import Ledger
 from botyard.core.address import BotAddress
 from botyard.workflow.economics.policy import QuotaPolicy as NativePolicy
@@ -127,6 +128,58 @@ async def test_a_turn_is_charged_what_it_used_however_it_ends(redis_client: Redi
     assert caught.value.data["snapshot"] == {"tokens_per_day": 100}
 
 
+async def test_a_call_is_charged_when_it_was_made_not_when_its_turn_ends(redis_client: Redis, relay: Relay) -> None:
+    running, end = asyncio.Event(), asyncio.Event()
+
+    async def inside() -> None:
+        running.set()
+        await end.wait()
+
+    policies = {"registered": QuotaPolicy(tokens_per_day=50)}
+    first = asyncio.create_task(run(redis_client, "turn1", app_quota_policies=policies, inside=staticmethod(inside)))
+    await running.wait()
+    with pytest.raises(EconomicsLimitException) as caught:
+        await run(redis_client, "turn2", app_quota_policies=policies)
+    assert caught.value.data["snapshot"] == {"tokens_per_day": 50}
+    end.set()
+    await first
+
+
+async def test_a_call_of_a_thread_is_charged_as_well(redis_client: Redis, relay: Relay) -> None:
+    @track_llm(usage_extractor=lambda result, *a, **k: {"input_tokens": 7})
+    def plain() -> str:
+        return "x"
+
+    async def inside() -> None:
+        plain()
+        await asyncio.to_thread(plain)
+
+    policies = {"registered": QuotaPolicy(tokens_per_day=60)}
+    await run(redis_client, "turn1", app_quota_policies=policies, inside=staticmethod(inside))
+    with pytest.raises(EconomicsLimitException) as caught:
+        await run(redis_client, "turn2", app_quota_policies=policies)
+    assert caught.value.data["snapshot"] == {"tokens_per_day": 50 + 7 + 7}
+
+
+async def test_what_could_not_be_charged_at_once_is_charged_at_the_end(
+    redis_client: Redis, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, away = Ledger.book, [True]
+
+    async def shaky(self: Ledger, *args: Any, **kw: Any) -> Any:
+        if away:
+            away.pop()
+            raise LedgerUnavailable("Redis is away")
+        return await book(self, *args, **kw)
+
+    monkeypatch.setattr(Ledger, "book", shaky)
+    policies = {"registered": QuotaPolicy(tokens_per_day=50)}
+    await run(redis_client, "turn1", app_quota_policies=policies)
+    with pytest.raises(EconomicsLimitException) as caught:
+        await run(redis_client, "turn2", app_quota_policies=policies)
+    assert caught.value.data["snapshot"] == {"tokens_per_day": 50}
+
+
 async def test_turns_at_once_are_limited_as_long_as_they_run(
     redis_client: Redis, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +259,7 @@ async def test_side_by_side_no_more_are_admitted_than_may_be(redis_client: Redis
     async def admitted(number: int) -> bool:
         treasury = DirectTreasury(redis_client, BOT, f"turn{number}")
         verdict = await treasury.admit(Asked("u1", limits))
-        await treasury.finish(0)
+        await treasury.finish()
         return verdict.admitted
 
     found = await asyncio.gather(*(admitted(number) for number in range(40)))

@@ -77,6 +77,32 @@ async def test_run_returns_what_goes_out(relay: MemoryRelay) -> None:
     assert [each.data["text"] for each in relay.sent] == ["conv1: hello"]
 
 
+async def test_what_nobody_awaited_is_sent_before_the_run_returns(relay: MemoryRelay) -> None:
+    class Hasty(BaseEntrypoint):
+        async def execute_core(self, *, state: Any, thread_id: str, params: Any) -> dict[str, Any]:
+            for index in range(3):
+                self.comm.delta(text=str(index), index=index)
+            if params["text"] == "fail":
+                raise RuntimeError
+            return {"final_answer": "012"}
+
+    await Hasty(Config(), comm_context=TASK).run(text="hello")
+    assert [each.data["text"] for each in relay.sent] == ["0", "1", "2"]
+    with pytest.raises(RuntimeError):
+        await Hasty(Config(), comm_context=TASK).run(text="fail")
+    assert len(relay.sent) == 6
+
+
+@pytest.mark.parametrize("module", ["emitters", "sdk.solutions.chatbot.entrypoint"])
+async def test_a_host_replaces_the_relay_where_it_is_made_or_where_it_is_used(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    made = MemoryRelay()
+    monkeypatch.setattr(f"kdcube_ai_app.apps.chat.{module}.build_relay_from_env", lambda: made)
+    await Hello(Config(), comm_context=TASK).run(text="hello")
+    assert made.events == ["chat_delta"]
+
+
 async def test_run_without_a_state_takes_it_from_the_request(relay: MemoryRelay) -> None:
     result = await Hello(Config(), comm_context=TASK).run()
     assert (result["final_answer"], result["user"], result["request_id"]) == ("You wrote hello", "u1", "req1")

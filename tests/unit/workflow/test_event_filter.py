@@ -6,6 +6,7 @@ import pytest
 
 from botyard.workflow.event_filter import DefaultEventFilter, EventFilterInput
 from botyard.workflow.tasks import build_comm_from_comm_context
+from botyard.workflow.turn_relay import audience_of
 from tests.unit.workflow.host import MemoryRelay, task
 
 
@@ -34,6 +35,19 @@ def test_the_default(event: EventFilterInput, public: bool) -> None:
     for user_type in ("anonymous", "registered", "paid", "unheard-of"):
         assert DefaultEventFilter().allow_event(user_type=user_type, user_id="u1", event=event, data={}) is public
     assert DefaultEventFilter().allow_event(user_type="privileged", user_id="u1", event=event, data={})
+
+
+@pytest.mark.parametrize(
+    ("type_", "step", "audience"),
+    [
+        ("chat.step", "followups", "everyone"),
+        ("chat.step", "rag_retrieval", "privileged"),
+        ("chat.thoughts", "followups", "privileged"),
+        ("accounting.usage", "followups", "privileged"),
+    ],
+)
+def test_the_platform_shows_suggestions_that_come_as_a_step(type_: str, step: str, audience: str) -> None:
+    assert audience_of("chat_step", {"type": type_, "event": {"step": step}}) == audience
 
 
 def test_the_route_comes_before_the_name_under_which_an_event_travels() -> None:

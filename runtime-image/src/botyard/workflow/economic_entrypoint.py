@@ -72,11 +72,12 @@ class BaseEntrypointWithEconomics(BaseEntrypoint):
         await self.refresh_bundle_props()
         try:
             self._current.econ_ctx = await self._admitted(counting)
-            return await super()._run(params)
+            with recorder.charging(counting.charger()):
+                return await super()._run(params)
         finally:
             # However it ends: what was used was used.
             await recorder.drain()
-            await counting.finish(sum(event.usage.total_tokens or 0 for event in recorder.collected()))
+            await counting.finish()
 
     def _hook_arguments(self, hook: Any, **given: Any) -> dict[str, Any]:
         return super()._hook_arguments(hook, econ_ctx=self._current.econ_ctx or {}, **given)

@@ -155,7 +155,13 @@ class BaseEntrypoint:
             Exception: Whatever the bundle raises.
         """
         with recorder.collecting():
-            return await self._run(params)
+            try:
+                result = await self._run(params)
+            except Exception:
+                await self._flushed()
+                raise
+            await self._flushed()
+            return result
 
     async def _run(self, params: dict[str, Any]) -> dict[str, Any]:
         current = self._state_with(params)
@@ -328,6 +334,11 @@ class BaseEntrypoint:
             self.logger.warning("%s returned no final_answer; what it streamed is taken for it", name)
             checked["final_answer"] = streamed
         return checked
+
+    async def _flushed(self) -> None:
+        """Wait until what was sent without an `await` is on its way: a host may close its relay after the turn."""
+        if (comm := self._current.comm) is not None:
+            await comm.flush()
 
     def _with_identity(self, result: dict[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
         known = {key: current.get(key) for key in state.IDENTITY_KEYS if result.get(key) is None}

@@ -13,6 +13,8 @@ MAX_EVENTS = 32 * 1024 * 1024
 """Characters of text in all events of a turn."""
 _ACCOUNTS = "accounting."
 """What a turn costs is not for its user, under whichever name it travels."""
+_SUGGESTIONS = "followups"
+"""The step by which bundles suggest what to ask next: users' chips are made of it, whether or not it has a route."""
 _MEMBERS = ("delta", "text", "idx", "extra", "route")
 
 
@@ -66,6 +68,8 @@ def audience_of(event: str, data: Envelope) -> Audience:
     """Return who receives an event by default."""
     if str(data.get("type")).startswith(_ACCOUNTS):
         return "privileged"
+    if data.get("type") == "chat.step" and (data.get("event") or {}).get("step") == _SUGGESTIONS:
+        return "everyone"
     described = EventFilterInput(type=data.get("type"), route=data.get("route"), socket_event=event)
     public = DefaultEventFilter().allow_event(user_type="registered", event=described)
     return "everyone" if public else "privileged"

@@ -87,6 +87,7 @@ class _Process:
 process = _Process()
 platform: ContextVar[Recorder | None] = ContextVar("botyard_accounting_platform", default=None)
 """Set while a turn runs on the platform, which keeps its events."""
+_charger: ContextVar[Recorder | None] = ContextVar("botyard_accounting_charger", default=None)
 _collected: ContextVar[list[AccountingEvent] | None] = ContextVar("botyard_accounting_collected", default=None)
 _pending: set["asyncio.Task[None]"] = set()
 
@@ -101,6 +102,17 @@ def collecting() -> Iterator[list[AccountingEvent]]:
     finally:
         with contextlib.suppress(ValueError):
             _collected.reset(token)
+
+
+@contextlib.contextmanager
+def charging(charger: Recorder | None) -> Iterator[None]:
+    """Also hand the events of the code inside to whoever charges them, be recording enabled or not."""
+    token = _charger.set(charger)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            _charger.reset(token)
 
 
 def collected() -> list[AccountingEvent]:
@@ -140,14 +152,17 @@ def _recorders(event: AccountingEvent) -> list[Recorder]:
     found = _collected.get()
     if found is not None and len(found) < MAX_COLLECTED:
         found.append(event)
+    return [recorder for recorder in (_charger.get(), *_keepers()) if recorder is not None]
+
+
+def _keepers() -> tuple[Recorder | None, ...]:
     if not process.enabled:
-        return []
+        return ()
     try:
-        lasting = process.recorder
+        return platform.get(), process.recorder
     except Exception:
         log.exception("the storage of accounting cannot be used")
-        lasting = None
-    return [recorder for recorder in (platform.get(), lasting) if recorder is not None]
+        return (platform.get(),)
 
 
 def _try(recorder: Recorder, event: AccountingEvent) -> None:

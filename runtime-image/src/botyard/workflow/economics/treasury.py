@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botyard.workflow.economics.policy import Budget, Limit, Row
+
+if TYPE_CHECKING:
+    from botyard.workflow.accounting.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,11 @@ class Treasury(Protocol):
             TimeoutError: Nobody can say in time.
         """
 
-    async def finish(self, tokens: int) -> None:
-        """Say that the turn is over, however it ended, and what it used where the treasury cannot know."""
+    def charger(self) -> "Recorder | None":
+        """Return who charges what the turn uses, event by event; None: whoever runs the turn sees it."""
+
+    async def finish(self) -> None:
+        """Say that the turn is over, however it ended."""
 
 
 class PlatformTreasury:
@@ -92,7 +98,11 @@ class PlatformTreasury:
         except Exception as error:
             raise TimeoutError(f"the platform cannot say: {error}") from error
 
-    async def finish(self, tokens: int) -> None:
+    def charger(self) -> "Recorder | None":
+        """Return None: the supervisor charges what it calls and what it is told."""
+        return None
+
+    async def finish(self) -> None:
         """Nothing: the supervisor sees it."""
 
 
@@ -103,7 +113,11 @@ class Unlimited:
         """Admit everybody."""
         return Verdict(True, tuple(Row(limit.name, limit.most, 0) for limit in asked.limits))
 
-    async def finish(self, tokens: int) -> None:
+    def charger(self) -> "Recorder | None":
+        """Return None."""
+        return None
+
+    async def finish(self) -> None:
         """Nothing."""
 
 
