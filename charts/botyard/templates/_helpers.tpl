@@ -27,6 +27,11 @@ app.kubernetes.io/component: {{ .component }}
 {{ default "botyard-redis" .Values.redis.existingSecret }}
 {{- end }}
 
+{{/* Names of the ConfigMaps that hold the routing table, as a list; a role can only allow what it names. */}}
+{{- define "botyard.routes" -}}
+[botyard-routes{{ range $shard := untilStep 1 16 1 }}, botyard-routes-{{ $shard }}{{ end }}]
+{{- end }}
+
 {{/* The pod security of every pod: the restricted standard. */}}
 {{- define "botyard.podSecurityContext" -}}
 runAsNonRoot: true

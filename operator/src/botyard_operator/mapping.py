@@ -17,6 +17,8 @@ from botyard_operator.reconcile.bot import SETTLE_SECONDS
 PERSONAS_DEBOUNCE_SECONDS = 0.05
 """A batch of Personas is written together; an edit must be in force within two seconds."""
 
+_ROUTES = frozenset(names.routes_name(shard) for shard in range(names.ROUTE_SHARDS))
+
 Dirty = tuple[Key, float]
 """A key and the seconds after which it should be reconciled."""
 
@@ -54,7 +56,7 @@ def concerned(
                 yield Key(persona_shards.KIND, key.namespace, bot), PERSONAS_DEBOUNCE_SECONDS
             else:
                 yield Key("Bot", key.namespace, bot), SETTLE_SECONDS
-        if key == Key("ConfigMap", system_namespace, routes.NAME) and not own:
+        if key.kind == "ConfigMap" and key.namespace == system_namespace and key.name in _ROUTES and not own:
             yield table, routes.DEBOUNCE_SECONDS
         if key.kind == "ConfigMap" and key.name == names.PRICES_NAME:
             everywhere = key.namespace == system_namespace

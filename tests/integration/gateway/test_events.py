@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from botyard.contract.routes import Routes
 from botyard.core import keys
 from botyard.core.retention import Retention
 from botyard.gateway.context import StreamLimits
@@ -138,6 +139,24 @@ async def test_inner_events_reach_only_those_who_act_for_others(system: System) 
 
     assert await types("ann") == ["bot.message"]
     assert await types("channel") == ["chat.step", "accounting.usage", "bot.message"]
+
+
+async def test_a_bot_opens_more_types_for_everybody_and_an_open_stream_hears_of_it(system: System) -> None:
+    accepted = await system.post()
+    route = system.gateway.table.find("shop", "echo")
+    assert route is not None
+    async with opened(system, accepted["conversation"]) as stream:
+        await system.answer(("accounting.usage", {"text": "hidden"}), ("bot.message", {"text": "one"}))
+        first = await stream.take(2)
+        system.gateway.table.replace(Routes(routes=(route.model_copy(update={"events_allow": ("accounting.*",)}),)))
+        await system.post(conversation=accepted["conversation"])
+        await system.answer(("accounting.usage", {"text": "shown"}), ("bot.message", {"text": "two"}))
+        then = await stream.take(2)
+    assert [event.type for event in first] == ["bot.message", "chat.complete"]
+    assert [event.type for event in then] == ["accounting.usage", "bot.message"]
+    path = f"{BASE}/conversations/{accepted['conversation']}/events?follow=false"
+    found = (await system.http.get(path, headers=bearer("ann"))).json()["events"]
+    assert [event["event"] for event in found].count("accounting.usage") == 2
 
 
 async def test_silence_is_filled_with_comments(redis_client: Redis, tmp_path: Path) -> None:

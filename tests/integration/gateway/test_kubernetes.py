@@ -139,9 +139,11 @@ class TestConfigMapRoutes:
             await following
 
     @staticmethod
-    def config_map(namespace: str, *routes: Route, text: str | None = None) -> dict[str, object]:
-        content = text if text is not None else Routes(routes=routes).to_json()
-        return _object("ConfigMap", namespace, "botyard-routes", data={names.ROUTES_FILE: content})
+    def config_map(
+        namespace: str, *routes: Route, text: str | None = None, shard: int = 0, of: int = 1
+    ) -> dict[str, object]:
+        content = text if text is not None else Routes(routes=routes, shards=of).to_json()
+        return _object("ConfigMap", namespace, names.routes_name(shard), data={names.ROUTES_FILE: content})
 
     async def test_the_table_follows_the_config_map(
         self, apiserver: ApiServer, namespace: str, table: RoutingTable
@@ -163,6 +165,18 @@ class TestConfigMapRoutes:
         routes = [Route(namespace="shop", name=f"bot-{number}", message="m" * 500) for number in range(1_200)]
         apiserver.client.apply(self.config_map(namespace, *routes))
         await until(lambda: len(table) == 1_200)
+
+    async def test_a_table_that_outgrows_one_config_map_is_followed_into_the_next(
+        self, apiserver: ApiServer, namespace: str, table: RoutingTable
+    ) -> None:
+        routes = [Route(namespace="shop", name=f"bot-{number}") for number in range(4)]
+        apiserver.client.apply(self.config_map(namespace, *routes))
+        await until(lambda: len(table) == 4)
+        apiserver.client.apply(self.config_map(namespace, *routes[2:], shard=1, of=2))
+        apiserver.client.apply(self.config_map(namespace, routes[0], of=2))
+        await until(lambda: len(table) == 3)
+        apiserver.client.apply(self.config_map(namespace, routes[3], shard=1, of=2))
+        await until(lambda: [route.name for route in table] == ["bot-0", "bot-3"])
 
     async def test_a_broken_table_leaves_the_last_good_one(
         self, apiserver: ApiServer, namespace: str, table: RoutingTable

@@ -59,3 +59,15 @@ def test_operator_serves_the_listed_namespaces(template: Template) -> None:
     }
     assert environment["BOTYARD_NAMESPACES"] == "a,b"
     assert "BOTYARD_NAMESPACES" not in {entry["name"] for entry in container(template(), "botyard-operator")["env"]}
+
+
+def test_the_roles_name_every_shard_of_the_routing_table(template: Template) -> None:
+    shards = [names.routes_name(number) for number in range(names.ROUTE_SHARDS)]
+    named = [
+        rule["resourceNames"]
+        for found in template()
+        if found["kind"] == "Role"
+        for rule in found["rules"]
+        if "botyard-routes" in rule.get("resourceNames", ())
+    ]
+    assert named == [shards, shards]

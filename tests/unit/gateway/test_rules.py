@@ -42,6 +42,9 @@ def test_permissions(permission: Permission, question: tuple[str, str, str], ans
         ("chat.steps", (), False, True),
         ("accounting.usage", (), False, False),
         ("accounting.usage", ("accounting.usage",), False, True),
+        ("accounting.usage", ("accounting.*",), False, True),
+        ("accounting.usage", ("account.*", "chat.*"), False, False),
+        ("accounting", ("accounting.*",), False, True),
         ("accounting.usage", (), True, True),
     ],
 )

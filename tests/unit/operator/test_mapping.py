@@ -95,7 +95,8 @@ def test_a_default_bot_concerns_the_other_candidates(caches: Caches) -> None:
     assert Key("Bot", "shop", "other") not in _keys(caches, BOT, after, after)
 
 
-def test_a_changed_routing_table_is_looked_at(caches: Caches) -> None:
-    key = Key("ConfigMap", "botyard", "botyard-routes")
-    assert _keys(caches, key, None, _object("botyard-routes")) == {TABLE}
-    assert _keys(caches, key, None, _object("botyard-routes"), own=True) == set()
+@pytest.mark.parametrize("name", ["botyard-routes", "botyard-routes-7"])
+def test_a_changed_routing_table_is_looked_at(caches: Caches, name: str) -> None:
+    key = Key("ConfigMap", "botyard", name)
+    assert _keys(caches, key, None, _object(name)) == {TABLE}
+    assert _keys(caches, key, None, _object(name), own=True) == set()

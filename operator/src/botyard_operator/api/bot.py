@@ -218,7 +218,7 @@ class BotEvents(Model):
                 str,
                 Field(min_length=1, max_length=128),
                 matches(
-                    r"[a-z][a-z0-9_]*(\.([a-z][a-z0-9_]*|\*))*",
+                    r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?",
                     "write an event type such as chat.followups, or chat.* for all below",
                 ),
             ],
@@ -227,7 +227,7 @@ class BotEvents(Model):
         Field(max_length=64),
         LIST_SET,
     ] = ()
-    """Event types that unprivileged clients receive beyond the default."""
+    """Event types that unprivileged clients receive beyond the default, such as `accounting.*` for all below."""
 
 
 class Rollout(Model):

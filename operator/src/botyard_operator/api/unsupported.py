@@ -58,10 +58,7 @@ _REMOVE = "remove the field"
 
 TABLE: Mapping[Kind, tuple[Entry, ...]] = {
     "Bundle": (),
-    "Bot": (
-        Entry("spec.events", _REMOVE),
-        Entry("spec.rollout.ramp", _REMOVE),
-    ),
+    "Bot": (Entry("spec.rollout.ramp", _REMOVE),),
     "Persona": (),
 }
 """What is not in force yet."""

@@ -199,7 +199,6 @@ def _config(bot: Bot, bundle: Bundle, model: ModelConfig | None) -> BotConfig:
         quotas=_quotas(bot),
         on_incompatible_state=bot.spec.rollout.on_incompatible_state,
         model=model,
-        events_allow=bot.spec.events.allow if bot.spec.events is not None else (),
     )
 
 

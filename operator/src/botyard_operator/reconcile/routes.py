@@ -1,10 +1,12 @@
-"""Keeps the gateway's routing table: one ConfigMap in the system namespace, from all Bots and Personas."""
+"""Keeps the gateway's routing table: ConfigMaps in the system namespace, from all Bots and Personas."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from botyard.contract import names
 from botyard.contract.erp import Subscription, together
@@ -15,20 +17,20 @@ from botyard_operator.api.errors import InvalidObject
 from botyard_operator.conditions import find
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
 from botyard_operator.reconcile.persona_shards import ShardReader
+from botyard_operator.reconcile.route_shards import divide
 from botyard_operator.reconcile.subscriptions import declared_tables, wishes
 
 logger = logging.getLogger(__name__)
 
 KIND = "Routes"
-NAME = "botyard-routes"
-"""Name of the ConfigMap."""
+NAME = names.routes_name(0)
+"""Name of the first ConfigMap, and of the key."""
 
 DEBOUNCE_SECONDS = 0.2
 """Pause between a change and the new table, so that a thousand Bots do not cause a thousand writes."""
 _BYTES_PER_SECOND = 200_000
 """A large table is written less often: about this many bytes a second."""
 _LONGEST_PAUSE = 5.0
-_LIMIT_BYTES = 1_000_000
 _MESSAGE_LENGTH = 300
 
 
@@ -39,25 +41,31 @@ class RoutesReconciler:
         self._reader = reader
         self._routes: dict[Key, _Remembered] = {}
         self._in_force: dict[Key, Route] = {}
-        self._applied: tuple[int, str] | None = None
+        self._applied: dict[int, tuple[int, str]] = {}
+        """The version and the text of each shard, as they were written or read last."""
         self._not_before = 0.0
 
     async def reconcile(self, key: Key, ctx: Context) -> Result:
         """Write the routing table when it differs."""
         routes = self._all(ctx)
-        text = _text(routes)
-        if await self._current(key, ctx) == text:
+        present = await self._present(key, ctx)
+        wanted = divide(routes, present)
+        texts = dict(enumerate(wanted)) | dict.fromkeys(range(len(wanted), present), "{}")
+        changed = [number for number in texts if await self._current(key, number, ctx) != texts[number]]
+        if not changed:
             self._tell(routes, ctx)
             return Result()
         wait = self._not_before - ctx.clock.monotonic()
         if wait > 0:
             return Result(requeue_after=wait)
-        answer = await ctx.kube.apply(config_map(key.namespace, text))
-        self._applied = (int(answer["metadata"]["resourceVersion"]), text)
-        pause = min(_LONGEST_PAUSE, len(text) / _BYTES_PER_SECOND)
-        self._not_before = ctx.clock.monotonic() + pause
+        # The first one last: it says how many there are.
+        for number in reversed(changed):
+            answer = await ctx.kube.apply(config_map(key.namespace, number, texts[number]))
+            self._applied[number] = (int(answer["metadata"]["resourceVersion"]), texts[number])
+        written = sum(len(texts[number]) for number in changed)
+        self._not_before = ctx.clock.monotonic() + min(_LONGEST_PAUSE, written / _BYTES_PER_SECOND)
         self._tell(routes, ctx)
-        logger.info("routes written", extra={"kind": KIND, "bytes": len(text)})
+        logger.info("routes written", extra={"kind": KIND, "bytes": written, "shards": len(changed)})
         return Result()
 
     def in_force(self, bot: Key) -> Route | None:
@@ -74,15 +82,22 @@ class RoutesReconciler:
                 for persona in {name for wish in (*route.subscriptions, *known) for name in wish.personas}:
                     ctx.enqueue(Key("Persona", key.namespace, persona))
 
-    async def _current(self, key: Key, ctx: Context) -> str | None:
-        place = Key("ConfigMap", key.namespace, NAME)
-        seen = ctx.caches.version(place)
-        if self._applied is not None and (seen is None or seen <= self._applied[0]):
-            return self._applied[1]
+    async def _present(self, key: Key, ctx: Context) -> int:
+        """Return how many shards there are."""
+        try:
+            return Routes.model_validate_json(await self._current(key, 0, ctx) or "{}").shards
+        except ValidationError:
+            return 1
+
+    async def _current(self, key: Key, number: int, ctx: Context) -> str | None:
+        place = Key("ConfigMap", key.namespace, names.routes_name(number))
+        seen, applied = ctx.caches.version(place), self._applied.get(number)
+        if applied is not None and (seen is None or seen <= applied[0]):
+            return applied[1]
         held = await ctx.kube.get(place)
         text: str | None = ((held or {}).get("data") or {}).get(names.ROUTES_FILE)
         if held is not None and text is not None:
-            self._applied = (int(held["metadata"]["resourceVersion"]), text)
+            self._applied[number] = (int(held["metadata"]["resourceVersion"]), text)
         return text
 
     def _all(self, ctx: Context) -> list[Route]:
@@ -136,14 +151,6 @@ class _Remembered:
     route: Route
 
 
-def _text(routes: list[Route]) -> str:
-    text = Routes(routes=tuple(routes)).to_json()
-    if len(text) > _LIMIT_BYTES:
-        logger.error("the routing table is too large; messages are left out", extra={"bytes": len(text)})
-        text = Routes(routes=tuple(route.model_copy(update={"message": ""}) for route in routes)).to_json()
-    return text
-
-
 def _bundle_key(obj: JsonObject) -> Key:
     reference = (obj.get("spec") or {}).get("bundleRef") or {}
     namespace = reference.get("namespace") or obj["metadata"]["namespace"]
@@ -181,13 +188,13 @@ def build_route(
     )
 
 
-def config_map(namespace: str, text: str) -> JsonObject:
-    """Return the ConfigMap that the gateway reads."""
+def config_map(namespace: str, shard: int, text: str) -> JsonObject:
+    """Return a ConfigMap that the gateway reads."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": NAME,
+            "name": names.routes_name(shard),
             "namespace": namespace,
             "labels": {
                 "app.kubernetes.io/name": "botyard",

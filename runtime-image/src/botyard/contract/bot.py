@@ -59,5 +59,3 @@ class BotConfig(Document):
     """Reset: a session that cannot be restored begins anew; otherwise its turn fails and says so."""
     model: ModelConfig | None = None
     """What model calls use; None: the Bot has no model."""
-    events_allow: tuple[str, ...] = ()
-    """Event types that unprivileged clients receive beyond the default."""

@@ -81,6 +81,10 @@ DRAINING_SOCKET_DIR = "/run/botyard-draining"
 ROUTES_DIR = "/etc/botyard/routes"
 """The gateway's routing table is mounted here as ROUTES_FILE."""
 ROUTES_FILE = "routes.json"
+ROUTE_SHARDS = 16
+"""ConfigMaps that the routing table is spread over, at most; the roles of operator and gateway name them all."""
+ROUTES_SHARD_BYTES = 900_000
+"""Content of one of them, in bytes of JSON, kept below the API server's limit of 1 MiB per object."""
 
 SUPERVISOR_PORT = 8081
 """Probes and metrics of a runtime pod: /healthz, /readyz, /metrics."""
@@ -101,6 +105,11 @@ ENV_BUILD = "BOTYARD_BUILD"
 ENV_REVISION = "BOTYARD_REVISION"
 ENV_DRAINING_REVISION = "BOTYARD_DRAINING_REVISION"
 """Of the supervisor: an older revision whose conversations end on it, in workers of their own; absent: none."""
+
+
+def routes_name(shard: int) -> str:
+    """Name of the ConfigMap, in the operator's namespace, that holds one shard of the routing table."""
+    return "botyard-routes" if shard == 0 else f"botyard-routes-{shard}"
 
 
 def config_map_name(bot: str) -> str:

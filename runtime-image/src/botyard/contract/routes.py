@@ -1,9 +1,14 @@
-"""The gateway's routing table: one ConfigMap in the operator's namespace, key `routes.json`, reloaded live."""
+"""The gateway's routing table: ConfigMaps in the operator's namespace, key `routes.json`, reloaded live.
+
+Small tables are one ConfigMap. Larger ones are shards, and each says how many there are together: readers put a table
+in force when they have all of them, of the same division. The first one (`botyard-routes`) is written last.
+"""
 
 from pydantic import Field
 
 from botyard.contract.base import Document
 from botyard.contract.erp import Subscription
+from botyard.contract.names import ROUTE_SHARDS
 
 
 class Route(Document):
@@ -31,6 +36,8 @@ class Route(Document):
 
 
 class Routes(Document):
-    """All routes of an installation."""
+    """All routes of an installation, or one shard of them."""
 
     routes: tuple[Route, ...] = ()
+    shards: int = Field(default=1, ge=1, le=ROUTE_SHARDS)
+    """Of how many shards this is one."""

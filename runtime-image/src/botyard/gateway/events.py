@@ -52,13 +52,14 @@ async def _frames(
     admission: Admission, conversation: str, after: str, *, privileged: bool
 ) -> AsyncGenerator[bytes | None, None]:
     gateway = admission.gateway
-    allow = frozenset(admission.route.events_allow)
     tick = gateway.stream_limits.keep_alive
     async for stored in gateway.outputs.follow(admission.bot, conversation, after=after, tick=tick):
         if stored is None:
             yield None
             continue
         kind = event_type(stored.envelope)
+        # Asked for each event: a stream may be open for days, and the Bot be edited meanwhile.
+        allow = (gateway.table.find(admission.route.namespace, admission.route.name) or admission.route).events_allow
         if visible(kind, allow=allow, privileged=privileged, audience=audience_of(stored.envelope)):
             yield frame(stored, kind)
 
@@ -85,7 +86,7 @@ def audience_of(envelope: str) -> str:
 
 
 def _as_json(admission: Admission, page: list[Stored], after: str, limit: int, *, privileged: bool) -> Response:
-    allow = frozenset(admission.route.events_allow)
+    allow = admission.route.events_allow
     events = [
         StoredEvent(id=stored.id, event=kind, data=json.loads(stored.envelope))
         for stored in page

@@ -59,11 +59,17 @@ def replace(table: RoutingTable, text: str, source: str) -> None:
         text: A `Routes` document.
         source: Where it is from, for the log.
     """
+    routes = read(text, source)
+    if routes is not None:
+        table.replace(routes)
+        log.info("routing table from %s: %d bots", source, len(table))
+
+
+def read(text: str, source: str) -> Routes | None:
+    """Return the document that the JSON text holds; None, and a line in the log, where it is not valid."""
     try:
-        routes = Routes.model_validate_json(text)
+        return Routes.model_validate_json(text)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])
         log.error("the routing table in %s is not valid, the last good one stays: %s", source, problems)
-        return
-    table.replace(routes)
-    log.info("routing table from %s: %d bots", source, len(table))
+        return None

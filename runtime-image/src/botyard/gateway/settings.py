@@ -115,7 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=_path(env("BOTYARD_ROUTES_FILE")),
         metavar="FILE",
-        help="routing table as a file; without it the ConfigMap botyard-routes is watched",
+        help="routing table as a file; without it the ConfigMaps botyard-routes… are watched",
     )
     parser.add_argument(
         "--channels",
@@ -127,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--namespace",
         default=env("BOTYARD_NAMESPACE", "botyard-system"),
-        help="namespace of the ConfigMap botyard-routes (%(default)s)",
+        help="namespace of the ConfigMaps botyard-routes… (%(default)s)",
     )
     parser.add_argument(
         "--kubeconfig", type=Path, default=None, metavar="FILE", help="outside of a cluster: how to reach it"

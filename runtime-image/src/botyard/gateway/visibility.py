@@ -15,12 +15,16 @@ def visible(event_type: str, *, allow: Collection[str], privileged: bool, audien
 
     Args:
         event_type: The envelope's type.
-        allow: What the Bot allows beyond the default.
+        allow: What the Bot allows beyond the default: types, and `chat.*` for all below `chat.`.
         privileged: The caller has the verb `actas`.
         audience: For whom the event says that it is: `everyone`, `privileged`, or nothing.
     """
-    if privileged or event_type in allow:
+    if privileged or event_type in allow or any(_below(event_type, pattern) for pattern in allow):
         return True
     if audience:
         return audience == "everyone"
     return event_type not in HIDDEN_TYPES and not event_type.startswith(HIDDEN_PREFIXES)
+
+
+def _below(event_type: str, pattern: str) -> bool:
+    return pattern.endswith(".*") and event_type.startswith(pattern[:-1])

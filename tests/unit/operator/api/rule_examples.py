@@ -276,7 +276,7 @@ BOT = [
     field("Bot", "budget.daily", "write coins from 0", 0, -1),
     field("Bot", "limits.turnTimeout", "write a duration from 1s to 24h", "10m", "ten minutes"),
     field("Bot", "limits.maxInput", "write a size above zero", 1048576, 0),
-    field("Bot", "events.allow[]", "write an event type", ["chat.followups", "chat.*"], ["Chat Followups"]),
+    field("Bot", "events.allow[]", "write an event type", ["chat.followups", "chat.*"], ["chat.*.step"]),
     field("Bot", "rollout", "write ramp as rising percentages", {"ramp": [10, 50, 100]}, {"ramp": [50, 10, 100]}),
     field("Bot", "rollout.progressDeadline", "write a duration from 10s to 24h", "5m", "5"),
 ]  # fmt: skip

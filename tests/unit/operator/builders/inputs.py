@@ -51,7 +51,6 @@ def rich_inputs() -> BotInputs:
             entrypoint=Entrypoint(model="fsm", module="clerk.bot", symbol="ClerkFSM"),
             limits=Limits(turn_timeout_seconds=20, max_input_bytes=2048, concurrency=4, workers=2),
             config={"greeting": "hello"},
-            events_allow=("chat.followups",),
             model=ModelConfig(
                 name="small",
                 key="key-1",

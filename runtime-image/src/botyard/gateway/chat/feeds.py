@@ -34,8 +34,7 @@ def open_feed(gateway: Gateway, caller: Caller, positions: Positions) -> Feed:
 
         def is_shown(event: Sent) -> bool:
             route = gateway.table.find(member.bot.namespace, member.bot.name) or chosen.route
-            allow = frozenset(route.events_allow)
-            return visible(event.type, allow=allow, privileged=False, audience=event.audience)
+            return visible(event.type, allow=route.events_allow, privileged=False, audience=event.audience)
 
         return is_shown
 
