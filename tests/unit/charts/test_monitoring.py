@@ -2,12 +2,11 @@
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
@@ -20,6 +19,8 @@ from botyard_operator.metrics import Metrics as OperatorMetrics
 FILES = Path(__file__).resolve().parents[3] / "charts" / "botyard" / "files"
 DASHBOARD: dict[str, Any] = json.loads((FILES / "grafana-dashboard.json").read_text())
 RULES: dict[str, Any] = yaml.safe_load((FILES / "prometheus-rules.yaml").read_text())
+_VARIABLE = re.compile(r"\$__\w+")
+"""Grafana puts times in their places."""
 _METRIC = re.compile(r"\bbotyard_[a-z_]+\b")
 _LABELS = re.compile(r"(?:\{([^}]*)\}|by \(([^)]*)\))")
 _TARGET_LABELS = {"namespace", "pod", "le"}
@@ -57,7 +58,7 @@ def test_an_expression_asks_for_what_there_is(expression: str) -> None:
     found = _METRIC.findall(expression)
     assert found
     assert not set(found) - set(KNOWN)
-    assert expression.count("(") == expression.count(")")
+    promql_parser.parse(_VARIABLE.sub("5m", expression))
     allowed = set().union(*(KNOWN[name] for name in found)) | _TARGET_LABELS
     for matchers, grouped in _LABELS.findall(expression):
         names = re.findall(r"([a-z_]+)\s*[=!]", matchers) + [
@@ -90,8 +91,8 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
         assert {"summary", "description"} <= set(alert["annotations"])
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_accepts_the_rules() -> None:
-    path = str(FILES / "prometheus-rules.yaml")
-    ran = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def test_an_alert_waits_and_repeats_in_units_of_prometheus() -> None:
+    for group in RULES["groups"]:
+        for rule in group["rules"]:
+            assert re.fullmatch(r"\d+(s|m|h)", str(rule.get("for", "0s")))
+            assert re.fullmatch(r"[A-Za-z]\w*", rule["alert"])
