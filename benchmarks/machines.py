@@ -17,10 +17,11 @@ import venv
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pods import compile_code, memory
 from botyard.contract.bot import Limits
 from botyard.core.connection import connect
 from tests.integration.redis.server import running_redis
-from tests.integration.runtime.replica import Bot, Replica, echo
+from tests.integration.runtime.replica import Bot, echo
 
 RELEASE = "jb-manager-bot==0.2.4"
 ROUNDS = 3
@@ -113,10 +114,10 @@ async def many_sessions(sessions: int) -> dict[str, Any]:
         try:
             (replica,) = await bot.start()
             await _all_say(bot, "warm", AT_ONCE, "reset")
-            idle = _memory(replica)
+            idle = memory(replica)["together"]
             for text in ("reset", "one", "two"):
                 await _all_say(bot, "session", sessions, text)
-            full = _memory(replica)
+            full = memory(replica)["together"]
             assert await bot.texts(f"session-{sessions - 1}") == ["1: one", "2: two"]
         finally:
             bot.stop()
@@ -132,13 +133,6 @@ async def _all_say(bot: Bot, name: str, sessions: int, text: str) -> None:
         await asyncio.sleep(0.05)
 
 
-def _memory(replica: Replica) -> float:
-    """Return the proportional set size of all processes of a replica, in MB."""
-    pids = [replica.supervisor.pid, replica.host.pid, *replica.workers()]
-    lines = [line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,6 +141,7 @@ def main() -> None:
     parser.add_argument("--library", default="", help="a Python that has the published library")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     given = parser.parse_args()
+    compile_code()
     figures: dict[str, Any] = {"run_machine": beside_the_library(given.library, given.seconds)}
     if given.sessions:
         figures["memory"] = asyncio.run(many_sessions(given.sessions))

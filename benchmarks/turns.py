@@ -27,6 +27,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from benchmarks.pods import compile_code, memory
 from botyard.contract.bot import Limits
 from botyard.core import keys
 from botyard.core.address import BotAddress
@@ -36,7 +37,7 @@ from botyard.core.leases import Leases
 from botyard.core.outputs import Outputs
 from botyard.core.turns import Commit, Turns
 from tests.integration.redis.server import running_redis
-from tests.integration.runtime.replica import Bot, Replica, echo
+from tests.integration.runtime.replica import Bot, echo
 
 SESSIONS = (1, 32, 256)
 CONVERSATIONS = 32
@@ -162,6 +163,7 @@ async def owners(bot: Bot) -> dict[str, float]:
 
 async def measure(turns: int, rounds: int) -> dict[str, Any]:
     """Return all figures of one run."""
+    compile_code()
     with running_redis(appendfsync="everysec") as server, tempfile.TemporaryDirectory() as folder:
         redis, plain = connect(server.url), Redis.from_url(server.url)
         gate = Path(folder) / "gate"
@@ -199,19 +201,6 @@ async def measure(turns: int, rounds: int) -> dict[str, Any]:
             await redis.aclose()
             await plain.aclose()
     return figures
-
-
-def memory(replica: Replica) -> dict[str, float]:
-    """Return the proportional set size of a pod's processes, in MB: what they share counts once."""
-    pids = {"supervisor": replica.supervisor.pid, "host": replica.host.pid}
-    pids |= {f"worker {number}": pid for number, pid in enumerate(replica.workers(), start=1)}
-    found = {name: _pss(pid) for name, pid in pids.items()}
-    return {**found, "together": sum(found.values())}
-
-
-def _pss(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Pss:"))
 
 
 def main() -> None:

@@ -10,15 +10,17 @@ import contextvars
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from botyard.fsm.errors import FsmError
 from botyard.fsm.files import ReceivedFile
 from botyard.fsm.messages.neutral import MESSAGE
 from botyard.program import Output, TurnIO
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_SECONDS = 60.0
 MAX_SPOKEN_CHARACTERS = 4_096
@@ -126,7 +128,10 @@ class Voice:
 
         return base64.b64decode(str(await self.io.step("speech:speak", request, ask)))
 
-    async def _post(self, service: Service, path: str, **content: Any) -> httpx.Response:
+    async def _post(self, service: Service, path: str, **content: Any) -> "httpx.Response":
+        # On demand: few bots speak, and each of their workers would hold a client's memory.
+        import httpx
+
         headers = {}
         if service.credential:
             key = self.credentials.get(service.credential)

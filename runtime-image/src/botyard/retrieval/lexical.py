@@ -3,7 +3,6 @@
 SQLite is part of Python: no model, no network and no further package is needed, and equal questions get equal answers.
 """
 
-import sqlite3
 import threading
 from collections.abc import Sequence
 
@@ -26,6 +25,9 @@ class LexicalIndex:
         Raises:
             RetrievalError: This Python's SQLite has no full-text search.
         """
+        # On demand: a bot that asks no documents need not hold it.
+        import sqlite3
+
         self._passages = passages
         self._lock = threading.Lock()
         self._db = sqlite3.connect(":memory:", check_same_thread=False)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from botyard.contract.bot import BotConfig
-from botyard.fsm.inputs import starts_anew
 from botyard.runtime.pool import WorkerPool
 
 
@@ -36,6 +35,9 @@ class Older:
             made_by: What wrote the conversation's state.
             payload: Of the event.
         """
+        # On demand: hardly any replica has an older revision, and this has much of the SDK behind it.
+        from botyard.fsm.inputs import starts_anew
+
         return made_by.get("revision") == self.revision and not starts_anew(payload)
 
 
