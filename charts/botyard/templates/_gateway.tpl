@@ -63,6 +63,9 @@ What the gateway is told by its environment. Takes .Values.gateway; refuses what
 {{- end }}
 - {name: BOTYARD_CHAT_LIMITS, value: {{ join "," $limits | quote }}}
 {{- end }}
+{{- if ne (len .chat.transports) 2 }}
+- {name: BOTYARD_SOCKET_TRANSPORTS, value: {{ join "," .chat.transports | quote }}}
+{{- end }}
 {{- with .accounting.storage }}
 - {name: BOTYARD_ACCOUNTING, value: {{ . | quote }}}
 {{- end }}

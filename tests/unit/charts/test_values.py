@@ -39,6 +39,8 @@ from tests.unit.charts.conftest import Template, TemplateError
         ({"gateway": {"cors": {"origins": ["https://chat.example.com/"]}}}, "gateway/cors/origins/0"),
         ({"gateway": {"chat": {"limits": {"guest": "1/1"}}}}, "'guest' not allowed"),
         ({"gateway": {"chat": {"limits": {"paid": "many"}}}}, "gateway/chat/limits/paid"),
+        ({"gateway": {"chat": {"transports": ["smoke"]}}}, "gateway/chat/transports/0"),
+        ({"gateway": {"service": {"sessionAffinity": "Cookie"}}}, "gateway/service/sessionAffinity"),
         ({"gateway": {"accounting": {"storage": "ftp://host/x"}}}, "gateway/accounting/storage"),
         ({"gateway": {"accounting": {"storage": "file:///accounting"}}}, "set gateway.accounting.claim"),
         ({"gateway": {"limits": {"userRate": -1}}}, "gateway/limits/userRate"),
@@ -84,6 +86,7 @@ def test_the_gateway_takes_what_the_chart_tells_it(
                 "paidGroups": ["oidc:gold", "oidc:silver"],
                 "privilegedGroups": ["oidc:staff"],
                 "limits": {"registered": "9/3", "privileged": "unlimited/7"},
+                "transports": ["websocket"],
             },
             "accounting": {"storage": "file:///accounting/botyard", "claim": "accounts", "secret": "accounts-key"},
         }
@@ -112,12 +115,27 @@ def test_the_gateway_takes_what_the_chart_tells_it(
     assert (told.chat.namespace, rules.anonymous) == ("shop", True)
     assert (rules.paid_groups, rules.privileged_groups) == ({"oidc:gold", "oidc:silver"}, {"oidc:staff"})
     assert (rules.allowances["registered"].hourly, rules.allowances["privileged"].burst) == (9, 7)
+    assert told.chat.transports == ("websocket",)
     assert told.accounting == "file:///accounting/botyard"
     assert container["envFrom"] == [{"secretRef": {"name": "accounts-key"}}]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert told.tokens_file == Path(mounts["tokens"], "tokens.yaml")
     assert told.oidc.ca_file == Path(mounts["oidc-ca"], "ca.crt")
     assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "affinity"), [({}, "ClientIP"), ({"gateway": {"service": {"sessionAffinity": "None"}}}, "None")]
+)
+def test_clients_of_one_address_are_led_to_one_gateway(
+    template: Template, values: dict[str, Any], affinity: str
+) -> None:
+    (service,) = [
+        found
+        for found in template(**values)
+        if (found["kind"], found["metadata"]["name"]) == ("Service", "botyard-gateway")
+    ]
+    assert service["spec"]["sessionAffinity"] == affinity
 
 
 def test_prices_become_the_table_that_pods_read(template: Template) -> None:

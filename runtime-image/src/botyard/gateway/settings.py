@@ -13,7 +13,7 @@ from botyard.contract import names
 from botyard.core import acknowledgement
 from botyard.core.files import MAX_BYTES, FileLimits
 from botyard.core.inbox import MAX_PENDING
-from botyard.gateway.chat.parts import ChatSettings
+from botyard.gateway.chat.parts import TRANSPORTS, ChatSettings
 from botyard.gateway.chat.users import UserRules, allowances_of
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -180,6 +180,14 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
         metavar="TYPE=HOURLY/BURST[,…]",
         help="messages an hour and a minute by type of user, such as registered=600/30,privileged=unlimited/200",
     )
+    parser.add_argument(
+        "--socket-transport",
+        action="append",
+        default=None,
+        choices=TRANSPORTS,
+        help="how clients of Socket.IO may connect; may be repeated, by default both. Without polling several "
+        "gateways need no sticky load balancer (BOTYARD_SOCKET_TRANSPORTS)",
+    )
 
 
 def _chat(args: argparse.Namespace, redis_url: str) -> ChatSettings:
@@ -189,7 +197,12 @@ def _chat(args: argparse.Namespace, redis_url: str) -> ChatSettings:
         anonymous=args.chat_anonymous,
         allowances=allowances_of(args.chat_limits),
     )
-    return ChatSettings(namespace=args.chat_namespace, rules=rules, redis_url=_manager_url(redis_url))
+    transports = tuple(_list(args.socket_transport, "BOTYARD_SOCKET_TRANSPORTS")) or TRANSPORTS
+    if unknown := set(transports).difference(TRANSPORTS):
+        raise ValueError(f"BOTYARD_SOCKET_TRANSPORTS names {min(unknown)!r}: there are {', '.join(TRANSPORTS)}")
+    return ChatSettings(
+        namespace=args.chat_namespace, rules=rules, redis_url=_manager_url(redis_url), transports=transports
+    )
 
 
 def _manager_url(redis_url: str) -> str:

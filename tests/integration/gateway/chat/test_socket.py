@@ -54,7 +54,8 @@ async def connected(
         await client.until("session_info")
         yield client
     finally:
-        await client.io.disconnect()
+        # At once: a poll that waits would be waited for.
+        await client.io.eio.disconnect(abort=True)
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])

@@ -9,6 +9,8 @@ from botyard.gateway.chat.rates import UserRates
 from botyard.gateway.chat.registry import Sessions
 from botyard.gateway.chat.users import UserRules
 
+TRANSPORTS = ("polling", "websocket")
+
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
@@ -21,6 +23,8 @@ class ChatSettings:
     """Seconds of silence after which a comment is sent."""
     redis_url: str = field(default="", repr=False)
     """Redis over which other programs send to sockets; empty: none does."""
+    transports: tuple[str, ...] = TRANSPORTS
+    """How clients of Socket.IO may connect. Polling needs whatever leads to several gateways to be sticky."""
 
 
 @dataclass(slots=True)

@@ -52,6 +52,7 @@ class ChatSocket:
             client_manager=socketio.AsyncRedisManager(url) if url else None,
             cors_allowed_origins=self._origin_allowed,
             max_http_buffer_size=bodies.SOCKET_BYTES,
+            transports=list(gateway.chat.settings.transports),
             logger=False,
             engineio_logger=False,
             async_handlers=True,
