@@ -11,7 +11,7 @@ from tests.integration.operator.world import World
 
 pytestmark = pytest.mark.usefixtures("operator")
 
-LONGEST_BOT = "b" * 51
+LONGEST_BOT = "b" * 50
 LONGEST_PERSONA = "p" * 63
 LONGEST_BUNDLE = "u" * 50
 KIBIBYTE = 1024
