@@ -37,13 +37,18 @@ async def bot_activate(
     who_is_asking: str,
     persona_id: str,
     first_question: str,
+    first_calls: Any = None,
     title: str = "",
     fexp_name: str = DEFAULT,
     **more: Any,
 ) -> str:
-    """Begin a thread with a Persona's expert and return its id."""
+    """Begin a thread with a Persona's expert and return its id; `first_calls` as in `bot_subchat_create_multiple`."""
     return await platform.start_thread(
-        persona_id, [{"role": "user", "content": first_question}], expert=fexp_name, title=title
+        persona_id,
+        [{"role": "user", "content": first_question}],
+        expert=fexp_name,
+        title=title,
+        calls=_calls(first_calls),
     )
 
 
@@ -52,7 +57,7 @@ async def bot_subchat_create_multiple(
     who_is_asking: str,
     persona_id: str,
     first_question: Sequence[str],
-    first_calls: Sequence[str] = (),
+    first_calls: Sequence[Any] = (),
     title: Sequence[str] = (),
     fcall_id: str = "",
     fexp_name: str = DEFAULT,
@@ -65,17 +70,16 @@ async def bot_subchat_create_multiple(
         who_is_asking: Not used; kept for the log of the existing system.
         persona_id: Whose threads.
         first_question: What each is asked.
-        first_calls: Must be empty or null calls: a thread begins with the model.
+        first_calls: Of each: tools that are called before the model is asked, `{function: {name, arguments}}` or a list
+            of those, as data or as JSON; null: none.
         title: Of each.
         fcall_id: The call that waits.
         fexp_name: Who answers.
         more: Other options of the existing system; not used.
 
     Raises:
-        ValueError: A thread should begin with calls, or there is no call that waits.
+        ValueError: What a thread should begin with is no call, or there is no call that waits.
     """
-    if any(call and json.loads(call) for call in first_calls):
-        raise ValueError("subchats cannot begin with calls of tools; put what is needed into first_question")
     if not fcall_id:
         raise ValueError("bot_subchat_create_multiple needs fcall_id, the call that waits for the results")
     parent = (keys.thread_of_call(fcall_id), fcall_id)
@@ -86,6 +90,7 @@ async def bot_subchat_create_multiple(
             expert=fexp_name,
             title=title[number] if number < len(title) else "",
             parent=parent,
+            calls=_calls(first_calls[number] if number < len(first_calls) else None),
         )
         for number, question in enumerate(first_question)
     ]
@@ -116,6 +121,23 @@ async def groupchat_invite(client: Any, *whom: Any, **more: Any) -> None:
 
 
 groupchat_post = groupchat_invite
+
+
+def _calls(given: Any) -> list[tuple[str, str]]:
+    """Return names and arguments (JSON) of the calls that a thread begins with.
+
+    Raises:
+        ValueError: They are none.
+    """
+    parsed = json.loads(given or "null") if isinstance(given, str) else given
+    calls = []
+    for call in parsed if isinstance(parsed, list) else [parsed] if parsed else []:
+        function = call.get("function", call) if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+            raise ValueError(f"{call!r} is no call of a tool: {{function: {{name, arguments}}}} is one")
+        arguments = function.get("arguments") or {}
+        calls.append((function["name"], arguments if isinstance(arguments, str) else json.dumps(arguments)))
+    return calls
 
 
 def _message(given: Any) -> Mapping[str, Any]:

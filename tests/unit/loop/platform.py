@@ -81,7 +81,9 @@ class Platform:
         )
         self._handlers = handlers
         bot = BotDeclaration("clerk", "1.0.0", self._main, tuple(tools), None, (), "document", None)
-        self.loop = PersonaLoop(bot, FPersonaOutput("nora"), workdir=folder, told=lambda health: None, post=self.post)
+        self.loop = PersonaLoop(
+            bot, FPersonaOutput("nora", ws_id="shop"), workdir=folder, told=lambda health: None, post=self.post
+        )
         self.turns = ThreadTurns(self.installation, tools, self._model)
         self._count = 0
 

@@ -18,7 +18,7 @@ def tool(name: str) -> CloudTool:
     return CloudTool(strict=False, name=name, description=name, parameters={"type": "object", "properties": {}})
 
 
-TOOLS = [tool(name) for name in ("look", "write", "ask_others", "missing")]
+TOOLS = [tool(name) for name in ("look", "write", "ask_others", "who", "missing")]
 done: list[tuple[str, dict[str, Any], bool]] = []
 
 
@@ -48,10 +48,14 @@ async def ask_others(call: FCloudtoolCall, args: dict[str, Any]) -> str:
     raise WaitForSubchats(ids)
 
 
+async def who(call: FCloudtoolCall, args: dict[str, Any]) -> str:
+    return f"{call.caller_fuser_id} in {call.ws_id}, call {call.fcall_call_n} of message {call.fcall_called_ftm_num}"
+
+
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     done.clear()
-    platform = Platform(tmp_path, TOOLS, look=look, write=write, ask_others=ask_others)
+    platform = Platform(tmp_path, TOOLS, look=look, write=write, ask_others=ask_others, who=who)
     platform.loop.start()
     yield platform
     await platform.close()
@@ -184,6 +188,41 @@ async def test_subchats_bring_the_result_of_the_call_that_waits_for_them(platfor
     assert "A!" in content
     assert "B!" in content
     assert platform.messages()[-1] == ("assistant", "Together.")
+    said = [(o.data["role"], o.data["call_id"]) for o in platform.outputs if o.type == "thread.message"]
+    assert ("tool", "t1.2.0") in said, "clients and the bot's loop are told of the result, too"
+
+
+async def test_a_call_that_waits_for_no_subchat_at_all_is_answered_at_once(platform: Platform) -> None:
+    platform.answers = [calls(("ask_others", {"questions": []})), says("So be it.")]
+    await platform.say("ask")
+    assert platform.messages()[2:] == [("tool", "No subchat was begun."), ("assistant", "So be it.")]
+
+
+async def test_a_thread_may_begin_with_calls(platform: Platform) -> None:
+    platform.answers = [says("Blue.")]
+    first = [{"name": "look", "arguments": '{"what": "sky"}'}]
+    messages = [{"role": "user", "content": "The sky?"}]
+    await platform.run({"action": "thread.start", "messages": messages, "calls": first})
+    assert platform.messages()[1:] == [("assistant", None), ("tool", "saw sky"), ("assistant", "Blue.")]
+    assert platform.asked[0]["messages"][2]["tool_calls"][0]["function"] == first[0]
+
+
+async def test_a_handler_knows_whose_call_it_is(platform: Platform) -> None:
+    platform.answers = [calls(("look", {"what": "x"}), ("who", {})), says("ok")]
+    await platform.say("who am I?")
+    assert platform.messages()[3][1] == "ada in shop, call 1 of message 2"
+    assert (platform.thread()["owner_fuser_id"], platform.thread()["ws_id"]) == ("ada", "shop")
+
+
+async def test_what_is_said_while_a_person_decides_is_answered_with_the_decision(platform: Platform) -> None:
+    platform.answers = [calls(("write", {"text": "x"})), says("Done.")]
+    await platform.say("write it")
+    await platform.say("and hurry")
+    assert len(platform.asked) == 1
+    await platform.run({"action": "call.confirm", "call": "t1.2.0", "allow": True})
+    assert [message["role"] for message in platform.asked[1]["messages"]] == [
+        "system", "user", "assistant", "tool", "user",
+    ]  # fmt: skip
 
 
 async def test_a_subchat_that_fails_is_a_result_too(platform: Platform) -> None:

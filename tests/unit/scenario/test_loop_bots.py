@@ -1,105 +1,13 @@
-"""Scenarios of loop bots: answers, tools, confirmations and tasks; files of the existing kit; a judge."""
+"""Scenarios of loop bots: answers, tools, confirmations and tasks; files of the existing kit."""
 
-import json
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from botyard.scenario.command import main
-
-BOT = """
-import asyncio
-
-from flexus_client_kit import ckit_bot_exec, ckit_bot_install, ckit_client, ckit_cloudtool, ckit_kanban, ckit_shutdown
-
-PROMPT = "Find the customer called Ada."
-
-
-def tool(name, *arguments):
-    properties = {argument: {"type": "string"} for argument in arguments}
-    schema = {"type": "object", "properties": properties, "required": list(arguments), "additionalProperties": False}
-    return ckit_cloudtool.CloudTool(strict=True, name=name, description=name, parameters=schema)
-
-
-TOOLS = [tool("look", "what"), tool("delete", "what"), tool("crm", "q"), tool("broken")]
-
-
-async def install(client, name, version, tools):
-    await ckit_bot_install.marketplace_upsert_dev_bot(
-        client,
-        marketable_name=name,
-        marketable_experts=[
-            ("default", ckit_bot_install.FMarketplaceExpertInput(fexp_system_prompt="You are the clerk.")),
-            ("reader", ckit_bot_install.FMarketplaceExpertInput(fexp_system_prompt="You read.")),
-        ],
-    )
-
-
-async def main_loop(client, rcx):
-    @rcx.on_tool_call("look")
-    async def look(call, args):
-        return f"saw {args['what']}"
-
-    @rcx.on_tool_call("delete")
-    async def delete(call, args):
-        if not call.confirmed_by_human:
-            raise ckit_cloudtool.NeedsConfirmation(
-                confirm_setup_key="", confirm_command=f"delete {args['what']}", confirm_explanation="It is for good."
-            )
-        return f"deleted {args['what']}"
-
-    @rcx.on_tool_call("broken")
-    async def broken(call, args):
-        raise RuntimeError("no account")
-
-    @rcx.on_updated_task
-    async def on_task(task):
-        if task.ktask_column == "inbox" and task.ktask_title.startswith("New"):
-            await ckit_kanban.bot_kanban_post_into_inbox(client, rcx.persona.persona_id, "Follow up", {})
-
-    if rcx.persona.persona_setup.get("crash"):
-        raise RuntimeError("it does not start")
-    while not ckit_shutdown.shutdown_event.is_set():
-        await rcx.unpark_collected_events(sleep_if_no_work=10.0)
-
-
-def main():
-    scenario_fn = ckit_bot_exec.parse_bot_args()
-    client = ckit_client.FlexusClient(ckit_client.bot_service_name("clerk", "1.0.0"))
-    asyncio.run(
-        ckit_bot_exec.run_bots_in_this_group(
-            client,
-            marketable_name="clerk",
-            marketable_version_str="1.0.0",
-            bot_main_loop=main_loop,
-            inprocess_tools=TOOLS,
-            scenario_fn=scenario_fn,
-            install_func=install,
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()
-"""
-
-SCRIPT = """
-rules:
-- when: {last_role: user, contains: find}
-  reply: {text: "I look.", tool_calls: [{name: look, arguments: {what: Ada}}]}
-- when: {last_role: user, contains: remove}
-  reply: {tool_calls: [{name: delete, arguments: {what: Ada}}, {name: delete, arguments: {what: Bob}}]}
-- when: {last_role: user, contains: lookup}
-  reply: {tool_calls: [{name: crm, arguments: {q: Ada}}]}
-- when: {last_role: tool}
-  reply: {text: "It says: {last}"}
-- reply: {text: "ok"}
-"""
+from tests.unit.scenario.loop_bundle import of
 
 HAPPY = """
 persona_marketable_name: clerk
@@ -120,34 +28,6 @@ messages:
 - {role: user, content: Thanks.}
 - {role: assistant, content: You are welcome.}
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_modules():
-    path = list(sys.path)
-    yield
-    sys.path[:] = path
-    sys.modules.pop("bot", None)
-
-
-@pytest.fixture
-def bundle(tmp_path):
-    """Writes a bundle, with one file of scenarios and its model script."""
-
-    def write(scenarios: str, script: str = SCRIPT, name: str = "talk.yaml") -> Path:
-        (tmp_path / "bot.py").write_text(BOT)
-        folder = tmp_path / "scenarios"
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(dedent(scenarios))
-        if script:
-            (folder / "model-script.yaml").write_text(script)
-        return tmp_path
-
-    return write
-
-
-def of(steps: str) -> str:
-    return "scenario: It works\nsteps:\n" + dedent(steps)
 
 
 class TestWhatHappensToALoopBot:
@@ -278,54 +158,3 @@ class TestAFileThatIsNoScenario:
     def test_is_told_with_file_line_and_key(self, bundle, capsys, text, said):
         assert main([str(bundle(text))]) == 2
         assert said in capsys.readouterr().err
-
-
-class TestAJudge:
-    @pytest.fixture
-    def judge(self):
-        """A server of the OpenAI protocol that answers with a judgement, and keeps what it was asked."""
-        asked: list[dict] = []
-        said = {"text": ""}
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                body = json.dumps({"choices": [{"message": {"content": said["text"]}}]}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1", said, asked
-        server.shutdown()
-
-    SCENARIO = "judge: {instructions: Be kind., threshold: 6}\n" + of("- {say: hello, expect: ok}")
-
-    @pytest.mark.parametrize(
-        ("said", "more", "code", "told"),
-        [
-            ('{"rating": 8, "feedback": "Kind."}', [], 0, "rated 8"),
-            ('Well: {"rating": 4, "feedback": "Curt."}', [], 1, "the judge rates it 4, 6 was wanted: Curt."),
-            ('{"rating": 8}', ["--threshold", "9"], 1, "9 was wanted"),
-            ("I do not know.", [], 1, "the judge answered 3 times without a rating"),
-        ],
-        ids=["enough", "not-enough", "threshold-of-the-run", "no-rating"],
-    )
-    def test_rates_the_conversation(self, bundle, judge, capsys, said, more, code, told):
-        url, answer, asked = judge
-        answer["text"] = said
-        assert main([str(bundle(self.SCENARIO)), "--judge", url, "--judge-model", "m", *more]) == code
-        assert told in capsys.readouterr().out
-        assert "say: hello" in asked[0]["messages"][1]["content"]
-
-    def test_nobody_is_asked_without_one(self, bundle, capsys):
-        assert main([str(bundle(self.SCENARIO))]) == 0
-
-    def test_a_judge_that_cannot_be_asked_fails_the_scenario(self, bundle, capsys):
-        assert main([str(bundle(self.SCENARIO)), "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m"]) == 1
-        assert "cannot be asked" in capsys.readouterr().out

@@ -26,6 +26,7 @@ class CallOutcome:
         multimodal: Parts for the model, beside or instead of the text.
         coins: What the call cost.
         failed: The handler raised or returned nonsense.
+        error: Name of the exception's type, where the model is not told what it says.
         subchats: Threads whose results are this call's.
         confirmation: `{setup_key, command, explanation}`.
         actions: Events that the handler caused.
@@ -36,6 +37,7 @@ class CallOutcome:
     multimodal: list[dict[str, Any]] | None = None
     coins: int = 0
     failed: bool = False
+    error: str = ""
     subchats: list[str] = field(default_factory=list)
     confirmation: dict[str, str] = field(default_factory=dict)
     actions: list[dict[str, Any]] = field(default_factory=list)
@@ -73,6 +75,8 @@ async def run_call(
     except BadArguments as error:
         return CallOutcome(content=str(error), failed=True)
     except WaitForSubchats as waiting:
+        if not waiting.subchats:
+            return CallOutcome(content="No subchat was begun.")
         return CallOutcome("subchats", subchats=list(waiting.subchats))
     except NeedsConfirmation as asked:
         confirmation = {
@@ -87,5 +91,5 @@ async def run_call(
         if is_refusal(error):
             return CallOutcome(content=f"Error: {error}", failed=True)
         logged.error("the handler of %s failed", call.fcall_name, exc_info=error)
-        return CallOutcome(content=tools.FAILED, failed=True)
+        return CallOutcome(content=tools.FAILED, failed=True, error=type(error).__name__)
     return CallOutcome(content=result.content, multimodal=result.multimodal, coins=tools.coins(result.dollars))

@@ -47,7 +47,21 @@ def thread_of_call(call: str) -> str:
     Raises:
         ValueError: It is none.
     """
+    return _parts_of_call(call)[0]
+
+
+def place_of_call(call: str) -> tuple[int, int]:
+    """Return the message that made a call, and which of its calls it is.
+
+    Raises:
+        ValueError: The id is none.
+    """
+    _, message, number = _parts_of_call(call)
+    return int(message), int(number)
+
+
+def _parts_of_call(call: str) -> tuple[str, str, str]:
     parts = call.rsplit(".", 2)
-    if len(parts) != 3 or not parts[0] or not (parts[1].isdigit() and parts[2].isdigit()):
+    if len(parts) != 3 or not parts[0] or not (parts[1].isdecimal() and parts[2].isdecimal()):
         raise ValueError(f"{call!r} is no id of a call")
-    return parts[0]
+    return parts[0], parts[1], parts[2]

@@ -1,10 +1,17 @@
 """Messages of a thread as the OpenAI protocol writes them, and results of tools as a thread keeps them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from botyard.loop.calls import CallOutcome
 from botyard.loop.threads import FThreadMessageOutput
+
+MAX_ID = 40
+MAX_NAME = 64
+"""Characters of a call's id and of a tool's name that models of the OpenAI protocol take."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def as_model_messages(
@@ -13,7 +20,8 @@ def as_model_messages(
     """Return what a model is sent.
 
     Instructions that a program put into the thread (`cd_instruction`, `kernel`) go as user messages, marked as what
-    they are: models take a system message only at the beginning.
+    they are: models take a system message only at the beginning. Results stand right behind the answer that called for
+    them, whatever was said meanwhile (while a person decided, or a subchat ran): models refuse them anywhere else.
 
     Args:
         system_prompt: Of the expert; empty: none.
@@ -23,24 +31,59 @@ def as_model_messages(
     sent: list[dict[str, Any]] = [{"role": "system", "content": system_prompt}] if system_prompt else []
     if summary:
         sent.append({"role": "user", "content": f"💿 Summary of what was said before:\n{summary}"})
+    results = {message.ftm_call_id: message for message in messages if message.ftm_role == "tool"}
     for message in messages:
         if message.ftm_role == "assistant":
-            said: dict[str, Any] = {"role": "assistant", "content": message.ftm_content}
-            sent.append(said | ({"tool_calls": message.ftm_tool_calls} if message.ftm_tool_calls else {}))
-        elif message.ftm_role == "tool":
-            text, images = _split(message.ftm_content)
-            sent.append({"role": "tool", "tool_call_id": message.ftm_call_id, "content": text})
-            if images:
-                sent.append({"role": "user", "content": images})
-        elif message.ftm_role in ("cd_instruction", "kernel"):
-            sent.append({"role": "user", "content": f"💿 {_split(message.ftm_content)[0]}"})
-        elif message.ftm_role == "system":
-            sent.append({"role": "system", "content": _split(message.ftm_content)[0]})
-        else:
-            text, images = _split(message.ftm_content)
-            parts = [{"type": "text", "text": text}, *images]
-            sent.append({"role": "user", "content": parts if images else text})
+            answered = [call for call in message.ftm_tool_calls or () if call["id"] in results]
+            sent += _answer(message, answered)
+            sent += _results([results[call["id"]] for call in answered])
+        elif message.ftm_role != "tool":
+            sent.append(_said(message))
     return sent
+
+
+def _answer(message: FThreadMessageOutput, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return an assistant's message with the calls that have results; a call without one is refused by models."""
+    if calls:
+        return [{"role": "assistant", "content": message.ftm_content, "tool_calls": [_call(call) for call in calls]}]
+    text = _split(message.ftm_content)[0]
+    return [{"role": "assistant", "content": text}] if text else []
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    # What a model made up is sent back to it: in the form that models accept, or the thread could never go on.
+    name = _NOT_IN_NAMES.sub("_", str(function["name"]))[:MAX_NAME] or "_"
+    return {
+        "id": _short(call["id"]),
+        "type": "function",
+        "function": {"name": name, "arguments": function["arguments"]},
+    }
+
+
+def _results(found: Sequence[FThreadMessageOutput]) -> list[dict[str, Any]]:
+    """Return the results of one answer's calls: all texts, then their images, as models take them."""
+    texts: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
+    for message in found:
+        text, shown = _split(message.ftm_content)
+        texts.append({"role": "tool", "tool_call_id": _short(message.ftm_call_id), "content": text})
+        images += shown
+    return [*texts, {"role": "user", "content": images}] if images else texts
+
+
+def _said(message: FThreadMessageOutput) -> dict[str, Any]:
+    text, images = _split(message.ftm_content)
+    if message.ftm_role in ("cd_instruction", "kernel"):
+        return {"role": "user", "content": f"💿 {text}"}
+    if message.ftm_role == "system":
+        return {"role": "system", "content": text}
+    return {"role": "user", "content": [{"type": "text", "text": text}, *images] if images else text}
+
+
+def _short(call_id: str) -> str:
+    """Return the id of a call as models take it: at most `MAX_ID` characters."""
+    return call_id if len(call_id) <= MAX_ID else blake2b(call_id.encode(), digest_size=MAX_ID // 2).hexdigest()
 
 
 def content_of_result(outcome: CallOutcome) -> Any:

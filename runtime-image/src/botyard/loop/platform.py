@@ -58,6 +58,7 @@ async def start_thread(
     title: str = "",
     task: str = "",
     parent: tuple[str, str] | None = None,
+    calls: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Begin a thread and return its id.
 
@@ -68,6 +69,7 @@ async def start_thread(
         title: Empty: the first line of the last message.
         task: The task that it works on; empty: none.
         parent: Thread and call whose result this one's last answer is; None: nobody waits for it.
+        calls: Tools that are called before the model is asked: names, and arguments as JSON.
     """
     thread = effects.new_id("thread_")
     payload: dict[str, Any] = {
@@ -77,6 +79,8 @@ async def start_thread(
         "title": title,
         "task": task,
     }
+    if calls:
+        payload["calls"] = [{"name": name, "arguments": arguments} for name, arguments in calls]
     if parent is not None:
         payload["parent"] = {"thread": parent[0], "call": parent[1]}
     await effects.cause(keys.thread_key(persona, thread), payload)

@@ -5,8 +5,9 @@ Messages are records `m/<number>`; the state itself stays small however long the
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from botyard.loop import keys
 from botyard.loop.calls import CallOutcome
 from botyard.loop.install import DEFAULT
 from botyard.loop.threads import MAX_SEARCHABLE, NEEDED, NOT_NEEDED, FThreadMessageOutput, FThreadOutput
@@ -22,6 +23,15 @@ KEPT = 20
 """Messages that stay as they are when older ones are summed up, as far as they are not too long."""
 MAX_CONTENT = 1_000_000
 """Characters of one message."""
+
+
+class FinishedCall(NamedTuple):
+    """A call whose subchats have brought its result."""
+
+    call: str
+    tool: str
+    result: str
+    subchats: tuple[str, ...]
 
 
 class ThreadState:
@@ -45,6 +55,8 @@ class ThreadState:
         """What a kernel says is this subchat's result."""
         self.began_waiting: list[str] = []
         """Calls that began to wait for subchats in this turn."""
+        self.finished: list[FinishedCall] = []
+        """Calls whose subchats have all ended; their results are no messages of the thread yet."""
         self._open: dict[str, dict[str, Any]] = dict(kept.get("open") or {})
         """Calls that can be made, by id: of a turn that failed, or of a confirmation that was given."""
         self.window: list[FThreadMessageOutput] = []
@@ -71,7 +83,7 @@ class ThreadState:
             del self.window[0]
 
     def begin(self, payload: Mapping[str, Any]) -> None:
-        """Set what a thread is begun with."""
+        """Set what a thread is begun with; a message to a thread that there is not begins it, too."""
         thread = self.thread
         thread.ft_title = str(payload.get("title") or "")
         thread.ft_fexp_name = str(payload.get("expert") or DEFAULT)
@@ -112,10 +124,15 @@ class ThreadState:
                 fcall_arguments=call["arguments"],
                 connected_persona_id=self.thread.ft_persona_id,
                 confirmed_by_human=bool(call.get("confirmed")),
-                fcall_called_ftm_num=self.next - 1,
+                fcall_called_ftm_num=message,
+                fcall_call_n=position,
                 fcall_created_ts=time.time(),
+                caller_fuser_id=self.thread.owner_fuser_id,
+                ws_id=self.thread.ws_id,
+                located_fgroup_id=self.thread.ws_id,
             )
             for call_id, call in self._open.items()
+            for message, position in (keys.place_of_call(call_id),)
         ]
 
     def close_call(self, call_id: str) -> None:
@@ -179,21 +196,11 @@ class ThreadState:
         if all(result is not None for result in results.values()):
             kept = self.waiting.pop(call_id)
             text = (
-                next(iter(results.values()))
+                str(next(iter(results.values())))
                 if len(results) == 1
                 else "\n\n".join(f"[{name}]\n{result}" for name, result in results.items())
             )
-            self.append(
-                FThreadMessageOutput(
-                    ftm_ft_id=self.thread.ft_id,
-                    ftm_num=self.next,
-                    ftm_role="tool",
-                    ftm_content=text,
-                    ftm_call_id=call_id,
-                    ftm_provenance={"tool": kept["name"], "subchats": list(results)},
-                    ftm_created_ts=time.time(),
-                )
-            )
+            self.finished.append(FinishedCall(call_id, kept["name"], text, tuple(results)))
 
     # What is committed.
 

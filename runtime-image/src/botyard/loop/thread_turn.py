@@ -42,6 +42,12 @@ class ThreadTurn:
         self._outputs: list[Output] = []
         self._added: list[FThreadMessageOutput] = []
 
+    @property
+    def budget(self) -> int:
+        """Coins that the thread may cost; 0: nothing is declared."""
+        persona = self.request.persona
+        return self.state.thread.ft_budget or (persona.budget.per_thread if persona else 0)
+
     def say(self, output: Output) -> None:
         """Send something out with the commit."""
         self._outputs.append(output)
@@ -85,7 +91,7 @@ class ThreadTurn:
         state.settle()
         told = {
             "action": "thread.updated",
-            "thread": state.thread.as_record(),
+            "thread": state.thread.as_record() | {"ft_budget": self.budget},
             "messages": [message.as_record() for message in self._added[-MAX_TOLD:]],
         }
         events = [NextEvent(kind="action", key=action["key"], payload=action["payload"]) for action in self.caused]

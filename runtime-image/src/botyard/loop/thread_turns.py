@@ -16,7 +16,7 @@ from botyard.loop.argument_check import ArgumentCheck
 from botyard.loop.calls import CallOutcome, no_handler, timed_out
 from botyard.loop.install import DEFAULT, FMarketplaceExpertInput, Installation
 from botyard.loop.kernels import KernelFailed, KernelResult, Kernels
-from botyard.loop.model_messages import as_model_messages, content_of_result
+from botyard.loop.model_messages import as_model_messages, as_text, content_of_result
 from botyard.loop.parking import Parked
 from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.thread_state import ThreadState
@@ -76,6 +76,7 @@ class ThreadTurns:
         """Run one event; see `botyard.program.Program`."""
         persona, thread = keys.parse(request.key)
         state = await ThreadState.read(request.state, io, thread=thread, persona=persona)
+        state.thread.ws_id = loop.persona.ws_id
         turn = ThreadTurn(request, io, loop, state)
         if (problem := self._take(turn)) is not None:
             return turn.outcome(ignored=problem)
@@ -90,25 +91,32 @@ class ThreadTurns:
         """Take what the event brings into the thread; return why it changes nothing, if so."""
         payload, state = turn.request.payload, turn.state
         action = str(payload.get("action") or "thread.message")
-        if action == "thread.start":
-            if state.began:
-                return "the thread has begun already"
-            state.begin(payload)
+        if action == "thread.start" and state.began:
+            return "the thread has begun already"
         if action in ("thread.start", "thread.message"):
+            if not state.began:
+                state.begin(payload)
+                if state.thread.ft_fexp_name not in self._installation.experts:
+                    # Also the bot's own name, by which files of the kit call the default one.
+                    state.thread.ft_fexp_name = DEFAULT
             messages = payload.get("messages") or [{"role": "user", "content": payload.get("text", "")}]
             if not state.thread.ft_title:
-                state.thread.ft_title = title_of(str(messages[-1].get("content") or ""))
+                state.thread.ft_title = title_of(as_text(messages[-1].get("content")))
             for message in messages:
                 turn.add(
                     str(message.get("role", "user")), message.get("content"), author=str(payload.get("user") or "")
                 )
+            if first := payload.get("calls"):
+                self._take_answer(turn, Said(None, [(str(call["name"]), str(call["arguments"])) for call in first]))
             return None
         if action == "call.confirm":
             return state.answer_confirmation(payload)
-        if action == "subchat.result":
-            return state.take_subchat(payload)
-        if action == "subchat.timeout":
-            return state.give_up_subchats(payload)
+        if action in ("subchat.result", "subchat.timeout"):
+            problem = state.take_subchat(payload) if action == "subchat.result" else state.give_up_subchats(payload)
+            for call in state.finished:
+                provenance = {"tool": call.tool, "subchats": list(call.subchats)}
+                turn.add("tool", call.result, call_id=call.call, provenance=provenance)
+            return problem
         if action == "thread.archive":
             state.thread.ft_archived_ts = time.time() if payload.get("archived", True) else 0.0
             return None
@@ -153,10 +161,8 @@ class ThreadTurns:
         source = self._expert(state.thread.ft_fexp_name).fexp_python_kernel
         if not source.strip():
             return KernelResult()
-        persona = turn.request.persona
-        budget = state.thread.ft_budget or (persona.budget.per_thread if persona else 0)
         try:
-            result = await self._kernels.run(source, state.window, coins=state.thread.ft_coins, budget=budget)
+            result = await self._kernels.run(source, state.window, coins=state.thread.ft_coins, budget=turn.budget)
         except KernelFailed as error:
             raise ModelFailed(str(error), "kernel_failed") from error
         if result.error:

@@ -21,9 +21,9 @@ MAX_SEARCHABLE = 2000
 class FThreadMessageOutput:
     """One message of a thread."""
 
-    ftm_ft_id: str
-    ftm_num: int
-    ftm_role: str
+    ftm_ft_id: str = ""
+    ftm_num: int = 0
+    ftm_role: str = "user"
     ftm_content: Any = None
     """A text, a list of parts `{m_type, m_content}`, or None for an answer that only calls tools."""
     ftm_tool_calls: list[dict[str, Any]] | None = None
@@ -46,7 +46,8 @@ class FThreadMessageOutput:
         return f"{self.ftm_ft_id}:{self.ftm_alt:03d}:{self.ftm_num:03d}"
 
     def __post_init__(self) -> None:
-        self.ftm_belongs_to_ft_id = self.ftm_belongs_to_ft_id or self.ftm_ft_id
+        self.ftm_ft_id = self.ftm_ft_id or self.ftm_belongs_to_ft_id
+        self.ftm_belongs_to_ft_id = self.ftm_ft_id
 
     def as_record(self) -> dict[str, Any]:
         """Return it as JSON-able data."""

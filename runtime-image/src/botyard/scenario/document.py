@@ -1,5 +1,6 @@
 """The schema of scenarios."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -180,6 +181,8 @@ class Step(_Part):
     def title(self) -> str:
         """Return the step's action in a few words."""
         value = getattr(self, self.action)
+        if self.event is not None and self.event.get("messages"):
+            return f"say: {self.event['messages'][-1].get('content')}"[:100]
         words = value if isinstance(value, str) else "" if value is True else str(value)
         return f"{self.action}: {words}"[:100].rstrip(": ")
 
@@ -214,3 +217,12 @@ class Scenario(_Part):
     @classmethod
     def _named(cls, value: Any) -> Any:
         return {"name": "persona", **value} if isinstance(value, dict) else value
+
+
+def with_setup(scenario: Scenario, setup: Mapping[str, Any]) -> Scenario:
+    """Return a scenario whose Persona has these values in its setup, in place of its own."""
+    if not setup:
+        return scenario
+    persona = scenario.persona or PersonaConfig(name="persona")
+    changed = persona.model_copy(update={"setup": {**persona.setup, **setup}})
+    return scenario.model_copy(update={"persona": changed})

@@ -15,6 +15,7 @@ from botyard.scenario.model import is_script
 FOLDER = "scenarios"
 """Of a bundle: where its scenarios are."""
 MAX_FILE_BYTES = 1024 * 1024
+_MESSAGES = re.compile(r"^messages\s*:", re.MULTILINE)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
@@ -35,6 +36,19 @@ def scenario_files(bundle: Path) -> list[Path]:
     """Return the scenario files of a bundle; model scripts lie among them and are none."""
     found = (file for suffix in ("*.yaml", "*.yml") for file in (bundle / FOLDER).rglob(suffix))
     return sorted(file for file in found if not is_script(file))
+
+
+def kit_files(bundle: Path) -> list[Path]:
+    """Return the scenario files of the existing kit in a bundle: `EXPERT__NAME.yaml` beside the bot's code."""
+    found = (
+        file
+        for suffix in ("*__*.yaml", "*__*.yml")
+        for file in bundle.rglob(suffix)
+        if not any(part.startswith((".", "node_modules")) for part in file.relative_to(bundle).parts)
+    )
+    return sorted(
+        file for file in found if not is_script(file) and _MESSAGES.search(file.read_text("utf-8", "replace"))
+    )
 
 
 def load_file(path: Path) -> list[Scenario]:

@@ -25,6 +25,8 @@ MAX_FOLLOWING = 100
 """Events that one step may cause one after the other."""
 KEY = "scenario"
 """Of the conversation, where the bot has no Personas."""
+_NO_DATABASE = ("AutoReconnect", "NetworkTimeout", "NoDatabase", "ServerSelectionTimeoutError")
+"""Exceptions of handlers whose Persona has no MongoDB here."""
 TOOL = "tool:"
 """Names of steps that are calls of tools begin with it."""
 
@@ -54,11 +56,13 @@ class ToolResults:
         instead: In place of calling the handler, in the order of the calls.
         otherwise: Where the bot has no handler, or none that can work here.
         accounts: Whether a handler that fails counts as one that lacks its account.
+        subchats: Whether a call that would wait for subchats brings its result without them: no model answers there.
     """
 
     instead: dict[str, deque[str]] = field(default_factory=dict)
     otherwise: dict[str, deque[str]] = field(default_factory=dict)
     accounts: bool = False
+    subchats: bool = False
 
     def before(self, tool: str) -> str | None:
         """Return what a call brings without its handler; None: call it."""
@@ -68,12 +72,13 @@ class ToolResults:
     def after(self, tool: str, record: Any) -> Any:
         """Return what a call brought: `record`, or what stands in for it."""
         given = self.otherwise.get(tool)
-        if not given:
+        if not given or record.get("kind") == "confirmation":
             return record
         result = given.popleft()
         said = str(record.get("content") or "")
         lacks = said == no_handler(tool).content or NOT_INVENTED.format(tool=tool) in said
-        lacks = lacks or (self.accounts and bool(record.get("failed")))
+        lacks = lacks or (self.accounts and bool(record.get("failed"))) or record.get("error") in _NO_DATABASE
+        lacks = lacks or (self.subchats and record.get("kind") == "subchats")
         return {"content": result} if lacks else record
 
 

@@ -19,16 +19,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from botyard.scenario.document import Expectation, Judge, Scenario, Step
 
-FAILED = r"\A(?!Tool error)"
-"""Found in results of tools that did not fail."""
+FAILED = r"\A(?!Tool error|Arguments of \w+ )"
+"""Found in results of tools that did not fail, and whose handlers were called at all."""
 _INCLUDE = re.compile(r"!PYTHON\[([\w.]+)\]")
 _THREAD = "main"
+
+
+_INSTRUCTIONS = ("cd_instruction", "system", "kernel")
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    role: Literal["user", "assistant", "tool", "cd_instruction", "system"]
+    role: Literal["user", "assistant", "tool", "cd_instruction", "system", "kernel"]
     content: Any = None
     tool_calls: list[dict[str, Any]] = Field(default_factory=list)
     call_id: str = ""
@@ -51,7 +54,7 @@ class KitFile(BaseModel):
     @field_validator("messages")
     @classmethod
     def _begins_with_a_person(cls, messages: list[_Message]) -> list[_Message]:
-        first = next((message.role for message in messages if message.role not in ("cd_instruction", "system")), "")
+        first = next((message.role for message in messages if message.role not in _INSTRUCTIONS), "")
         if first != "user":
             raise ValueError("a conversation begins with a user (a cd_instruction may come before)")
         return messages
@@ -82,7 +85,7 @@ def scenario_of(path: Path, content: Any, lines: list[int]) -> Scenario:
     before: list[dict[str, Any]] = []
     expected: list[Expectation] = []
     for message, line in zip(file.messages, lines, strict=True):
-        if message.role in ("cd_instruction", "system"):
+        if message.role in _INSTRUCTIONS:
             before.append({"role": "cd_instruction", "content": _text(message.content)})
         elif message.role == "user":
             if steps:

@@ -15,6 +15,7 @@ from botyard.scenario.document import Step
 from botyard.scenario.host import Host, Impossible
 
 ANSWER = "thread.message"
+CONFIRMATION = "thread.confirmation"
 TOOL = "thread.tool"
 """A call of a tool with its result, as scenarios see it."""
 _NOT_SHOWN = ("thread.delta", "turn.restarted")
@@ -56,6 +57,15 @@ class LoopBot:
         thread = payload.pop("thread", "")
         key = keys.thread_key(self._persona, thread) if thread else keys.persona_key(self._persona)
         return NextEvent(kind="action", key=key, payload=payload)
+
+    def allowed(self, outputs: list[tuple[str, Output]]) -> NextEvent | None:
+        """Return the event by which a person allows the calls that began to wait for it; None: none did."""
+        asked = [(key, output.data["call"]) for key, output in outputs if output.type == CONFIRMATION]
+        if not asked:
+            return None
+        where = asked[0][0]
+        calls = [{"call": call, "allow": True} for key, call in asked if key == where]
+        return NextEvent(kind="action", key=where, payload={"action": "call.confirm", "calls": calls, "by": self._user})
 
     def key(self, thread: str) -> str:
         """Return the key of one of the Persona's threads."""
@@ -131,7 +141,7 @@ class LoopBot:
             return None
         if output.type == "thread.message":
             return self._message(output, thread)
-        if output.type == "thread.confirmation":
+        if output.type == CONFIRMATION:
             self._open[str(data["call"])] = (thread, str(data["tool"]))
             seen = {"text": data.get("explanation", ""), "arguments": _parsed(data.get("arguments"))}
             return output.model_copy(update={"data": {**data, **seen, "thread": thread}})

@@ -1,10 +1,13 @@
 """What a run of scenarios says: for people, and as JUnit XML for continuous integration."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 from xml.etree import ElementTree as ET
 
+from botyard.scenario.judge import Judging
 from botyard.scenario.runner import Result
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -26,11 +29,44 @@ def text(result: Result) -> str:
     return "\n".join(lines)
 
 
-def summary(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result], judging: Judging | None = None) -> str:
     """Return the last line."""
+    cost = f", {judging.purse.spent} coins for the judge" if judging is not None else ""
     failed = sum(not result.passed for result in results)
     seconds = sum(result.seconds for result in results)
-    return f"{len(results) - failed} passed, {failed} failed ({seconds:.2f} s)"
+    return f"{len(results) - failed} passed, {failed} failed ({seconds:.2f} s{cost})"
+
+
+def as_json(results: Sequence[Result], judging: Judging | None = None) -> str:
+    """Return the results as JSON; docs/scenarios.md has its form."""
+    failed = sum(not result.passed for result in results)
+    told: dict[str, Any] = {
+        "passed": len(results) - failed,
+        "failed": failed,
+        "seconds": round(sum(result.seconds for result in results), 3),
+        "scenarios": [_record(result) for result in results],
+    }
+    if judging is not None:
+        purse = judging.purse
+        told["judge"] = {"model": judging.model, "calls": purse.calls, "coins": purse.spent, "budget": purse.budget}
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+
+
+def _record(result: Result) -> dict[str, Any]:
+    judgement = result.judgement
+    return {
+        "name": result.scenario.scenario,
+        "file": str(result.file),
+        "line": result.line,
+        "passed": result.passed,
+        "seconds": round(result.seconds, 3),
+        "step": None if result.step is None else result.step.title(),
+        "problems": result.problems,
+        "printed": result.printed[-_MAX_PRINTED:],
+        "judgement": None
+        if judgement is None
+        else {"rating": judgement.rating, "feedback": judgement.feedback, "criticism": list(judgement.criticism)},
+    }
 
 
 def junit(results: Iterable[Result]) -> str:

@@ -24,7 +24,7 @@ from botyard.scenario.document import OF_LOOP_BOTS, Judge, Scenario, SentFile, S
 from botyard.scenario.host import KEY, Host, Impossible, Ran, ToolResults
 from botyard.scenario.judge import JudgeError, Judgement, Judging
 from botyard.scenario.kit_file import with_includes
-from botyard.scenario.loop_bots import LoopBot
+from botyard.scenario.loop_bots import CONFIRMATION, LoopBot
 from botyard.scenario.model import ScenarioModel
 from botyard.scenario.values import UnknownValue, fill
 
@@ -145,6 +145,7 @@ class _Conversation:
             instead={tool: deque(given) for tool, given in scenario.tools.items()},
             otherwise={tool: deque(given) for tool, given in scenario.stand_ins.items()},
             accounts=bool(scenario.providers),
+            subchats=bool(scenario.replay) and not model.has_script,
         )
         self._host = Host(program, model, persona=persona, results=results)
         self._loop: LoopBot | None = None
@@ -191,7 +192,15 @@ class _Conversation:
     async def _do(self, step: Step) -> Ran:
         if step.wait is not None:
             return await self._host.wait(step.wait)
-        return await self._host.run(self._event(step))
+        ran = await self._host.run(self._event(step))
+        if not self._scenario.replay or self._loop is None:
+            return ran
+        # A conversation of the kit tells of no decisions: where it went on, a person had allowed the call.
+        while (allowed := self._loop.allowed(ran.outputs)) is not None:
+            kept = [(key, output) for key, output in ran.outputs if output.type != CONFIRMATION]
+            more = await self._host.run(allowed)
+            ran = Ran(more.outcome, kept + more.outputs)
+        return ran
 
     def _remember(self, outputs: list[Output]) -> None:
         for output in outputs:
