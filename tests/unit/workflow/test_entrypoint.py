@@ -1,5 +1,8 @@
 """BaseEntrypoint as hosts and bundles use it, without a runtime."""
 
+import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +18,10 @@ from kdcube_ai_app.apps.chat.sdk.protocol import (
     ChatTaskUser,
 )
 from kdcube_ai_app.apps.chat.sdk.solutions.chatbot.entrypoint import BaseEntrypoint
+from kdcube_ai_app.infra.accounting import AccountingSystem, track_llm
 from kdcube_ai_app.infra.plugin.agentic_loader import agentic_workflow
 from kdcube_ai_app.infra.service_hub.inventory import APP_STATE_KEYS, BundleState, Config
+from kdcube_ai_app.storage.storage import create_storage_backend
 from tests.unit.workflow.host import MemoryRelay
 
 TASK = ChatTaskPayload(
@@ -101,6 +106,33 @@ async def test_a_host_replaces_the_relay_where_it_is_made_or_where_it_is_used(
     monkeypatch.setattr(f"kdcube_ai_app.apps.chat.{module}.build_relay_from_env", lambda: made)
     await Hello(Config(), comm_context=TASK).run(text="hello")
     assert made.events == ["chat_delta"]
+
+
+async def test_usage_is_booked_on_the_user_of_the_request_unless_the_host_says_another(
+    relay: MemoryRelay, tmp_path: Path
+) -> None:
+    class Asking(BaseEntrypoint):
+        async def execute_core(self, *, state: Any, thread_id: str, params: Any) -> dict[str, Any]:
+            await track_llm()(asyncio.sleep)(0)
+            return {"final_answer": "x"}
+
+    AccountingSystem.init_storage(create_storage_backend(f"file://{tmp_path}"))
+    try:
+        await Asking(Config(), comm_context=TASK).run(text="hello")
+        AccountingSystem.set_context(user_id="somebody", component="host")
+        await Asking(Config(), comm_context=TASK).run(text="hello")
+    finally:
+        AccountingSystem.init_storage(None)
+        AccountingSystem.clear_context()
+    told = [json.loads(path.read_text()) for path in tmp_path.glob("accounting/t1/p1/*/llm/*/usage_*.json")]
+    assert {(each["user_id"], each["component"]) for each in told} == {
+        ("u1", "chat.orchestrator"),
+        ("somebody", "host"),
+    }
+    assert [each["context"] for each in told] == [{"conversation_id": "conv1", "turn_id": "turn1"}] * 2
+    assert {(each["session_id"], each["user_type"], each["request_id"]) for each in told} == {
+        ("sess1", "registered", "req1")
+    }
 
 
 async def test_run_without_a_state_takes_it_from_the_request(relay: MemoryRelay) -> None:

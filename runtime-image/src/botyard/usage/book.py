@@ -117,10 +117,17 @@ def _event(entry: Entry, told: Mapping[str, Any]) -> dict[str, Any]:
         "project_id": bot.name,
         "user_id": entry.user,
         "request_id": event["request_id"] or entry.event,
-        "context": {"conversation_id": entry.key, **_said(context), "turn_id": entry.turn},
+        "context": {"conversation_id": entry.key, **_said(context), **_turn(entry)},
     }
     json.dumps(event, default=str)
     return event
+
+
+def _turn(entry: Entry) -> dict[str, str]:
+    """Return the turn as its client calls it, as in all its events; and as the platform does, where that differs."""
+    chat = json.loads(entry.payload).get("chat") if '"chat"' in entry.payload else None
+    shown = chat.get("turn_id") if isinstance(chat, dict) else None
+    return {"turn_id": str(shown), "platform_turn_id": entry.turn} if shown else {"turn_id": entry.turn}
 
 
 def _said(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from botyard.workflow import decorators, documents, properties, state, tasks
-from botyard.workflow.accounting import recorder, summary
+from botyard.workflow.accounting import context, recorder, summary
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
 from botyard.workflow.conversation_store import ConversationStore
@@ -154,7 +154,8 @@ class BaseEntrypoint:
             BundleResultError: `execute_core` returned no result.
             Exception: Whatever the bundle raises.
         """
-        with recorder.collecting():
+        task = self._current.comm_context
+        with recorder.collecting(), context.assumed(**(tasks.accounting_of(task) if task is not None else {})):
             try:
                 result = await self._run(params)
             except Exception:

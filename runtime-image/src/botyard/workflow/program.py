@@ -24,7 +24,7 @@ from botyard.workflow.finding import find_module
 from botyard.workflow.loader import AgenticBundleSpec, Loaded, load_bundle
 from botyard.workflow.plain import plain
 from botyard.workflow.protocol import ChatTaskPayload
-from botyard.workflow.tasks import build_comm_from_comm_context, project_of, state_of, tenant_of
+from botyard.workflow.tasks import accounting_of, build_comm_from_comm_context, state_of
 from botyard.workflow.turn_relay import TurnRelay, output_of
 
 log = logging.getLogger("botyard.workflow")
@@ -86,7 +86,7 @@ class WorkflowProgram:
     async def run_turn(self, request: TurnRequest, io: TurnIO) -> TurnOutcome:
         """Run one event; see `botyard.program.Program`."""
         task = requests.task_of(request, tenant=self._namespace, project=request.bot)
-        async with accounted(io, turn=request.turn, **_members(task)):
+        async with accounted(io, turn=request.turn, **accounting_of(task)):
             return await self._run(request, task, io)
 
     async def _run(self, request: TurnRequest, task: ChatTaskPayload, io: TurnIO) -> TurnOutcome:
@@ -158,22 +158,6 @@ class WorkflowProgram:
             if path.is_relative_to(self._bundle):
                 where = f"{path.relative_to(self._bundle)}:{frame.lineno} in {frame.name}"
         return TurnError(kind=type(error).__name__, message=str(error) or type(error).__name__, where=where)
-
-
-def _members(task: ChatTaskPayload) -> dict[str, Any]:
-    """Return what accounting knows of a turn."""
-    return {
-        "component": "chat.orchestrator",
-        "user_id": task.user.user_id,
-        "user_type": task.user.user_type,
-        "session_id": task.routing.session_id,
-        "request_id": task.request.request_id,
-        "app_bundle_id": task.routing.bundle_id,
-        "tenant_id": tenant_of(task),
-        "project_id": project_of(task),
-        "conversation_id": task.routing.conversation_id,
-        "turn_id": task.routing.turn_id,
-    }
 
 
 def _outcome(request: TurnRequest, task: ChatTaskPayload, comm: ChatCommunicator, result: Any) -> TurnOutcome:

@@ -119,3 +119,19 @@ def state_of(task: ChatTaskPayload) -> dict[str, Any]:
         "text": request.message,
         "history": list(request.chat_history),
     }
+
+
+def accounting_of(task: ChatTaskPayload) -> dict[str, Any]:
+    """Return what accounting knows of the turn of a task (see `AccountingSystem.set_context`)."""
+    return {
+        "component": "chat.orchestrator",
+        "user_id": task.user.user_id,
+        "user_type": task.user.user_type,
+        "session_id": task.routing.session_id,
+        "request_id": request_id_of(task),
+        "app_bundle_id": task.routing.bundle_id,
+        "tenant_id": tenant_of(task),
+        "project_id": project_of(task),
+        "conversation_id": task.routing.conversation_id,
+        "turn_id": task.routing.turn_id,
+    }

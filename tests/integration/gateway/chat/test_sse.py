@@ -90,6 +90,17 @@ async def test_a_stream_that_opens_after_the_message_gets_all_of_its_turn(system
     assert texts == ["a", "b"]
 
 
+async def test_a_turn_that_a_stream_was_told_to_its_end_is_not_told_to_the_next_one(system: System) -> None:
+    for text in ("a", "b"):
+        async with opened(system) as stream:
+            await say(system, text, conversation_id="conv1")
+            await stream_answer(system, text)
+            assert (await heard(stream, "chat_delta"))[1]["text"] == text
+            await heard(stream, "chat_complete")
+            # Follows it, so that the end is noted.
+            await heard(stream, "conv_status")
+
+
 async def test_what_is_for_one_stream_reaches_only_that_one(system: System) -> None:
     async with opened(system, "s1") as mine, opened(system, "s2") as other:
         await say(system, stream="s1", conversation_id="conv1")

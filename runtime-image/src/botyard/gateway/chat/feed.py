@@ -16,7 +16,7 @@ from botyard.core.conversations import Conversations
 from botyard.core.errors import Expired
 from botyard.core.live import Follower, LiveHub
 from botyard.core.outputs import Outputs
-from botyard.gateway.chat.registry import Member, SessionKey, Sessions
+from botyard.gateway.chat.registry import FRESH, Member, SessionKey, Sessions
 from botyard.gateway.chat.wire import Positions, Sent, sent, to_json
 
 Shown = Callable[[Sent], bool]
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 ROOM = 1000
 """Events that wait for a connection."""
-FRESH = 60.0
-"""Seconds after a message in which a client that connects is told all of its turn, also when it has ended."""
 LOOK = 20.0
 """Seconds after which a session's conversations are read again, should an announcement have been lost."""
 
@@ -145,7 +143,7 @@ class Feed:
                 await self._tell(event, data)
 
     async def _look(self) -> None:
-        for member in await self._sessions.members(self._session):
+        for member in await self._sessions.unheard(self._session):
             self._follow(member)
 
     def _follow(self, member: Member) -> None:
@@ -186,10 +184,13 @@ class Feed:
             if stored is None:
                 continue
             event = sent(stored.envelope)
-            if event.target in ("", self._connection) and shown(event):
+            is_mine = event.target in ("", self._connection)
+            if is_mine and shown(event):
                 self.positions.reached(member.name, int(stored.id))
                 await self._put(event, str(self.positions))
             if event.type == "chat.complete":
+                if is_mine:
+                    await self._sessions.heard(self._session, member, int(stored.id))
                 await self._tell("conv_status", await self._told(member))
 
     async def _tell(self, event: str, data: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,6 +12,8 @@ from botyard.core.address import BotAddress
 
 MOST = 32
 """Conversations of one session that its connections follow: the ones used last."""
+FRESH = 60
+"""Seconds after a message in which a client that connects is told all of its turn, unless it was told it before."""
 KEEP = 7 * 24 * 3600
 """Seconds after its last message that a session is known."""
 
@@ -93,6 +95,23 @@ class Sessions:
         They read all of it, so nothing is lost when this comes late, or not at all.
         """
         await self._redis.publish(session.channel, f"+{member.to_json()}")
+
+    async def heard(self, session: SessionKey, member: Member, number: int) -> None:
+        """Note that a connection of the session was told a turn to its end, which is the output of this number."""
+        key = f"{session.tag}:heard"
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, member.name, number)
+            pipe.expire(key, FRESH)
+            await pipe.execute()
+
+    async def unheard(self, session: SessionKey) -> list[Member]:
+        """Return the conversations of a session, with `since` at the end of what its connections were told."""
+        found: Any = await self._redis.hgetall(f"{session.tag}:heard")
+        heard = {name.decode(): int(number) for name, number in found.items()}
+        return [
+            replace(member, since=max(member.since, heard.get(member.name, 0)))
+            for member in await self.members(session)
+        ]
 
     async def members(self, session: SessionKey) -> list[Member]:
         """Return the conversations of a session."""

@@ -1,7 +1,8 @@
 """Who uses a service and for what: said around the code that does, seen by every call inside."""
 
+import contextlib
 import contextvars
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -54,6 +55,19 @@ def put(**members: Any) -> None:
     now = _current.get()
     merged = {name: value for name, value in {**now.context, **members}.items() if value is not None}
     _current.set(_Surroundings(merged, now.metadata, now.seeds))
+
+
+@contextlib.contextmanager
+def assumed(**members: Any) -> Iterator[None]:
+    """Say what the code inside is for, as far as nobody has said it."""
+    now = _current.get()
+    told = {name: value for name, value in members.items() if value not in (None, "")}
+    token = _current.set(_Surroundings({**told, **now.context}, now.metadata, now.seeds))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            _current.reset(token)
 
 
 def clear() -> None:

@@ -1,0 +1,1 @@
+BUNDLE_ID = "acme.support-desk"
