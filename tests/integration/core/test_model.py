@@ -2,14 +2,14 @@
 
 Hypothesis drives two replicas, three conversations and a clock of lease losses against a real Redis and against a
 model in plain Python; after every step both must agree on what was accepted, begun, journaled, committed, recorded,
-put aside, said and refused. BOTYARD_MODEL_EXAMPLES sets how many walks are tried.
+put aside, said, forked and refused. BOTYARD_MODEL_EXAMPLES sets how many walks are tried.
 """
 
 import asyncio
 import json
 import os
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
@@ -24,11 +24,13 @@ from botyard.core.control import Cancellations
 from botyard.core.conversations import Conversations
 from botyard.core.deliveries import Deliveries
 from botyard.core.errors import AlreadyCommitted, StaleOwner, StillParked
+from botyard.core.forks import Forks, NotForkable
 from botyard.core.inbox import Entry, Inbox, parse_entry
 from botyard.core.leases import Lease, Leases
 from botyard.core.outputs import Outputs
 from botyard.core.parking import Parking
 from botyard.core.records import Records, Selection
+from botyard.core.retention import Retention
 from botyard.core.turns import Begun, Commit, NextEvent, Turns
 from tests.integration.redis.server import RedisServer
 
@@ -46,6 +48,21 @@ PAST = 1
 T = TypeVar("T")
 
 
+def envelope(*said: object) -> str:
+    return json.dumps({"said": said, "conversation": {}})
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a conversation was after a turn."""
+
+    turn: str
+    commit: int
+    state: dict[str, object]
+    records: dict[str, int]
+    said: tuple[str, ...]
+
+
 @dataclass
 class Model:
     """What must be true, in plain Python."""
@@ -57,6 +74,10 @@ class Model:
     said: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in NAMES})
     holder: dict[int, str] = field(default_factory=dict)
     """Partition → owner whose lease counts."""
+    versions: dict[str, list[Version]] = field(default_factory=lambda: {name: [] for name in NAMES})
+    numbers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    rewritten: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    """Key → number of the last commit that changed or removed a record."""
     journal: dict[str, dict[str, bytes]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     """Event → runs that began."""
@@ -85,10 +106,24 @@ class Model:
     def commits(self, key: str) -> str:
         """The first event of a key is over."""
         event = self.inbox[key].pop(0)
+        self.numbers[key] += 1
         self.cancelled.discard(event)
         for kept in (self.runs, self.parks, self.journal):
             kept.pop(event, None)  # type: ignore[attr-defined]
         return event
+
+    def writes(self, key: str, turn: str, state: dict[str, object], written: dict[str, int | None]) -> None:
+        """The turn that was committed last changes state and records of a key."""
+        before = self.records[key]
+        if before.keys() & written.keys():
+            self.rewritten[key] = self.numbers[key]
+        self.states[key] = state
+        self.records[key] = {name: each for name, each in {**before, **written}.items() if each is not None}
+        version = Version(turn, self.numbers[key], state, self.records[key], tuple(self.said[key]))
+        self.versions[key] = [*self.versions[key], version][-Retention().versions(100) :]
+
+    def forkable(self, key: str) -> list[Version]:
+        return [version for version in self.versions[key] if version.commit >= self.rewritten[key]]
 
 
 class CommitMachine(RuleBasedStateMachine):
@@ -104,6 +139,7 @@ class CommitMachine(RuleBasedStateMachine):
         self.inbox, self.turns, self.outputs = Inbox(self.redis), Turns(self.redis), Outputs(self.redis)
         self.parking, self.deliveries = Parking(self.redis), Deliveries(self.redis)
         self.conversations, self.records = Conversations(self.redis), Records(self.redis)
+        self.forks, self.forked = Forks(self.redis), 0
         self.leases: dict[int, list[Lease]] = {0: [], 1: []}
         """Every lease that anybody ever got, good or stale, by partition, oldest first."""
 
@@ -225,6 +261,7 @@ class CommitMachine(RuleBasedStateMachine):
         ended_meanwhile=st.sampled_from([False, False, False, True]),
         ahead=st.booleans(),
         twice=st.booleans(),
+        unheard=st.booleans(),
     )
     def turn(
         self,
@@ -238,6 +275,7 @@ class CommitMachine(RuleBasedStateMachine):
         ended_meanwhile: bool,
         ahead: bool,
         twice: bool,
+        unheard: bool,
     ) -> None:
         """A run from its beginning to its commit, which may begin the next one."""
         lease, entries, good = self.subject(key, age)
@@ -248,7 +286,7 @@ class CommitMachine(RuleBasedStateMachine):
             return
         if ended_meanwhile:
             self.end(key)
-        said = [json.dumps([entry.event, number]) for number in range(outputs)]
+        said = [envelope(entry.event, number) for number in range(outputs)]
         due = PAST if causes == "timer" else 0
         caused = NextEvent(f"{entry.event}.0", whom, "timer", "{}", f"turn {entry.event}.0", "ada", due)
         commit = Commit(
@@ -260,18 +298,20 @@ class CommitMachine(RuleBasedStateMachine):
             ends=begun.ends,
             events=[] if causes == "nothing" else [caused],
         )
-        done = self.wait(self.turns.commit(lease, entry, commit, following=following))
+        done = self.wait(self.turns.commit(lease, entry, commit, following=following, run=f"after {entry.event}"))
         assert self.model.commits(key) == entry.event
         self.model.said[key] += said
         if not ended_meanwhile:
-            self.model.states[key] = {"v": value}
-            changed = {**self.model.records[key], **written}
-            self.model.records[key] = {name: each for name, each in changed.items() if each is not None}
+            self.model.writes(key, entry.turn, {"v": value}, written)
         if causes != "nothing":
             self.cause(lease.partition.number, whom, caused)
         if following is not None:
             assert done.following is not None
             self.judge(done.following, following)
+            if unheard:
+                # Whoever did not hear that it began begins it again: it is the same run.
+                again = self.wait(self.turns.begin(lease, following, run=f"after {entry.event}"))
+                assert replace(again, now_ms=0) == replace(done.following, now_ms=0)
         if twice:
             with pytest.raises(AlreadyCommitted):
                 self.wait(self.turns.commit(lease, entry, Commit(record="{}", outputs=["double"]), following=following))
@@ -295,13 +335,13 @@ class CommitMachine(RuleBasedStateMachine):
         if not entries or key in self.model.parked:
             return
         try:
-            self.wait(self.turns.commit(lease, entries[0], Commit(record="{}", outputs=["late"])))
+            self.wait(self.turns.commit(lease, entries[0], Commit(record="{}", outputs=[envelope("late")])))
         except StaleOwner:
             assert not good
             return
         assert good
         assert self.model.commits(key) == entries[0].event
-        self.model.said[key].append("late")
+        self.model.said[key].append(envelope("late"))
 
     @rule(age=AGES, key=KEYS, ordinal=st.sampled_from(["0", "1", "1.0"]), result=st.binary(min_size=1, max_size=4))
     def step(self, age: int, key: str, ordinal: str, result: bytes) -> None:
@@ -359,6 +399,32 @@ class CommitMachine(RuleBasedStateMachine):
         assert self.wait(self.conversations.end(BOT, key))
         self.model.states.pop(key, None)
         self.model.records[key] = {}
+        self.model.versions[key] = []
+
+    @rule(key=KEYS, which=st.integers(0, 9), value=st.integers())
+    def fork(self, key: str, which: int, value: int) -> None:
+        """A second conversation begins with what the first one was after a turn, and goes on by itself."""
+        versions = self.model.forkable(key)
+        assert list(self.wait(self.forks.turns(BOT, key))) == [version.turn for version in versions]
+        if not versions:
+            with pytest.raises(NotForkable):
+                self.wait(self.forks.fork(BOT, key, user="bob"))
+            return
+        version = versions[which % len(versions)]
+        target = self.wait(self.forks.fork(BOT, key, after=version.turn, user="bob"))
+        assert self.wait(self.records.read(BOT, target, Selection(limit=1000))) == version.records
+        said = [json.loads(item.envelope)["said"] for item in self.wait(self.outputs.read(BOT, target))]
+        assert said == [json.loads(each)["said"] for each in version.said]
+        self.forked += 1
+        event = f"fork {self.forked}"
+        self.wait(self.inbox.accept(BOT, key=target, kind="message", payload={}, user="bob", event_id=event))
+        lease, (entry,), good = self.subject(target, 0)
+        if not good:
+            return
+        begun = self.wait(self.turns.begin(lease, entry))
+        assert (begun.attempt, begun.state, begun.ends) == (1, version.state, "0")
+        commit = Commit(record="{}", outputs=["{}"], change="set", state={"v": value}, records={"m1": value})
+        assert self.wait(self.turns.commit(lease, entry, commit)).last == len(said) + 1
 
     @rule(age=AGES, number=NUMBERS)
     def deliver(self, age: int, number: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -187,3 +187,18 @@ async def test_no_more_calls_of_a_model_run_at_once_than_are_declared(
     await asyncio.gather(first, return_exceptions=True)
     double.next = [used(30, 10)]
     await world.ask()
+
+
+async def test_a_call_that_is_another_replicas_by_now_costs_nothing(world: World, double: Provider) -> None:
+    async def mine() -> None:
+        raise KeyError("lost")
+
+    with pytest.raises(KeyError, match="lost"):
+        await world.access.ask("chat", HI, replace(world.call(), mine=mine), world.keep)
+    await eventually(lambda: _nothing_is_held(world))
+    assert double.requests == []
+
+
+async def _nothing_is_held(world: World) -> bool:
+    found = await world.account()
+    return (found.spent, found.reserved) == (0, 0)

@@ -15,7 +15,9 @@ from botyard.models.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from botyard.models.http_provider import HttpProvider, Patience, new_session
+from botyard.models.http_provider import HttpProvider, Patience
+from botyard.models.http_session import new_session
+from botyard.models.provider import Sending
 from botyard.models.retries import RetryPolicy
 from tests.integration.models.double import DONE, Provider, completion, piece, says, usage
 
@@ -193,14 +195,37 @@ async def test_who_leaves_a_stream_cancels_it_at_the_provider(provider, double):
 
 
 async def test_a_provider_that_keeps_failing_is_left_alone(provider, double):
-    provider.breaker = Breaker("the provider of model gpt", threshold=3, pause=3600)
+    provider.breaker = Breaker("the provider of model gpt", threshold=2, pause=3600)
     double.next = [says({}, 500)]
-    with pytest.raises(ProviderUnavailable):
-        await text(provider)
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailable):
+            await text(provider)
     with pytest.raises(CircuitOpen, match="left alone") as raised:
         await text(provider)
     assert raised.value.status == 503
-    assert len(double.requests) == 3
+    assert len(double.requests) == 6
+
+
+async def test_one_request_that_a_provider_cannot_stand_does_not_shut_out_the_others(provider, double):
+    provider.breaker = Breaker("the provider of model gpt", threshold=2, pause=3600)
+    for _ in range(3):
+        double.next = [says({}, 500)]
+        with pytest.raises(ProviderUnavailable):
+            await text(provider)
+        double.next = [says(completion())]
+        assert await text(provider) == "hello"
+
+
+async def test_a_call_that_looks_whether_a_provider_is_back_tries_once_and_says_what_it_saw(provider, double):
+    now = 0.0
+    provider.breaker = Breaker("the provider of model gpt", threshold=1, pause=5, clock=lambda: now)
+    double.next = [says({"error": {"message": "on fire"}}, 500)]
+    with pytest.raises(ProviderUnavailable):
+        await text(provider)
+    now = 5.0
+    with pytest.raises(ProviderUnavailable, match="on fire"):
+        await text(provider)
+    assert len(double.requests) == 4
 
 
 async def test_refusals_say_that_the_provider_lives(provider, double):
@@ -211,3 +236,42 @@ async def test_refusals_say_that_the_provider_lives(provider, double):
             await text(provider)
     double.next = [says(completion())]
     assert await text(provider) == "hello"
+
+
+class Lost(Exception):
+    """The call is another replica's."""
+
+
+class Owner:
+    """Says how often the call is this replica's."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def mine(self) -> None:
+        self.times -= 1
+        if self.times < 0:
+            raise Lost
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_nothing_is_sent_by_who_may_not_send_it_any_more(provider, double, streamed):
+    await text(provider)  # A connection stands.
+    sending = Sending(Owner(0).mine)
+    with pytest.raises(Lost):
+        await (anext(provider.stream(HI, sending)) if streamed else provider.ask("chat", HI, sending))
+    assert len(double.requests) == 1
+    assert await text(provider) == "hello"
+
+
+async def test_each_try_is_asked_whether_it_may_be_sent(provider, double):
+    double.next = [says({}, 500)]
+    with pytest.raises(Lost):
+        await provider.ask("chat", HI, Sending(Owner(2).mine))
+    assert len(double.requests) == 2
+
+
+async def test_all_tries_of_a_call_bear_its_name(provider, double):
+    double.next = [says({}, 503), says(completion())]
+    await provider.ask("chat", HI, Sending(key="c1"))
+    assert [headers["idempotency-key"] for headers in double.headers] == ["c1", "c1"]

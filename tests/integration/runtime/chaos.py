@@ -10,6 +10,8 @@ from tests.integration.redis.server import RedisServer
 from tests.integration.runtime.replica import Bot, Replica
 
 TURNS = int(os.environ.get("BOTYARD_CHAOS_TURNS", "2000"))
+CALM = float(os.environ.get("BOTYARD_CHAOS_CALM", "1"))
+"""By how much the pauses between two harms are longer: a long run need not spend its time on starting replicas."""
 SEED = int(os.environ.get("BOTYARD_CHAOS_SEED", str(random.SystemRandom().randrange(2**32))))
 LEASE_MS = 1500
 
@@ -26,7 +28,7 @@ class Chaos:
 
     async def run(self, enough: asyncio.Event) -> None:
         while not enough.is_set():
-            await asyncio.sleep(self.rng.uniform(0.1, 0.8))
+            await asyncio.sleep(self.rng.uniform(0.1, 0.8) * CALM)
             harm = self.rng.choices(
                 [self.kill_worker, self.kill_replica, self.pause_replica, self.drain_replica, self.kill_redis],
                 weights=[5, 3, 3, 2, 1],

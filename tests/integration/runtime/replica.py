@@ -102,6 +102,8 @@ class Bot:
     former: str = ""
     """The revision that the replicas drain, in the folder `former`; empty: none."""
     programming_model: Literal["fsm", "loop", "workflow"] = "fsm"
+    first: str = ""
+    """Code that supervisors run before anything else; a test changes what it has to."""
     skew: str = ""
     """By how much the clocks of its replicas are wrong, as libfaketime takes it, for example `+2d`."""
     cgroup: Path | None = None
@@ -242,6 +244,8 @@ class Replica:
     def _spawn(self, function: str, *argv: str) -> None:
         module, name = function.split(":")
         code = f"import sys; from {module} import {name}; sys.exit({name}(sys.argv[1:]))"
+        if name == "run_supervisor":
+            code = f"{self.bot.first}\n{code}"
         environment = {**os.environ, "BOTYARD_REPLICA": self.name, "BOTYARD_REVISION": self.bot.revision}
         environment["BOTYARD_DRAINING_REVISION"] = self.bot.former
         if self.bot.skew:

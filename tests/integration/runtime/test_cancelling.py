@@ -21,13 +21,15 @@ class CancelledMeanwhile(Turns):
     bot: Bot
     told: asyncio.Event
 
-    async def begin(self, lease: Lease, entry: Entry) -> Begun:
-        begun = await super().begin(lease, entry)
+    async def begin(self, lease: Lease, entry: Entry, *, run: str = "") -> Begun:
+        begun = await super().begin(lease, entry, run=run)
         await self.cancel(entry)
         return begun
 
-    async def commit(self, lease: Lease, entry: Entry, commit: Commit, *, following: Entry | None = None) -> Committed:
-        done = await super().commit(lease, entry, commit, following=following)
+    async def commit(
+        self, lease: Lease, entry: Entry, commit: Commit, *, following: Entry | None = None, run: str = ""
+    ) -> Committed:
+        done = await super().commit(lease, entry, commit, following=following, run=run)
         if following is not None:
             await self.cancel(following)
         return done

@@ -1,17 +1,21 @@
 """Threads of Personas under random harm: each is answered in order, and nothing that was kept is paid a second time.
 
 Residents move, tools run in their loops, a person confirms calls, turns wait for money: all of it while workers,
-replicas and Redis are killed, paused and drained. BOTYARD_CHAOS_TURNS sets how many turns (default 2000: a tenth of it
-are messages, each of which takes several turns and two calls of the model), BOTYARD_CHAOS_SEED repeats the choices.
+replicas and Redis are killed, paused and drained. BOTYARD_CHAOS_MESSAGES sets how many messages (default: a tenth of
+BOTYARD_CHAOS_TURNS, which is 2000; each takes several turns and two calls of the model), BOTYARD_CHAOS_SEED repeats the
+choices, BOTYARD_CHAOS_CALM=4 makes the pauses between harms four times as long.
 """
 
 import asyncio
 import itertools
 import json
+import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +32,27 @@ from botyard.contract.persona import PersonaConfig
 from botyard.contract.spending import PersonaBudget
 from botyard.core.connection import connect
 from botyard.core.parking import Parking
+from botyard.loop.compaction import INSTRUCTION
 from tests.integration.models.double import DONE, Provider, running, usage
 from tests.integration.redis.server import running_redis
 from tests.integration.runtime.chaos import LEASE_MS, SEED, TURNS, Chaos
 from tests.integration.runtime.payments import Payments
 from tests.integration.runtime.replica import Bot
 
-PERSONAS = ("nora", "oslo")
+ALL_MESSAGES = int(os.environ.get("BOTYARD_CHAOS_MESSAGES", TURNS // 10))
+PERSONAS = ("nora", "oslo", *(f"p{number}" for number in range(min(14, ALL_MESSAGES // 400))))
 THREADS = [f"{persona}~t{number}" for persona in PERSONAS for number in range(8)]
-MESSAGES = max(2, TURNS // 10 // len(THREADS))
+MESSAGES = max(2, ALL_MESSAGES // len(THREADS))
 """Of each thread."""
 REPLICAS = 3
-TIMEOUT = 300 + TURNS / 4
+TIMEOUT = 300 + 2.5 * ALL_MESSAGES
 """Seconds."""
 COINS = 400
-"""What a Persona may spend at first, and what it is granted whenever it asks."""
+"""What a Persona may spend at first, and what it is granted at least whenever it asks."""
+TELL_EVERY = 10.0
+"""Seconds between two lines of progress."""
 TOOL_COINS = 10
+SUMMARY = re.compile("summary of [0-9a-f]+")
 
 CODE = """
 import asyncio
@@ -100,13 +109,21 @@ def answering(payments: Payments) -> Callable[[web.Request], Awaitable[web.Strea
     """A model that calls the tool that it is told to call, and then says what the tool said."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        last = (await request.json())["messages"][-1]
+        messages = (await request.json())["messages"]
+        last = messages[-1]
         said = str(last["content"])
-        if last["role"] == "user":
+        if found := SUMMARY.search(str(messages[:2])):
+            # It is used, so it was kept.
+            payments.kept(f"model {found.group()}")
+        if messages[0]["content"] == INSTRUCTION:
+            name = f"summary of {blake2b(said.encode(), digest_size=8).hexdigest()}"
+            payments.asked(f"model {name}")
+            delta: dict[str, Any] = {"content": name}
+        elif last["role"] == "user":
             tool, name = said.split()
             payments.asked(f"model {name}")
             called = {"name": tool, "arguments": json.dumps({"name": name})}
-            delta: dict[str, Any] = {"tool_calls": [{"index": 0, "id": "1", "type": "function", "function": called}]}
+            delta = {"tool_calls": [{"index": 0, "id": "1", "type": "function", "function": called}]}
         else:
             name = said.split()[1]
             # The tool's result is used, so it was kept.
@@ -161,6 +178,7 @@ class Driver:
         self.grants = 0
         self.confirmed = 0
         self.parked = 0
+        self.answered = 0
         self.failed: Counter[str] = Counter()
 
     async def send(self, thread: str, payload: dict[str, Any], kind: str, event: str) -> None:
@@ -181,6 +199,8 @@ class Driver:
             tries = 0
             while not await self.ask(thread, tool, f"{thread}.{number}.{tries}", told):
                 tries += 1
+                await asyncio.sleep(0.2)
+            self.answered += 1
 
     async def ask(self, thread: str, tool: str, name: str, told: AsyncIterator[dict[str, Any]]) -> bool:
         """Say one thing; False when the thread was told that model or ledger cannot be reached, and is to ask again."""
@@ -219,15 +239,31 @@ class Driver:
         parking = Parking(self.bot.redis)
         while True:
             try:
-                for name in {each.key.split("~")[0].lstrip(":") for each in await parking.list(self.bot.address)}:
+                needed: dict[str, int] = {}
+                for each in await parking.list(self.bot.address):
+                    name = each.key.split("~")[0].lstrip(":")
+                    # What a call can cost grows with its thread.
+                    needed[name] = max(needed.get(name, COINS), int(each.data["budget"]["needed"]))
+                for name, coins in needed.items():
                     self.grants += 1
                     await grant(
                         self.bot.redis, self.bot.address, f"g{self.grants}",
-                        persona=name, budget=budget(), coins=COINS, by="cara",
+                        persona=name, budget=budget(), coins=coins, by="cara",
                     )  # fmt: skip
             except (RedisError, LedgerUnavailable):
                 pass
             await asyncio.sleep(0.5)
+
+    async def tell(self, chaos: Chaos) -> None:
+        """Print how far it is."""
+        started = time.monotonic()
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            print(
+                f"{time.monotonic() - started:.0f} s: {self.answered} messages answered, {self.confirmed} confirmed, "
+                f"{self.parked} times parked, failed {dict(self.failed)}, {dict(chaos.done)}",
+                flush=True,
+            )
 
 
 @pytest.mark.timeout(TIMEOUT + 120)
@@ -238,6 +274,7 @@ async def test_nothing_that_was_kept_is_paid_a_second_time(chaos: Chaos, tmp_pat
     driver, enough, started = Driver(bot, payments), asyncio.Event(), time.monotonic()
     tools = {thread: [chaos.rng.choice(["look", "write"]) for _ in range(MESSAGES)] for thread in THREADS}
     harming, paying = asyncio.create_task(chaos.run(enough)), asyncio.create_task(driver.pay())
+    telling = asyncio.create_task(driver.tell(chaos))
     try:
         async with asyncio.timeout(TIMEOUT):
             await asyncio.gather(*(driver.talk(thread, tools[thread]) for thread in THREADS))
@@ -247,7 +284,7 @@ async def test_nothing_that_was_kept_is_paid_a_second_time(chaos: Chaos, tmp_pat
                 await asyncio.sleep(0.1)
     finally:
         enough.set()
-        for task in (harming, paying):
+        for task in (harming, paying, telling):
             task.cancel()
         print(
             f"{len(THREADS) * MESSAGES} messages in {time.monotonic() - started:.0f} s, {driver.confirmed} confirmed, "

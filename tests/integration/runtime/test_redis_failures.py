@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from botyard.core.connection import connect
+from botyard.core.scripts import digest, source
+from tests.integration.redis.proxy import lossy
 from tests.integration.redis.server import RedisServer, running_redis
 from tests.integration.runtime.replica import Bot, echo
 
@@ -52,3 +54,31 @@ async def test_a_replica_that_starts_before_redis_waits_for_it(bot: Bot, own_red
     await starting
     await bot.finished(2)
     assert await bot.texts() == ["1: hello"]
+
+
+async def test_a_lost_answer_of_a_commit_is_told_to_nobody(own_redis: RedisServer, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    code = echo(f"""
+    import pathlib, time
+    while not pathlib.Path({str(gate)!r}).exists():
+        time.sleep(0.01)
+    """)
+    redis = connect(own_redis.url)
+    await redis.script_load(source("commit_and_begin"))
+    async with lossy(own_redis.socket, tmp_path) as (proxy, url):
+        bot = Bot(redis, url, tmp_path / "bot", code=code)
+        try:
+            await bot.start()
+            for text in ("reset", "one", "two"):
+                await bot.say(text)
+            await bot.finished(1)
+            # The commit of the one begins the other.
+            proxy.lose_answer_of(digest("commit_and_begin").encode())
+            gate.touch()
+            await bot.finished(3)
+            assert proxy.lost == 1
+            assert await bot.texts() == ["1: one", "2: two"]
+            assert "turn.restarted" not in [envelope["type"] for envelope in await bot.heard()]
+        finally:
+            bot.stop()
+    await redis.aclose()

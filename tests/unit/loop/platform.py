@@ -47,10 +47,13 @@ class MemoryIO:
 
     async def step(self, name: str, request: Any, run: Callable[[str], Awaitable[Any]]) -> Any:
         ordinal, self._ordinal = self._ordinal, self._ordinal + 1
+        asked = json.dumps([name, request])
         if ordinal < len(self._journal):
-            return copy.deepcopy(self._journal[ordinal])
+            before, kept = self._journal[ordinal]
+            assert asked == before, "a re-run asks for something else"
+            return copy.deepcopy(kept)
         result = await run(f"{self._event}:{ordinal}")
-        self._journal.append(json.loads(json.dumps(result)))
+        self._journal.append((asked, json.loads(json.dumps(result))))
         return result
 
     async def model(self, *_: Any) -> dict[str, Any]:
@@ -73,6 +76,8 @@ class Platform:
         self.asked: list[dict[str, Any]] = []
         self.summed: list[str] = []
         """What the model was asked to sum up."""
+        self.cannot_sum_up = ""
+        """Code with which it fails to."""
         self.installation = Installation(
             experts={
                 "default": FMarketplaceExpertInput(fexp_system_prompt="You are Nora."),
@@ -97,10 +102,14 @@ class Platform:
         self.events.append(NextEvent(kind="action", key=key, payload=payload))
 
     async def _model(self, io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
+        if body["messages"][0]["content"] == INSTRUCTION:
+            # Part of a step, which keeps it.
+            self.summed.append(body["messages"][1]["content"])
+            if self.cannot_sum_up:
+                raise ModelFailed("no", self.cannot_sum_up)
+            return {"choices": [{"message": {"content": f"summary {len(self.summed)}"}}]}
+
         async def run(key: str) -> dict[str, Any]:
-            if body["messages"][0]["content"] == INSTRUCTION:
-                self.summed.append(body["messages"][1]["content"])
-                return {"choices": [{"message": {"content": f"summary {len(self.summed)}"}}]}
             self.asked.append(copy.deepcopy(body))
             said = self.answers.pop(0)
             if isinstance(said, Exception):

@@ -203,18 +203,42 @@ class TestALongThread:
         sent = sum(len(str(message["content"])) for message in platform.asked[-1]["messages"])
         assert sent < 260_000
 
-    async def test_it_goes_on_where_the_model_cannot_sum_up(self, platform: Platform) -> None:
-        async def fails(io: Any, body: dict[str, Any]) -> dict[str, Any]:
-            if body["messages"][0]["content"].startswith("Sum up"):
-                raise ModelFailed("no", "provider_unavailable")
-            platform.asked.append(body)
-            return {"choices": [{"message": {"content": "ok"}}]}
-
-        platform.turns = ThreadTurns(platform.installation, [LOOSE], fails)
-        for number in range(LONG // 2 + 2):
+    async def talk(self, platform: Platform, messages: int) -> None:
+        for number in range(messages):
+            platform.answers = [says("ok")]
             await platform.say(f"question {number}")
+
+    async def test_it_goes_on_where_the_model_cannot_sum_up(self, platform: Platform) -> None:
+        platform.cannot_sum_up = "provider_refused"
+        await self.talk(platform, LONG // 2 + 2)
         assert platform.thread()["ft_error"] is None
         assert len(platform.asked[-1]["messages"]) <= LONG
+
+    async def test_it_is_summed_up_later_where_the_model_cannot_be_reached_now(self, platform: Platform) -> None:
+        platform.cannot_sum_up = "circuit_open"
+        await self.talk(platform, LONG // 2 + 2)
+        assert len(platform.asked[-1]["messages"]) > LONG
+        platform.cannot_sum_up = ""
+        platform.answers = [says("ok")]
+        await platform.say("and now")
+        assert "question 0" in platform.summed[-1]
+        assert len(platform.asked[-1]["messages"]) < LONG
+
+    async def test_it_does_not_grow_for_ever_where_the_model_stays_away(self, platform: Platform) -> None:
+        platform.cannot_sum_up = "provider_unavailable"
+        await self.talk(platform, LONG + 2)
+        assert len(platform.asked[-1]["messages"]) <= LONG
+
+    async def test_a_turn_that_runs_again_asks_the_same_though_the_model_is_back(self, platform: Platform) -> None:
+        await self.talk(platform, LONG // 2)
+        platform.cannot_sum_up = "provider_unavailable"
+        platform.answers = [says("late")]
+        await platform.say("the last one", commit=False, event="again")
+        asked = len(platform.asked)
+        platform.cannot_sum_up = ""
+        await platform.say("the last one", event="again")
+        # What was kept of the first run is told again, to the same question.
+        assert (len(platform.asked), platform.messages()[-1]) == (asked, ("assistant", "late"))
 
     async def test_a_turn_that_runs_again_sums_up_once(self, platform: Platform) -> None:
         for number in range(LONG // 2):

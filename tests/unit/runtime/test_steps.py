@@ -163,3 +163,22 @@ def test_the_supervisor_keeps_no_more_than_the_bounds() -> None:
     for strange in ("", "-1", "a", "1.", "1234567", ".".join(["1"] * 17)):
         with pytest.raises(ValueError, match="no ordinal"):
             JournalBounds({}).check(strange, b"")
+
+
+async def test_a_process_that_was_stopped_after_it_was_told_that_it_may_asks_again() -> None:
+    answers, asked = [0.0, 3600.0], []
+
+    async def may() -> float:
+        # The first answer is good for no time at all: what follows it comes too late.
+        asked.append(len(answers))
+        return answers.pop(0)
+
+    run, service = Run(), Service()
+    taken = Steps("event-1", {}, run.put, may)
+    assert await taken.take("ask", ["a"], lambda key: service_of(service)) == "A"
+    assert (asked, len(service.calls)) == ([2, 1], 1)
+
+
+async def service_of(service: Service) -> str:
+    service.calls.append(("a", ""))
+    return "A"

@@ -76,6 +76,10 @@ class Forks:
         partition = bot.partition(target)
         said = await self._said(bot, conversation, version.outputs, target)
         await self._copy_records(bot, conversation, target, version.commit)
+        if version not in (left := await self._forkable(bot, conversation)):
+            # A turn changed records, or the conversation was ended, while they were copied.
+            await self._redis.delete(keys.records(partition, target), keys.record_names(partition, target))
+            raise NotForkable(version.turn, tuple(each.turn for each in left))
         await self._scripts.run(
             "fork",
             keys=[

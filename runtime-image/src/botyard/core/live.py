@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from botyard.core.connection import Unavailable
 
+BROKEN = (*Unavailable, RuntimeError)
+"""What a lost connection looks like. redis-py raises RuntimeError where who subscribes and who reads find out about it
+at the same time: both connect anew, and both read."""
 CONFIRM_TIMEOUT = 5.0
 """Seconds that Redis gets to confirm a subscription."""
 BUFFER = 256
@@ -77,7 +81,10 @@ class LiveHub:
                 # A cluster's client must know the cluster's nodes before it can subscribe.
                 await self._redis.initialize()
                 self._confirmed[channel] = asyncio.get_running_loop().create_future()
-                await self._pubsub.subscribe(channel)
+                try:
+                    await self._pubsub.subscribe(channel)
+                except RuntimeError as error:
+                    raise RedisConnectionError(f"the subscription's connection broke: {error}") from error
             self._followers.setdefault(channel, set()).add(follower)
             confirmed = self._confirmed[channel]
             if self._reader is None or self._reader.done():
@@ -95,19 +102,19 @@ class LiveHub:
             followers.discard(follower)
             if not followers:
                 del self._followers[channel], self._confirmed[channel]
-                with contextlib.suppress(*Unavailable):
+                with contextlib.suppress(*BROKEN):
                     await self._pubsub.unsubscribe(channel)
 
     async def _read(self) -> None:
         while True:
             try:
                 message = await self._pubsub.get_message(timeout=5.0)
-            except Unavailable:
+            except BROKEN:
                 # redis-py subscribes again by itself when it reconnects; whoever listened must read.
                 self._tell_everybody()
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
-                with contextlib.suppress(*Unavailable):
-                    await self._pubsub.ping()
+                with contextlib.suppress(*BROKEN):
+                    await self._connect_anew()
                 continue
             if message is None or message["channel"] is None:
                 # Silence, or the answer to the ping.
@@ -119,6 +126,15 @@ class LiveHub:
             elif message["type"] == "message":
                 for follower in self._followers.get(channel, ()):
                     follower.put(message["data"])
+
+    async def _connect_anew(self) -> None:
+        # Nobody subscribes meanwhile, as that would connect, too.
+        async with self._lock:
+            if self._pubsub.connection is not None:
+                await self._pubsub.connection.disconnect()
+            await self._pubsub.ping()
+        # What came between the loss and this was said to nobody.
+        self._tell_everybody()
 
     def _tell_everybody(self) -> None:
         for followers in self._followers.values():

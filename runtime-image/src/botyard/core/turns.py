@@ -98,8 +98,14 @@ class Turns:
     def __init__(self, redis: Redis) -> None:
         self._scripts = Scripts(redis)
 
-    async def begin(self, lease: Lease, entry: Entry) -> Begun:
+    async def begin(self, lease: Lease, entry: Entry, *, run: str = "") -> Begun:
         """Count a run of `entry` and return what it starts from.
+
+        Args:
+            lease: Of the entry's partition.
+            entry: The event.
+            run: Names this run: it is counted once, also where it is begun again because the answer was lost. Empty:
+                it is another one.
 
         Raises:
             StaleOwner: The lease was lost.
@@ -119,14 +125,16 @@ class Turns:
                 keys.journal(partition, entry.event),
                 keys.parked(partition),
             ],
-            args=[lease.owner, lease.epoch, entry.id, entry.turn, entry.key],
+            args=[lease.owner, lease.epoch, entry.id, entry.turn, entry.key, run],
         )
         _raise_refusal(answer[0], lease, entry)
         if answer[0] == b"parked":
             raise StillParked(None if answer[1] < 0 else int(answer[1]) / 1000)
         return _begun(answer)
 
-    async def commit(self, lease: Lease, entry: Entry, commit: Commit, *, following: Entry | None = None) -> Committed:
+    async def commit(
+        self, lease: Lease, entry: Entry, commit: Commit, *, following: Entry | None = None, run: str = ""
+    ) -> Committed:
         """Write everything of `commit` and acknowledge `entry`, or nothing.
 
         Args:
@@ -134,6 +142,7 @@ class Turns:
             entry: The event whose turn ends.
             commit: What it did.
             following: The next event of the same key: a run of it begins with the commit, as `begin` would.
+            run: Names that run; where the commit's answer is lost, `begin` with this name gives it.
 
         Raises:
             StaleOwner: The lease was lost; nothing was written.
@@ -174,7 +183,7 @@ class Turns:
         begun: list[str] = []
         if following is not None:
             begins = [keys.journal(partition, following.event), keys.parked(partition)]
-            begun = [following.id, following.turn, following.key]
+            begun = [following.id, following.turn, following.key, run]
         answer = await self._scripts.run_to_disk(
             "commit" if following is None else "commit_and_begin",
             keys=[

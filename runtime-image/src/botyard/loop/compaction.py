@@ -1,20 +1,17 @@
 """Shortening of threads that outgrow the model: what is old is summed up by the model itself, what is new stays.
 
-The messages stay readable; only what the model is sent becomes shorter. A thread whose model cannot sum up goes on with
-its newest messages alone.
+The messages stay readable; only what the model is sent becomes shorter. A thread whose model cannot be reached just now
+is shortened later; one whose model cannot sum up goes on with its newest messages alone.
 """
 
 import json
-import logging
 from collections.abc import Sequence
 from typing import Any
 
-from botyard.loop.answers import ModelFailed, said
+from botyard.loop.answers import said
 from botyard.loop.model_messages import as_text
 from botyard.loop.thread_state import KEPT, LONG, ThreadState
 from botyard.loop.threads import FThreadMessageOutput
-
-log = logging.getLogger("botyard.loop.threads")
 
 MAX_CHARACTERS = 240_000
 """Of the messages that the model is sent: about 60,000 tokens, which models of today take."""
@@ -27,6 +24,10 @@ INSTRUCTION = (
     "Sum up the conversation so far for yourself, in at most 500 words: what was asked, what was found out, what was "
     "done with which results (names, numbers, ids), what is open. Write nothing else."
 )
+PASSING = frozenset(
+    ("provider_unavailable", "provider_broke", "model_timeout", "circuit_open", "model_busy", "ledger_unavailable")
+)
+"""Codes of failures that say nothing of the request: the same one may succeed in a moment."""
 
 
 def is_due(state: ThreadState) -> bool:
@@ -34,6 +35,11 @@ def is_due(state: ThreadState) -> bool:
     if len(state.window) <= KEPT:
         return False
     return len(state.window) >= LONG or sum(map(_size, state.window)) > MAX_CHARACTERS
+
+
+def can_wait(state: ThreadState, code: str) -> bool:
+    """Tell whether a thread that could not be summed up, with the failure `code`, stays as it is for now."""
+    return code in PASSING and len(state.window) < 2 * LONG
 
 
 def cut(state: ThreadState) -> int:
@@ -65,13 +71,14 @@ def request_of(state: ThreadState, old: Sequence[FThreadMessageOutput]) -> dict[
     }
 
 
-def summary_of(answer: object) -> str:
-    """Return the summary in the model's answer; empty where it gave none."""
-    try:
-        return (said(answer).text or "").strip()[:MAX_SUMMARY]
-    except ModelFailed as error:
-        log.warning("a thread could not be summed up: %s", error)
-        return ""
+def summary_of(answer: object) -> dict[str, Any]:
+    """Return {summary, coins} of the model's answer.
+
+    Raises:
+        ModelFailed: It is none.
+    """
+    found = said(answer)
+    return {"summary": (found.text or "").strip()[:MAX_SUMMARY], "coins": found.coins}
 
 
 def _written(message: FThreadMessageOutput) -> str:

@@ -6,8 +6,9 @@ their own: what a turn costs does not grow with the thread.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from botyard.loop import compaction, keys
@@ -24,6 +25,8 @@ from botyard.loop.thread_turn import Silent, ThreadTurn
 from botyard.loop.threads import title_of
 from botyard.loop.tools import CloudTool, FCloudtoolCall
 from botyard.program import Output, TurnIO, TurnOutcome, TurnRequest
+
+log = logging.getLogger("botyard.loop.threads")
 
 MAX_ROUNDS = 50
 """Answers of the model in one turn; a model that wants more calls itself in circles."""
@@ -131,6 +134,7 @@ class ThreadTurns:
         state.thread.ft_error = None
         if state.thread.ft_archived_ts:
             return
+        short = False
         for _ in range(MAX_ROUNDS):
             if state.ready_calls():
                 await self._call_tools(turn)
@@ -139,8 +143,9 @@ class ThreadTurns:
             before = await self._kernel(turn)
             if before.subchat_result is not None:
                 return
-            if compaction.is_due(state):
+            if not short and compaction.is_due(state):
                 await self._compact(turn)
+                short = True
             answer = said(await self._model(turn.io, self._body(turn, tools=not before.kill_tools)))
             self._take_answer(turn, answer)
             after = await self._kernel(turn)
@@ -185,16 +190,25 @@ class ThreadTurns:
         """Have the model sum up what is old, so that the rest fits."""
         state = turn.state
         old = compaction.cut(state)
-        try:
-            answer = await self._model(Silent(turn.io), compaction.request_of(state, state.window[:old]))
-        except ModelFailed as error:
-            if error.code in BUDGET_CODES:
-                raise
-            answer = {}
-        summary = compaction.summary_of(answer)
-        if isinstance(answer, Mapping) and answer:
-            state.thread.ft_coins += said(answer).coins
         through = state.window[old - 1].ftm_num
+
+        async def run(key: str) -> dict[str, Any]:
+            try:
+                return compaction.summary_of(
+                    await self._model(Silent(turn.io), compaction.request_of(state, state.window[:old]))
+                )
+            except ModelFailed as error:
+                if error.code in BUDGET_CODES:
+                    raise
+                log.warning("the thread %s could not be summed up: %s", state.thread.ft_id, error)
+                return {"failed": error.code}
+
+        # A step, also where it fails: what the model is asked next depends on it, and must be the same on a re-run.
+        done = await turn.io.step("sum up", through, run)
+        if compaction.can_wait(state, str(done.get("failed", ""))):
+            return
+        state.thread.ft_coins += int(done.get("coins", 0))
+        summary = str(done.get("summary", ""))
         state.summed_up(old, summary or state.summary)
         turn.say(Output(type="thread.compacted", data={"through": through, "summary": summary}))
 

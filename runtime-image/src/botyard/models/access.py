@@ -18,6 +18,7 @@ from botyard.models import requests
 from botyard.models.completions import Collected
 from botyard.models.errors import BudgetRefused, ModelError, NoModel
 from botyard.models.metrics import ModelMetrics
+from botyard.models.provider import PLAIN, Sending
 from botyard.models.requests import Kind
 from botyard.models.signature import signature_of
 from botyard.models.targets import Target, Targets
@@ -43,8 +44,10 @@ class Asked:
     """Role whose model is asked; empty: the one that the request names, or the Bot's."""
     warn: Warn | None = None
     """Told when the call used a budget up to 80 %."""
-    mine: Callable[[], Awaitable[None]] | None = None
+    mine: Callable[[], Awaitable[Any]] | None = None
     """Raises when the call is not this replica's to make any more; asked last, before anybody is paid."""
+    key: str = ""
+    """Names what is asked, whichever run of the turn asks it; told to the provider."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,10 @@ class _Open:
     bound: Bound
     hold: Hold
     warn: Warn | None
+    sending: Sending = PLAIN
     answered: bool = False
+    refused: bool = False
+    """It was not this replica's any more: nothing was sent."""
     usage: Usage | None = field(default=None)
 
 
@@ -105,7 +111,7 @@ class ModelAccess:
             ModelError: Refused or failed.
         """
         async with self._open(kind, requests.checked(kind, body), asked) as call:
-            answer = await call.target.provider.ask(kind, call.request)
+            answer = await call.target.provider.ask(kind, call.request, call.sending)
             call.answered, call.usage = True, reported(answer, call.bound)
             _tell_cost(call, answer)
             await keep(answer)
@@ -120,7 +126,7 @@ class ModelAccess:
         collected = Collected()
         async with self._open("chat", requests.checked("chat", body), asked) as call:
             last: list[dict[str, Any]] = []
-            async with aclosing(call.target.provider.stream(call.request)) as pieces:  # type: ignore[type-var]
+            async with aclosing(call.target.provider.stream(call.request, call.sending)) as pieces:  # type: ignore[type-var]
                 async for events in pieces:
                     # What tells the reader that the answer is whole waits until it is kept.
                     going_on = collected.add_all(events)
@@ -143,12 +149,7 @@ class ModelAccess:
         with self._metrics.measured(target.name) as measured:
             async with target.slot():
                 call = await self._reserve(kind, request, asked, target)
-                if asked.mine is not None:
-                    try:
-                        await asked.mine()
-                    except BaseException:
-                        self._settle_later(self._meter.release(call.hold))
-                        raise
+                call.sending = Sending(_noting(call, asked.mine), asked.key)
                 try:
                     yield call
                 except ModelError as error:
@@ -158,7 +159,7 @@ class ModelAccess:
                 except BaseException:
                     # Whoever asked is gone, or the answer could not be kept.
                     measured.failed("cancelled")
-                    self._settle_later(self._end(call, billed=True))
+                    self._settle_later(self._end(call, billed=not call.refused))
                     raise
                 else:
                     for warning in await self._end(call, billed=True):
@@ -203,6 +204,21 @@ class ModelAccess:
         task = asyncio.create_task(ending)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
+
+
+def _noting(call: _Open, mine: Callable[[], Awaitable[Any]] | None) -> Callable[[], Awaitable[Any]] | None:
+    """Return `mine`, having it noted when it raises."""
+    if mine is None:
+        return None
+
+    async def ask() -> None:
+        try:
+            await mine()
+        except Exception:
+            call.refused = True
+            raise
+
+    return ask
 
 
 def _tell_cost(call: _Open, *answers: dict[str, Any]) -> None:

@@ -15,7 +15,16 @@ import aiohttp
 
 from botyard.models import completions, requests
 from botyard.models.breaker import Breaker
-from botyard.models.errors import ModelError, ModelTimeout, ProviderBroke, ProviderRefused, ProviderUnavailable
+from botyard.models.errors import (
+    CircuitOpen,
+    ModelError,
+    ModelTimeout,
+    ProviderBroke,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from botyard.models.http_session import Passage
+from botyard.models.provider import PLAIN, Sending
 from botyard.models.requests import Kind
 from botyard.models.retries import RETRIED, RetryPolicy, retry_after
 from botyard.models.sse import EventParser
@@ -28,26 +37,8 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that is not streamed."""
 _PATHS: dict[Kind, str] = {"chat": "/chat/completions", "embeddings": "/embeddings"}
 _MESSAGE = 1000
-_REUSED = "reused"
 
 T = TypeVar("T")
-
-
-def new_session() -> aiohttp.ClientSession:
-    """Return a session for providers; it knows which requests went over a connection that was kept open."""
-    trace = aiohttp.TraceConfig()
-
-    async def reused(session: aiohttp.ClientSession, context: Any, parameters: object) -> None:
-        if isinstance(context.trace_request_ctx, dict):
-            context.trace_request_ctx[_REUSED] = True
-
-    trace.on_connection_reuseconn.append(reused)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None),
-        trace_configs=[trace],
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class HttpProvider:
     """One endpoint with one model.
 
     Args:
-        session: Of `new_session`, shared by all providers; keeps connections.
+        session: Of `http_session.new_session`, shared by all providers; keeps connections.
         key: Reads the API key as it is now; empty for none.
         model: Name of the model at the provider.
         endpoint: Base URL.
@@ -98,11 +89,11 @@ class HttpProvider:
             return Bound(requests.input_bound(request), 0)
         return Bound(requests.input_bound(request), requests.output_limit(request))
 
-    async def ask(self, kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(self, kind: Kind, request: Mapping[str, Any], sending: Sending = PLAIN) -> dict[str, Any]:
         """Return the whole answer; tries again where that is safe."""
 
         async def attempt() -> dict[str, Any]:
-            async with await self._send(kind, {**request, "model": self.model}) as response:
+            async with await self._send(kind, {**request, "model": self.model}, sending) as response:
                 answer = await self._whole(response)
             if kind == "embeddings":
                 given = request["input"]
@@ -113,13 +104,13 @@ class HttpProvider:
         async with self._deadline():
             return await self._persistently(attempt)
 
-    async def stream(self, request: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+    async def stream(self, request: Mapping[str, Any], sending: Sending = PLAIN) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield the pieces as they come; tries again until the first one came."""
         options = {**request.get("stream_options", {}), "include_usage": True}
         body = {**request, "model": self.model, "stream": True, "stream_options": options}
         parser, ended = EventParser(), False
         async with self._deadline():
-            response = await self._persistently(lambda: self._send("chat", body))
+            response = await self._persistently(lambda: self._send("chat", body, sending))
             try:
                 while not parser.done and (chunk := await self._piece(response)):
                     if events := parser.feed(chunk):
@@ -151,21 +142,27 @@ class HttpProvider:
 
     async def _persistently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         failures = 0
+        self.breaker.enter()
         while True:
-            self.breaker.enter()
             try:
                 result = await attempt()
             except _Again as error:
                 failures += 1
-                if error.counts:
+                pause = self.retries.pause(failures, error.asked)
+                if error.counts and (pause is None or self.breaker.is_open):
+                    # One call counts once, however often it was tried: a single request that a provider cannot
+                    # stand must not shut out all others. One that looks whether it is back says so at once.
                     self.breaker.failed()
                 else:
                     self.breaker.left()
-                pause = self.retries.pause(failures, error.asked)
                 if pause is None:
                     raise error.reason from error
                 log.info("tried again in %.1f s: %s", pause, error.reason)
                 await self.sleep(pause)
+                try:
+                    self.breaker.enter()
+                except CircuitOpen:
+                    raise error.reason from error
             except ProviderRefused:
                 self.breaker.succeeded()
                 raise
@@ -179,17 +176,20 @@ class HttpProvider:
                 self.breaker.succeeded()
                 return result
 
-    async def _send(self, kind: Kind, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
+    async def _send(self, kind: Kind, body: Mapping[str, Any], sending: Sending) -> aiohttp.ClientResponse:
         """Return the response's head if it says that all is well.
 
         Raises:
             _Again: It may work in a moment, and nothing was done.
             ModelError: It failed.
+            Exception: What `sending.mine` raised; nothing was sent.
         """
         headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         if key := self.key():
             headers["authorization"] = f"Bearer {key}"
-        connection: dict[str, bool] = {}
+        if sending.key:
+            headers["idempotency-key"] = sending.key
+        passage = Passage(sending.mine)
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         try:
             async with asyncio.timeout(self.patience.answer):
@@ -199,23 +199,29 @@ class HttpProvider:
                     headers=headers,
                     allow_redirects=False,  # the key is for this address alone
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.patience.connect),
-                    trace_request_ctx=connection,
+                    trace_request_ctx=passage,
                 )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise _Again(ProviderUnavailable(f"{self._who()} cannot be reached: {error}")) from error
-        except aiohttp.ServerDisconnectedError as error:
-            if not connection.get(_REUSED):
-                raise ProviderBroke(f"{self._who()} took the request and closed the connection") from error
-            # It was kept open, and the other side had closed it: the request was not read.
-            raise _Again(ProviderUnavailable(f"{self._who()} closed the connection without an answer")) from error
+        except aiohttp.ClientError as error:
+            raise (passage.refused or self._broken(error, passage)) from error
         except TimeoutError:
             raise ModelTimeout(f"{self._who()} did not answer within {self.patience.answer:g} s") from None
-        except (aiohttp.ClientError, ValueError) as error:
+        except ValueError as error:
             raise ProviderBroke(f"{self._who()} did not answer as HTTP says: {error}") from error
         if response.status == 200:
             return response
         async with response:
             raise await self._refusal(response)
+
+    def _broken(self, error: aiohttp.ClientError, passage: Passage) -> Exception:
+        """Return what it means that the connection failed."""
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            return _Again(ProviderUnavailable(f"{self._who()} cannot be reached: {error}"))
+        if not isinstance(error, aiohttp.ServerDisconnectedError):
+            return ProviderBroke(f"{self._who()} did not answer as HTTP says: {error}")
+        if not passage.reused:
+            return ProviderBroke(f"{self._who()} took the request and closed the connection")
+        # It was kept open, and the other side had closed it: the request was not read.
+        return _Again(ProviderUnavailable(f"{self._who()} closed the connection without an answer"))
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> Exception:
         status, said = response.status, await self._complaint(response)

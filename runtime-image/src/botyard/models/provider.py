@@ -1,10 +1,25 @@
 """What a provider is, for those who call it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botyard.models.requests import Kind
 from botyard.models.usage import Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a request goes out."""
+
+    mine: Callable[[], Awaitable[Any]] | None = None
+    """Raises when the call is not this replica's to make any more; asked before every try, as late as possible."""
+    key: str = ""
+    """Names the call, the same on every try of whichever replica; empty: it has no name."""
+
+
+PLAIN = Sending()
+"""Whenever, and without a name."""
 
 
 class Provider(Protocol):
@@ -17,8 +32,8 @@ class Provider(Protocol):
     def bound(self, kind: Kind, request: Mapping[str, Any]) -> Bound:
         """Return what a request can use at most."""
 
-    async def ask(self, kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(self, kind: Kind, request: Mapping[str, Any], sending: Sending = PLAIN) -> dict[str, Any]:
         """Return the whole answer."""
 
-    def stream(self, request: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+    def stream(self, request: Mapping[str, Any], sending: Sending = PLAIN) -> AsyncIterator[list[dict[str, Any]]]:
         """Return the pieces of a chat completion as they come, with the usage among the last."""

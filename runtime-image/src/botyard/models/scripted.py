@@ -11,6 +11,7 @@ from typing import Any
 
 from botyard.budget.calls import Usage
 from botyard.models import completions, requests, script
+from botyard.models.provider import PLAIN, Sending
 from botyard.models.requests import Kind
 from botyard.models.script import Said, Script
 from botyard.models.usage import Bound, to_json
@@ -43,16 +44,20 @@ class ScriptedProvider:
         said = self._said(request)
         return Bound(said.input_tokens, said.output_tokens)
 
-    async def ask(self, kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(self, kind: Kind, request: Mapping[str, Any], sending: Sending = PLAIN) -> dict[str, Any]:
         """Return the whole answer."""
+        if sending.mine is not None:
+            await sending.mine()
         if kind == "embeddings":
             return _embeddings(request, self._name)
         said = self._said(request)
         await asyncio.sleep(said.delay_seconds)
         return self._completion(said, request)
 
-    async def stream(self, request: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+    async def stream(self, request: Mapping[str, Any], sending: Sending = PLAIN) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield the answer word by word, the words with no pause between them."""
+        if sending.mine is not None:
+            await sending.mine()
         said = self._said(request)
         await asyncio.sleep(said.delay_seconds)
         whole = self._completion(said, request)

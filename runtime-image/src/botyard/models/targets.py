@@ -119,7 +119,8 @@ class Targets:
         if target.provider == "scripted":
             return ScriptedProvider(ScriptFile(self._scripts / target.script).current, name=target.name)
         # Bots that ask no model, or the scripted one, do without the memory that a client for HTTP takes.
-        from botyard.models.http_provider import OPENAI, HttpProvider, new_session
+        from botyard.models.http_provider import OPENAI, HttpProvider
+        from botyard.models.http_session import new_session
 
         if self._session is None:
             self._session = new_session()

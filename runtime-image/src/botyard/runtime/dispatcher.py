@@ -1,9 +1,10 @@
 """Hands events to runners: in order for each key, concurrently over keys, never more than the limits."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from botyard.core.address import Partition
@@ -16,6 +17,7 @@ MAX_QUEUED = 2048
 """Events held in memory over all keys; reading the inboxes pauses above it."""
 LOOK_AGAIN = 60.0
 """Seconds after which a key that was put aside is looked at in any case: what is said to replicas may get lost."""
+_runs = itertools.count()
 
 
 @dataclass(slots=True)
@@ -26,6 +28,16 @@ class Job:
     entry: Entry
     begun: Begun | None = None
     """What its run starts from, where the commit of the turn before it has begun it."""
+    run: str = field(init=False)
+    """Names the run that begins next; no other run of any event has the same name."""
+
+    def __post_init__(self) -> None:
+        self.next_run()
+
+    def next_run(self) -> None:
+        """Note that a run has begun: the next one is another one."""
+        # Nobody else ever has this epoch.
+        self.run = f"{self.lease.epoch}.{next(_runs)}"
 
 
 Following = Callable[[], Job | None]

@@ -19,8 +19,9 @@ log = logging.getLogger("botyard.ownership")
 
 LOOK_EVERY = 1.0
 """Seconds between looks at placement when nobody wakes us."""
-MARGIN = 0.1
-"""Part of a lease's life for which it no longer counts as sure: clocks run at different speeds."""
+MARGIN = 1 / 3
+"""Part of a lease's life for which it no longer counts as sure: clocks run at different speeds, and a process may be
+stopped between its look at the clock and what it does next."""
 SURE_PAUSE = 0.05
 """Seconds between looks whether a lease has been renewed."""
 HANDOVER_TIMEOUT = 30.0
@@ -82,8 +83,10 @@ class Ownership:
         """Return when this replica owns what the placement gives it."""
         await self._settled.wait()
 
-    async def sure(self, lease: Lease) -> None:
+    async def sure(self, lease: Lease) -> float:
         """Return when nobody else can hold `lease`: at once, unless its last renewal is too long ago.
+
+        The answer is for how many seconds from now on that is so at least.
 
         Commits do not need it, since their script looks. What is paid for outside does: a process that was stopped
         beyond its lease wakes up in the midst of turns that another one has run meanwhile.
@@ -92,8 +95,9 @@ class Ownership:
             StaleOwner: It was lost.
         """
         while self._owned.get(lease.partition) is lease:
-            if time.monotonic() < self._until[lease.partition] - MARGIN * self._lease_seconds:
-                return
+            left = self._until[lease.partition] - time.monotonic()
+            if left > MARGIN * self._lease_seconds:
+                return left
             self.wake()
             await asyncio.sleep(SURE_PAUSE)
         raise StaleOwner(f"{lease.partition} has another owner")

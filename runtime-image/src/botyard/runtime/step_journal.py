@@ -4,6 +4,7 @@ import contextvars
 import itertools
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -44,7 +45,7 @@ class Steps:
     """The steps of one run, in the worker: what an earlier run has done is not done again."""
 
     def __init__(
-        self, event: str, journal: Mapping[str, bytes], put: Put, may: Callable[[], Awaitable[Any]] | None = None
+        self, event: str, journal: Mapping[str, bytes], put: Put, may: Callable[[], Awaitable[float]] | None = None
     ) -> None:
         """Begin a run.
 
@@ -52,7 +53,8 @@ class Steps:
             event: The event's id, part of every step's idempotence key.
             journal: Records of earlier runs by ordinal.
             put: Keeps a record, through the supervisor.
-            may: Raises when the turn is another replica's by now; asked before each step is run.
+            may: Raises when the turn is another replica's by now, or returns for how many seconds it will not be;
+                asked before each step is run.
         """
         self._event = event
         self._journal = journal
@@ -79,8 +81,7 @@ class Steps:
         if (record := self._journal.get(ordinal)) is not None:
             self._unread.discard(ordinal)
             return self._result(record, digest, name, ordinal)
-        if self._may is not None:
-            await self._may()
+        await self._make_sure()
         token = _scope.set(_Scope(self, f"{ordinal}."))
         try:
             result = await run(f"{self._event}:{ordinal}:{digest}")
@@ -88,6 +89,14 @@ class Steps:
             _scope.reset(token)
         fresh = _json({"digest": digest, "name": name, "result": result}, f"the result of step {name!r}")
         return self._result(await self._put(ordinal, fresh.encode()), digest, name, ordinal)
+
+    async def _make_sure(self) -> None:
+        """Return when the turn is this replica's, also if this process was stopped since it was told so."""
+        while self._may is not None:
+            asked = time.monotonic()
+            seconds = await self._may()
+            if time.monotonic() - asked < seconds:
+                return
 
     def _result(self, record: bytes, digest: str, name: str, ordinal: str) -> Any:
         kept = json.loads(record)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("botyard.supervisor")
 
+HOLD_LEASES = 10
+"""Leases that what a model call set aside outlives this process: as long as Redis may be away without harm."""
 LOOK_BATCH, LOOK_PAUSE = 50, 0.1
 """Parked turns that are looked at together, and the seconds before the next ones."""
 DEAF_AFTER = 60.0
@@ -99,7 +101,9 @@ class Supervisor:
         retention = retention or Retention()
         self._courier = Courier(redis, retention)
         self._redis = redis
-        self._meter = LedgerMeter(redis, self.address, configuration, BudgetMetrics(self.metrics.registry))
+        self._meter = LedgerMeter(
+            redis, self.address, configuration, BudgetMetrics(self.metrics.registry), lease_ms=HOLD_LEASES * lease_ms
+        )
         self._models = ModelAccess(
             self._meter,
             config=lambda: configuration.bot.model,

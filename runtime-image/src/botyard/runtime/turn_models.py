@@ -59,9 +59,10 @@ class TurnModels:
         spender: Spender,
         journal: Mapping[str, bytes],
         put: Put,
-        mine: Callable[[], Awaitable[None]],
+        mine: Callable[[], Awaitable[Any]],
         stop: Stop,
         events: BudgetEvents | None = None,
+        name: str = "",
     ) -> None:
         """Begin a run.
 
@@ -74,9 +75,11 @@ class TurnModels:
             mine: Raises when the turn is not this replica's any more, before anything is paid for it.
             stop: Ends the turn when set.
             events: Tells the conversation of money.
+            name: Of the event, the same for all its runs and no other event of any bot; empty: calls have no names.
         """
         self._access = access
         self._run = run
+        self._name = name
         self._spender = spender
         self._journal = {place: record for place, record in journal.items() if place.startswith(PLACE)}
         self._put = put
@@ -172,7 +175,9 @@ class TurnModels:
 
     def _call(self, place: str, role: str) -> Asked:
         warn = self._events.warn if self._events is not None else None
-        return Asked(call=f"{self._run}/{place}", spender=self._spender, role=role, warn=warn, mine=self._mine)
+        # Hashed: what users name their messages is nobody else's business.
+        key = blake2b(f"{self._name}/{place}".encode(), digest_size=16).hexdigest() if self._name else ""
+        return Asked(call=f"{self._run}/{place}", spender=self._spender, role=role, warn=warn, mine=self._mine, key=key)
 
     def _place(self, kind: Kind, role: str, body: Any) -> str:
         if not isinstance(body, Mapping):

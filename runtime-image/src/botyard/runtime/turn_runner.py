@@ -71,7 +71,7 @@ class TurnRunner:
         *,
         deliverable: Callable[[Partition], None],
         again: Callable[[str], None],
-        sure: Callable[[Lease], Awaitable[None]],
+        sure: Callable[[Lease], Awaitable[float]],
         revision: str = "",
         models: ModelAccess | None = None,
         quotas: Quotas | None = None,
@@ -194,7 +194,8 @@ class TurnRunner:
             # What a commit has begun is good for one run.
             begun, job.begun = job.begun, None
             if begun is None:
-                begun = await persist(lambda: self._turns.begin(lease, entry))
+                begun = await persist(lambda: self._turns.begin(lease, entry, run=job.run))
+            job.next_run()
             attempt = begun.attempt
             self.clock.heard(begun.now_ms)
         except ValueError as error:
@@ -242,7 +243,8 @@ class TurnRunner:
         if behind is not None:
             self._cancelled.setdefault(behind.turn, Stop())
         try:
-            done = await persist(lambda: self._turns.commit(job.lease, job.entry, commit, following=behind))
+            run = following.run if following is not None else ""
+            done = await persist(lambda: self._turns.commit(job.lease, job.entry, commit, following=behind, run=run))
             if following is not None:
                 following.begun = done.following
         finally:
@@ -389,6 +391,7 @@ class TurnRunner:
             journal=begun.journal,
             put=put,
             mine=partial(self._sure, lease),
+            name=f"{lease.partition}/{entry.id}/{entry.event}",
             stop=stop,
             events=events,
         )

@@ -109,8 +109,8 @@ class WorkerIO:
         """Have the supervisor keep what the turn used of a service."""
         await self._worker.call(self._turn, "usage.record", {"event": event})
 
-    async def _may(self) -> None:
-        await self._worker.call(self._turn, "step.begin", {})
+    async def _may(self) -> float:
+        return float(await self._worker.call(self._turn, "step.begin", {}))
 
     async def _keep(self, ordinal: str, record: bytes) -> bytes:
         return bytes(await self._worker.call(self._turn, "step.put", {"ordinal": ordinal, "record": record}))

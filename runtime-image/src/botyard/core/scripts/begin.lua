@@ -1,6 +1,6 @@
 -- Begin a run of an event.
 -- KEYS: lease, inbox, attempts, state, conversation, journal, parked
--- ARGV: owner, epoch, entry, turn, key
+-- ARGV: owner, epoch, entry, turn, key, run (the same one is counted once; empty: always another one)
 -- Answers {"ok", attempt, crashes, state, ends of the conversation, journal (flat ordinal, record, …),
 -- to be cancelled (1/0), runs that were put aside, revision and schema of the state, now (ms)} | {"parked", ms left or -1} | {"stale"} | {"gone"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
@@ -19,7 +19,13 @@ if parked then
   end
   redis.call("HDEL", KEYS[7], ARGV[5])
 end
-local attempt = redis.call("HINCRBY", KEYS[3], entry, 1)
+local before = redis.call("HMGET", KEYS[3], entry, entry .. ":run")
+local attempt = tonumber(before[1] or 0)
+-- Whoever did not get the answer asks again: that is no other run.
+if attempt == 0 or ARGV[6] == "" or before[2] ~= ARGV[6] then
+  attempt = attempt + 1
+  redis.call("HSET", KEYS[3], entry, attempt, entry .. ":run", ARGV[6])
+end
 local crashes, parks = 0, 0
 local journal = {}
 if attempt > 1 then
