@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botyard.models.errors import ModelError, ModelTimeout, ProviderBroke
-from botyard.models.http_provider import HttpProvider, Patience, new_session
+from botyard.models.http_provider import HttpProvider, Patience
+from botyard.models.http_session import new_session
 from botyard.models.retries import RetryPolicy
 from botyard.models.usage import reported
 from botyard.program import Output
