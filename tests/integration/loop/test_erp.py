@@ -1,5 +1,6 @@
 """Changed rows at the handlers of real replicas: typed, in order, once, also where processes end."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from botyard.contract.erp import ErpSubscription, together
 from botyard.contract.persona import PersonaConfig
 from botyard.contract.routes import Route
+from botyard.core.change_inbox import ChangeInbox, PartitionBatch
 from botyard.core.inbox import Inbox
 from botyard.erp.changes import Change
 from botyard.erp.delivery import Delivered, Delivery
@@ -132,6 +134,25 @@ async def test_an_unreadable_row_is_a_failed_turn_and_the_next_one_is_seen(clerk
     await clerk.until(lambda: len(clerk.journal("nora")) == 1)
     turns = (await clerk.bot.finished(3, ":nora")).turns
     assert [turn["error"]["kind"] for turn in turns if turn.get("error")] == ["BadRow"]
+
+
+async def test_changes_that_share_a_turn_are_seen_one_after_the_other(clerk: Clerk) -> None:
+    await clerk.start()
+    partition = clerk.bot.address.partition(":nora")
+    names = [f"n{number}" for number in range(20)]
+    rows = [deal(name) for name in names]
+    rows[7] = deal("bad", "much")
+    batch = PartitionBatch()
+    for number, new in enumerate(rows):
+        content = {"table": "crm_deal", "change": "INSERT", "new": new, "old": None}
+        batch.changes.append((f"{number:04}", json.dumps(content)))
+    batch.events.append((":nora", list(range(20))))
+    taken = await ChangeInbox(clerk.bot.redis).accept(partition, source="s", reached="0019", batch=batch)
+    assert (taken.events, taken.stored) == (1, 20)
+    await clerk.until(lambda: len(clerk.journal("nora")) == 19)
+    assert [line.split()[1] for line in clerk.journal("nora")] == [name for name in names if name != "n7"]
+    [refused] = [each for each in await clerk.bot.heard(":nora") if each["type"] == "erp.refused"]
+    assert "much" in refused["data"]["message"]
 
 
 async def test_nothing_is_lost_or_doubled_where_a_replica_is_killed(clerk: Clerk) -> None:

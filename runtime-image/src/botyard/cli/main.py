@@ -65,6 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("approvals", "list calls of tools that wait for a person, allow or reject them", "botyard.cli.approvals"),
     Command("budget", "tell what a bot and its Personas spend, and grant more", "botyard.cli.budget"),
     Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
+    Command("connector", "bring changes of databases to Personas", "botyard.cli.connector", for_people=False),
     Command("supervisor", "run the supervisor of a runtime pod", "botyard.cli.supervisor", for_people=False),
     Command("worker-host", "run the workers of a runtime pod", "botyard.cli.worker_host", for_people=False),
     Command("builder", "install and import a bundle in a build pod", "botyard.bundle_build.builder", for_people=False),

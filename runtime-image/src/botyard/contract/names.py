@@ -92,6 +92,8 @@ GATEWAY_PORT = 8080
 ARTIFACTS_PORT = 8082
 """The operator's artifact server."""
 OPERATOR_METRICS_PORT = 8083
+CONNECTOR_PORT = 8085
+"""The connector's probes and metrics."""
 
 # Environment of the containers of a runtime pod.
 ENV_REPLICA = "BOTYARD_REPLICA"

@@ -247,6 +247,16 @@ def document_versions(workspace: str, path: str) -> str:
     return f"{_documents(workspace)}:vers:{path}"
 
 
+def erp_positions(partition: Partition) -> str:
+    """Hash source → place in its log up to which its changes were accepted in this partition."""
+    return f"{_tag(partition)}:erp"
+
+
+def erp_source(partition: Partition) -> str:
+    """Hash of what a source's connector remembers (see `botyard.connector.progress`)."""
+    return f"{_tag(partition)}:source"
+
+
 def persona_reports(bot: BotAddress) -> str:
     """Hash persona → JSON of how it fares (see `botyard.core.persona_reports`)."""
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:personas"

@@ -4,13 +4,10 @@ import argparse
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import uvloop
 from kubernetes.aio.client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
-from kubernetes.aio.config.config_exception import ConfigException
 from redis.asyncio import Redis
 
 from botyard.channels.service import ChannelService
@@ -21,6 +18,7 @@ from botyard.gateway import authentication, authorization
 from botyard.gateway.access_reviews import SubjectAccessReviews
 from botyard.gateway.config_map_routes import ConfigMapRoutes
 from botyard.gateway.context import Gateway, StreamLimits
+from botyard.gateway.kubernetes_client import open_client
 from botyard.gateway.oidc import ClaimNames, OidcTokens
 from botyard.gateway.route_sources import FileRoutes, RouteSource
 from botyard.gateway.routes import RoutingTable, address
@@ -58,7 +56,9 @@ async def serve(settings: Settings) -> None:
     """
     table = RoutingTable()
     async with contextlib.AsyncExitStack() as stack:
-        client = await stack.enter_async_context(_kubernetes(settings)) if _needs_kubernetes(settings) else None
+        client = None
+        if _needs_kubernetes(settings):
+            client = await stack.enter_async_context(open_client(settings.kubeconfig))
         redis = connect(settings.redis_url, max_connections=REDIS_CONNECTIONS)
         stack.push_async_callback(redis.aclose)
         keys = _signing_keys(settings)
@@ -133,25 +133,6 @@ def _channels(settings: Settings, redis: Redis, table: RoutingTable) -> ChannelS
 def _needs_kubernetes(settings: Settings) -> bool:
     # Whoever OIDC lets in is known to RBAC by name and groups.
     return settings.routes_file is None or bool(settings.auth & {"kubernetes", "oidc"})
-
-
-@contextlib.asynccontextmanager
-async def _kubernetes(settings: Settings) -> AsyncIterator[ApiClient]:
-    configuration = Configuration()
-    try:
-        if settings.kubeconfig is not None:
-            await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=str(settings.kubeconfig), client_configuration=configuration
-            )
-        else:
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
-        raise ValueError(
-            f"no way to reach Kubernetes: {error}; inside of a pod mount a service account's token, elsewhere "
-            "give --kubeconfig FILE, or do without by --routes FILE and --auth tokens"
-        ) from None
-    async with ApiClient(configuration) as client:
-        yield client
 
 
 def _source(settings: Settings, client: ApiClient | None) -> RouteSource:

@@ -182,13 +182,20 @@ class RobotContext:
         """
         self.takes_events.set()
         parked = self._parking.take()
-        for event in parked:
-            if event.kind == "call" and event.name in turn_tool_calls_into_bg_tasks:
-                task = asyncio.create_task(self._handle(event))
-                self.bg_call_tasks.add(task)
-                task.add_done_callback(self.bg_call_tasks.discard)
-            else:
-                await self._handle(event)
+        try:
+            for event in parked:
+                if event.kind == "call" and event.name in turn_tool_calls_into_bg_tasks:
+                    task = asyncio.create_task(self._handle(event))
+                    self.bg_call_tasks.add(task)
+                    task.add_done_callback(self.bg_call_tasks.discard)
+                else:
+                    await self._handle(event)
+        except asyncio.CancelledError:
+            for event in parked:
+                if event.begun.done() or event.done.done():
+                    continue
+                event.done.set_exception(LoopEnded("the loop ended before the event was handled"))
+            raise
         if parked:
             # The loop's other tasks and its end get their turn also while events keep coming.
             await asyncio.sleep(0)

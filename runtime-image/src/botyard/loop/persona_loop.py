@@ -9,7 +9,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -164,6 +164,26 @@ class PersonaLoop:
             return await handled
         except asyncio.CancelledError:
             event.give_up()
+            raise
+
+    async def deliver_all(self, events: Sequence[Parked]) -> list[Any]:
+        """Park events together and return what handling each of them brought; see `deliver`.
+
+        Raises:
+            LoopEnded: The loop ended before it took all of them.
+        """
+        context = await self._taking()
+        wanted = [event for event in events if context is None or context.handles(event)]
+        for event in wanted:
+            self._parking.park(event)
+        try:
+            if wanted:
+                # The loop takes them in this order: when the last one has ended, all have.
+                await asyncio.wrap_future(wanted[-1].done)
+            return [event.done.result() for event in wanted]
+        except BaseException:
+            for event in wanted:
+                event.give_up()
             raise
 
     async def in_loop(self, change: Callable[[RobotContext], None]) -> None:

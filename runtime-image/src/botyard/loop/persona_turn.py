@@ -1,6 +1,7 @@
 """One turn of a Persona's key while it runs: what it has found, and what it will commit."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from botyard.loop import keys
@@ -79,6 +80,12 @@ class PersonaTurn:
         """Hand an event to the bot's loop, and take what its handler causes."""
         for action in await self.loop.deliver(event) or []:
             self.cause(action["key"], action["payload"])
+
+    async def deliver_all(self, events: Sequence[Parked]) -> None:
+        """Hand events to the bot's loop, in their order, and take what their handlers cause."""
+        for actions in await self.loop.deliver_all(events):
+            for action in actions or []:
+                self.cause(action["key"], action["payload"])
 
     async def change(self, change: Change) -> None:
         """Write a change of a task, tell of it, and give a task that is worked on to a thread."""

@@ -5,6 +5,7 @@ needs: which tasks are in progress, how many are open, which are done, what is s
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from botyard.loop import board, schedule_turns
 from botyard.loop.board import BoardError, Change
@@ -49,9 +50,9 @@ class PersonaTurns:
                 await self._thread(turn)
             elif action == "erp.changed":
                 try:
-                    await self._row(turn)
+                    await self._rows(turn)
                 except ValueError as error:
-                    return failed("BadRow", f"this is no row of {request.payload.get('table')}: {error}")
+                    return failed("BadRow", f"this is no row of {request.payload.get('table', 'its table')}: {error}")
             elif action == "emessage":
                 messenger = str(request.payload["messenger"])
                 await turn.deliver(Parked("emessage", (request.payload.get("message"),), request.event, messenger))
@@ -76,16 +77,29 @@ class PersonaTurns:
         tasks = await turn.tasks(task_id)
         await turn.change(_change(do, task_id, tasks, turn))
 
-    async def _row(self, turn: PersonaTurn) -> None:
-        """Hand the change of a row to the handler of its table: a turn for each change, none is merged with another.
+    async def _rows(self, turn: PersonaTurn) -> None:
+        """Hand changes of rows to the handlers of their tables, one after the other; none is merged with another.
+
+        A row among several that cannot be read is told of, and holds up none of the others.
 
         Raises:
-            ValueError: The row cannot be read.
+            ValueError: The event's only row cannot be read.
         """
-        payload = turn.request.payload
-        table = str(payload.get("table"))
-        old, new = (row_of(table, payload.get(name)) for name in ("old", "new"))
-        await turn.deliver(Parked("erp", (str(payload.get("change")), old, new), turn.request.event, table))
+        payload, event = turn.request.payload, turn.request.event
+        if "changes" not in payload:
+            await turn.deliver(_changed_row(payload, event))
+            return
+        changes = payload["changes"]
+        found: list[Parked] = []
+        for number, change in enumerate(changes):
+            try:
+                found.append(_changed_row(change, f"{event}/{number}"))
+            except ValueError as error:
+                if len(changes) == 1:
+                    raise ValueError(f"{change.get('table')}: {error}") from None
+                message = f"this is no row of {change.get('table')}: {error}"
+                turn.say("erp.refused", status="error", code="BadRow", message=message)
+        await turn.deliver_all(found)
 
     async def _thread(self, turn: PersonaTurn) -> None:
         payload, event = turn.request.payload, turn.request.event
@@ -136,6 +150,17 @@ def _change(do: str, task_id: str, tasks: Mapping[str, FPersonaKanbanTaskOutput]
     if do == "remove":
         return board.remove(tasks, task_id)
     raise BoardError("UnknownAction", f"A task cannot be {do!r}.")
+
+
+def _changed_row(change: Mapping[str, Any], event: str) -> Parked:
+    """Return what a handler gets of the change of a row.
+
+    Raises:
+        ValueError: The row cannot be read.
+    """
+    table = str(change.get("table"))
+    old, new = (row_of(table, change.get(name)) for name in ("old", "new"))
+    return Parked("erp", (str(change.get("change")), old, new), event, table)
 
 
 def _refused(request: TurnRequest, code: str, message: str) -> TurnOutcome:
