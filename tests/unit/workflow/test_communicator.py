@@ -261,6 +261,17 @@ async def test_emitters_take_all_that_the_communicator_takes(comm: Any, relay: M
     assert relay.sent[8].data["data"] == {"final_answer": "Hi"}
 
 
+async def test_indices_out_of_order_are_passed_on_as_they_are(comm: Any, relay: MemoryRelay) -> None:
+    for index, text in [(3, "d"), (1, "b"), (1, "b"), (-1, "?")]:
+        await comm.delta(text=text, index=index)
+    assert [(each.data["idx"], each.data["delta"]["index"], each.data["text"]) for each in relay.sent] == [
+        (3, 3, "d"),
+        (1, 1, "b"),
+        (1, 1, "b"),
+        (-1, -1, "?"),
+    ]
+
+
 async def test_what_was_streamed_is_remembered_by_stream(comm: Any) -> None:
     await comm.delta(text="old", index=0)
     await comm.delta(text="Hel", index=0)

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from botyard.workflow import decorators, documents, properties, state, tasks
+from botyard.workflow import decorators, properties, state, tasks
 from botyard.workflow.accounting import context, recorder, summary
 from botyard.workflow.communicator import ChatCommunicator
 from botyard.workflow.configuration import Config
-from botyard.workflow.conversation_store import ConversationStore
-from botyard.workflow.database import ContextRAGClient, ConvIndex, Database, KBClient, database_of
 from botyard.workflow.errors import BundleResultError
 from botyard.workflow.event_filter import IEventFilter
 from botyard.workflow.kv_cache import KVCache
@@ -19,6 +17,7 @@ from botyard.workflow.logger import BundleLogger
 from botyard.workflow.models_service import ModelsService
 from botyard.workflow.protocol import ChatTaskPayload
 from botyard.workflow.relays import Relay, build_relay_from_env
+from botyard.workflow.services import Services
 from botyard.workflow.settings import Settings
 
 DEFAULT_THREAD = "default"
@@ -34,7 +33,7 @@ class _Request:
     econ_ctx: dict[str, Any] | None = None
 
 
-class BaseEntrypoint:
+class BaseEntrypoint(Services):
     """A bundle's workflow. Derive from it, implement `execute_core`, and mark the class with `@agentic_workflow`.
 
     Attributes:
@@ -213,57 +212,12 @@ class BaseEntrypoint:
         self._current.comm_context = tasks.task_of(task) if task is not None else None
         self._current.comm = None
 
-    async def get_conv_index(self) -> ConvIndex | None:
-        """Return the index of conversations, or None without `pg_pool`."""
-        return ConvIndex(self._database()) if self.pg_pool is not None else None
-
-    async def get_kb_client(self) -> KBClient | None:
-        """Return the knowledge base, or None without `pg_pool`."""
-        return KBClient(self._database(), self.models_service.embed) if self.pg_pool is not None else None
-
-    async def get_ctx_client(self) -> Any:
-        """Return the `ctx_client` of the constructor, or one on the index of conversations; None without `pg_pool`."""
-        if self.ctx_client is None and (index := await self.get_conv_index()) is not None:
-            tenant, project = self._actor
-            store = ConversationStore.from_env(tenant=tenant, project=project)
-            return ContextRAGClient(index, store, self.models_service.embed)
-        return self.ctx_client
-
-    def get_conversation_store(self) -> ConversationStore | None:
-        """Return the store of what belongs to conversations, or None without a storage (KDCUBE_STORAGE_PATH)."""
-        tenant, project = self._actor
-        return ConversationStore.from_env(tenant=tenant, project=project)
-
-    async def retrieve(
-        self, question: str, *, collection: str = "", count: int = 5, hybrid: bool = True
-    ) -> list[dict[str, Any]]:
-        """Return the passages of the bot's documents that answer a question best, best first.
-
-        Args:
-            question: Words; nothing in them is an operator.
-            collection: Folder below the bundle's `knowledge/`, or where documents were uploaded; empty: all of them.
-            count: How many at most.
-            hybrid: By words and by meaning, where the Bot's config has embeddings; else by meaning alone there.
-
-        Returns:
-            `{"chunk": text, "metadata": {"source", "heading", "collection", "number", "score"}}` each; none where there
-            are no documents.
-
-        Raises:
-            botyard.retrieval.RetrievalError: There is no such collection.
-        """
-        return await documents.ask(question, collection, count, hybrid=hybrid)
-
     @property
     def bundle_id(self) -> str:
         """Id of the bundle that is served: the host's, or the name that the code gives itself."""
         spec = getattr(self.config, "ai_bundle_spec", None)
         declared = decorators.meta_of(type(self)).get("name")
         return str(getattr(spec, "id", None) or declared or self.BUNDLE_ID)
-
-    def _database(self) -> Database:
-        tenant, project = self._actor
-        return database_of(self.pg_pool, tenant, project)
 
     def _build_relay(self) -> Relay:
         return build_relay_from_env()
