@@ -74,6 +74,8 @@ class Platform:
         self.answers: list[dict[str, Any] | Exception] = []
         """What the model says, one after the other."""
         self.asked: list[dict[str, Any]] = []
+        self.roles: list[str] = []
+        """As whom the model was asked."""
         self.summed: list[str] = []
         """What the model was asked to sum up."""
         self.cannot_sum_up = ""
@@ -101,7 +103,8 @@ class Platform:
     async def post(self, key: str, payload: dict[str, Any]) -> None:
         self.events.append(NextEvent(kind="action", key=key, payload=payload))
 
-    async def _model(self, io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
+    async def _model(self, io: TurnIO, body: dict[str, Any], role: str = "") -> dict[str, Any]:
+        self.roles.append(role)
         if body["messages"][0]["content"] == INSTRUCTION:
             # Part of a step, which keeps it.
             self.summed.append(body["messages"][1]["content"])

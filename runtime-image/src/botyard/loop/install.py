@@ -34,7 +34,8 @@ class FMarketplaceExpertInput:
         fexp_block_tools: Patterns of tools that it may not call, separated by commas.
         fexp_allow_tools: Patterns of those that it may; empty allows all.
         fexp_description: What it is for.
-        fexp_inactivity_timeout: Seconds after which an idle thread of it ends; 0: never.
+        fexp_model_class: The role of `spec.model.roles` that answers for it, where there is one of that name.
+        fexp_inactivity_timeout: Kept, without effect: an idle thread costs nothing.
     """
 
     fexp_system_prompt: str = ""

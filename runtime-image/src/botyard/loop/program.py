@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from botyard.loop.persona_turns import PersonaTurns, failed
 from botyard.loop.personas import FPersonaOutput, persona_of
 from botyard.loop.thread_model import ask
 from botyard.loop.thread_turns import ThreadTurns
+from botyard.loop.titles import Titles
 from botyard.program import RESIDENT_LEFT, ResidentIO, TurnIO, TurnOutcome, TurnRequest
 
 END_TIMEOUT = 20.0
@@ -27,7 +29,15 @@ END_TIMEOUT = 20.0
 class LoopProgram:
     """A loaded bundle of the loop model; see `botyard.program.ResidentialProgram`."""
 
-    def __init__(self, bot: BotDeclaration, installation: Installation, *, namespace: str, workdirs: Path) -> None:
+    def __init__(
+        self,
+        bot: BotDeclaration,
+        installation: Installation,
+        *,
+        namespace: str,
+        workdirs: Path,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         self.bot = bot
         self._namespace = namespace
         self.installation = installation
@@ -38,11 +48,18 @@ class LoopProgram:
         self._loops: dict[str, PersonaLoop] = {}
         self._configs: dict[str, tuple[PersonaConfig, ResidentIO]] = {}
         self._persona_turns = PersonaTurns(installation)
-        self._thread_turns = ThreadTurns(installation, bot.tools, ask)
+        self._thread_turns = ThreadTurns(installation, bot.tools, ask, titles=Titles.of(config or {}))
 
     @classmethod
     def load(
-        cls, bundle: Path, module: str, symbol: str, *, namespace: str = "", workdirs: Path | None = None
+        cls,
+        bundle: Path,
+        module: str,
+        symbol: str,
+        *,
+        namespace: str = "",
+        workdirs: Path | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> "LoopProgram":
         """Import a bundle.
 
@@ -52,14 +69,16 @@ class LoopProgram:
             symbol: Function in it; empty for `main`.
             namespace: The Bot's.
             workdirs: Where Personas get their folders.
+            config: Of the Bot; `titles` in it says who gives threads their titles.
 
         Raises:
             BotNotFoundError: The bundle starts no bot, or several.
+            ValueError: The config cannot be read.
             Exception: Whatever the bundle's code raises.
         """
         bot = load_bot(bundle, module, symbol)
         folder = workdirs or Path(tempfile.gettempdir()) / "bot_workspace"
-        return cls(bot, installation_of(bot), namespace=namespace, workdirs=folder)
+        return cls(bot, installation_of(bot), namespace=namespace, workdirs=folder, config=config)
 
     async def start_resident(self, persona: PersonaConfig, io: ResidentIO) -> None:
         """Begin a Persona's loop; its handlers see the open tasks again."""

@@ -8,8 +8,13 @@ from botyard.model import ModelCallError
 from botyard.program import Output, TurnIO
 
 
-async def ask(io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
+async def ask(io: TurnIO, body: dict[str, Any], role: str = "") -> dict[str, Any]:
     """Return a completion; its text is emitted piece by piece as `thread.delta`.
+
+    Args:
+        io: The turn that runs.
+        body: A request of the OpenAI protocol.
+        role: One of `spec.model.roles`; empty: the Bot's model.
 
     Raises:
         ModelFailed: The call was refused or failed.
@@ -23,7 +28,7 @@ async def ask(io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
 
     showing = asyncio.create_task(_show(io, pieces))
     try:
-        return await io.model("chat", body, "", take)
+        return await io.model("chat", body, role, take)
     except ModelCallError as error:
         raise ModelFailed(str(error), error.code) from error
     finally:

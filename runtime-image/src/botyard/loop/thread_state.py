@@ -5,7 +5,7 @@ Messages are records `m/<number>`; the state itself stays small however long the
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from botyard.loop import keys
 from botyard.loop.calls import CallOutcome
@@ -23,6 +23,9 @@ KEPT = 20
 """Messages that stay as they are when older ones are summed up, as far as they are not too long."""
 MAX_CONTENT = 1_000_000
 """Characters of one message."""
+
+
+TitledBy = Literal["rule", "model", "person"]
 
 
 class FinishedCall(NamedTuple):
@@ -47,6 +50,8 @@ class ThreadState:
         """Number of the next message."""
         self.waiting: dict[str, dict[str, Any]] = dict(kept.get("waiting") or {})
         """Calls that need something from outside, by id."""
+        self.titled_by: TitledBy = kept.get("titled_by") or "rule"
+        """Who gave the thread its title, or will."""
         self.summary = str(kept.get("summary") or "")
         """What was said before the first message that the model is sent."""
         self._summed = int(kept.get("summed", 0))
@@ -86,6 +91,8 @@ class ThreadState:
         """Set what a thread is begun with; a message to a thread that there is not begins it, too."""
         thread = self.thread
         thread.ft_title = str(payload.get("title") or "")
+        if thread.ft_title:
+            self.titled_by = "person"
         thread.ft_fexp_name = str(payload.get("expert") or DEFAULT)
         thread.ft_task_id = str(payload.get("task") or "")
         thread.ft_budget = int(payload.get("budget") or 0)
@@ -251,6 +258,7 @@ class ThreadState:
             "next": self.next,
             "waiting": self.waiting,
             "open": self._open,
+            **({"titled_by": self.titled_by} if self.titled_by != "rule" else {}),
             **({"summary": self.summary, "summed": self._summed} if self._summed else {}),
         }
 

@@ -52,6 +52,20 @@ class ThreadTurn:
         """Send something out with the commit."""
         self._outputs.append(output)
 
+    def next(self, action: str) -> None:
+        """Cause an event of this thread with the commit."""
+        self.caused.append(
+            {
+                "key": keys.thread_key(self.loop.persona.persona_id, self.state.thread.ft_id),
+                "payload": {"action": action},
+            }
+        )
+
+    def entitle(self, title: str) -> None:
+        """Give the thread a title."""
+        self.state.thread.ft_title = title
+        self.say(Output(type="thread.title", data={"title": title}))
+
     def add(
         self,
         role: str,

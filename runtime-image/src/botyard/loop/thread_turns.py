@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from botyard.loop import compaction, keys
+from botyard.loop import compaction, keys, titles
 from botyard.loop.answers import ModelFailed, Said, said
 from botyard.loop.argument_check import ArgumentCheck
 from botyard.loop.calls import CallOutcome, no_handler, timed_out
@@ -23,6 +23,7 @@ from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.thread_state import ThreadState
 from botyard.loop.thread_turn import Silent, ThreadTurn
 from botyard.loop.threads import title_of
+from botyard.loop.titles import Titles
 from botyard.loop.tools import CloudTool, FCloudtoolCall
 from botyard.program import Output, TurnIO, TurnOutcome, TurnRequest
 
@@ -33,14 +34,18 @@ MAX_ROUNDS = 50
 TOOL_SECONDS = 300.0
 """A call of a tool may take."""
 KILLED = "The call was not made: the expert's kernel stopped it."
+ENTITLE = "thread.entitle"
+"""Action of the event by which a thread gets a title from a model."""
 BUDGET_CODES = ("budget_exceeded", "quota_exceeded")
 
 
 class Model(Protocol):
     """Asks the Bot's model, as part of the turn that runs."""
 
-    async def __call__(self, io: TurnIO, body: dict[str, Any]) -> dict[str, Any]:
+    async def __call__(self, io: TurnIO, body: dict[str, Any], role: str = "") -> dict[str, Any]:
         """Return a completion of the OpenAI protocol; pieces of its text are emitted on the way.
+
+        `role` is one of `spec.model.roles`; empty: the Bot's model.
 
         Raises:
             ModelFailed: There is none.
@@ -58,6 +63,7 @@ class ThreadTurns:
         *,
         kernels: Kernels | None = None,
         tool_seconds: float = TOOL_SECONDS,
+        titles: Titles | None = None,
     ) -> None:
         """Prepare.
 
@@ -67,7 +73,9 @@ class ThreadTurns:
             model: Asked for answers.
             kernels: Runs experts' kernels; None: an own one does.
             tool_seconds: What a call may take.
+            titles: Who makes titles; None: the rule alone.
         """
+        self._titles = titles
         self._kernels = kernels or Kernels()
         self._tool_seconds = tool_seconds
         self._installation = installation
@@ -81,6 +89,9 @@ class ThreadTurns:
         state = await ThreadState.read(request.state, io, thread=thread, persona=persona)
         state.thread.ws_id = loop.persona.ws_id
         turn = ThreadTurn(request, io, loop, state)
+        if request.payload.get("action") == ENTITLE:
+            await self._entitle(turn)
+            return turn.outcome()
         if (problem := self._take(turn)) is not None:
             return turn.outcome(ignored=problem)
         try:
@@ -88,7 +99,25 @@ class ThreadTurns:
         except ModelFailed as error:
             state.thread.ft_error = {"code": error.code, "message": str(error)}
             turn.say(Output(type="thread.error", status="error", data={"code": error.code, "message": str(error)}))
+        if self._titles is not None and titles.is_due(state):
+            # A turn of its own: nobody waits for a title longer for the answer.
+            state.titled_by = "model"
+            turn.next(ENTITLE)
         return turn.outcome()
+
+    async def _entitle(self, turn: ThreadTurn) -> None:
+        """Have the model give the thread a title, unless a person did meanwhile."""
+        state = turn.state
+        if self._titles is None or state.titled_by != "model":
+            return
+        try:
+            answer = await self._model(Silent(turn.io), titles.request_of(state), self._titles.role)
+        except ModelFailed as error:
+            titles.log.warning("a thread got no title: %s", error)
+            return
+        if title := titles.title_in(answer):
+            state.thread.ft_coins += said(answer).coins
+            turn.entitle(title)
 
     def _take(self, turn: ThreadTurn) -> str | None:
         """Take what the event brings into the thread; return why it changes nothing, if so."""
@@ -124,7 +153,8 @@ class ThreadTurns:
             state.thread.ft_archived_ts = time.time() if payload.get("archived", True) else 0.0
             return None
         if action == "thread.title":
-            state.thread.ft_title = title_of(str(payload.get("title") or ""))
+            state.titled_by = "person"
+            turn.entitle(title_of(str(payload.get("title") or "")))
             return None
         return f"there is no action {action!r}"
 
@@ -216,7 +246,9 @@ class ThreadTurns:
         state, expert = turn.state, self._expert(turn.state.thread.ft_fexp_name)
         offered = [tool.openai_style_tool() for tool in self._tools.values() if tools and expert.allows(tool.name)]
         messages = as_model_messages(expert.prompt(), state.window, state.summary)
-        return {"messages": messages} | ({"tools": offered} if offered else {})
+        # A role of the Bot, or a model that it declares; anything else means the Bot's model.
+        named = expert.fexp_model_class or expert.fexp_preferred_model_default
+        return {"messages": messages} | ({"tools": offered} if offered else {}) | ({"model": named} if named else {})
 
     def _expert(self, name: str) -> FMarketplaceExpertInput:
         return self._installation.experts.get(name) or self._installation.experts[DEFAULT]

@@ -92,7 +92,7 @@ def load(
 
         # Bots of this model read their keys from the environment.
         os.environ.update(credentials)
-        return model, LoopProgram.load(bundle, entrypoint.module, entrypoint.symbol, namespace=namespace)
+        return model, LoopProgram.load(bundle, entrypoint.module, entrypoint.symbol, namespace=namespace, config=config)
     from botyard.workflow.program import WorkflowProgram
 
     # Bots of this model read their keys from the environment.

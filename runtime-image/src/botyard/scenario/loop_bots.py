@@ -18,7 +18,7 @@ ANSWER = "thread.message"
 CONFIRMATION = "thread.confirmation"
 TOOL = "thread.tool"
 """A call of a tool with its result, as scenarios see it."""
-_NOT_SHOWN = ("thread.delta", "turn.restarted")
+_NOT_SHOWN = ("thread.delta", "thread.title", "turn.restarted")
 
 
 class LoopBot:
