@@ -2,8 +2,8 @@
 
 What was journaled is never asked again: counted at the model and in the ledger of the tools. What was not journaled is
 asked once more, under the same idempotence key. The points are exact: a proxy in front of Redis kills the replica just
-before a write reaches Redis, or just after it is done and before the replica learns it. BOTYARD_KILLS=all kills at all of
-them; without it at those of which each stands for a kind. (`test_chaos_loop.py` does the same at random places.)
+before a write reaches Redis, or just after it is done and before the replica learns it. BOTYARD_KILLS=all kills at all
+of them; without it at those of which each stands for a kind. `test_chaos_loop.py` does the same at random places.
 """
 
 import asyncio
