@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from botyard_operator.caches import OWN_KINDS, Caches
 from botyard_operator.clock import SystemClock
 from botyard_operator.faring import Faring
 from botyard_operator.kube import KubeClient
 from botyard_operator.mapping import concerned
+from botyard_operator.marked import Marked
 from botyard_operator.metrics import Metrics
 from botyard_operator.queue import KeyedQueue
+from botyard_operator.ramps import Ramps
 from botyard_operator.reconcile import persona_shards, routes
 from botyard_operator.reconcile.base import (
     ApiError,
@@ -40,7 +43,10 @@ STUCK_AFTER = 300.0
 
 
 def reconcilers(
-    spending: Spending | None = None, sessions: Sessions | None = None, faring: Faring | None = None
+    spending: Spending | None = None,
+    sessions: Sessions | None = None,
+    faring: Faring | None = None,
+    ramps: Ramps | None = None,
 ) -> dict[str, Reconciler]:
     """Return the reconcilers of Bots, Personas and what is aggregated from them.
 
@@ -48,12 +54,13 @@ def reconcilers(
         spending: What was spent; None: statuses do not tell.
         faring: How Personas fare; None: statuses do not tell.
         sessions: The stored conversations; None: no revision is held back for them.
+        ramps: How turns of ramps end; None: nothing of them is known.
     """
     reader = ShardReader()
     table = RoutesReconciler(reader)
     spending = spending or Spending(None, SystemClock())
     return {
-        "Bot": BotReconciler(spending, sessions),
+        "Bot": BotReconciler(spending, sessions, ramps),
         "Persona": PersonaReconciler(reader, spending, faring or Faring(None, SystemClock()), table.in_force),
         persona_shards.KIND: PersonaShardsReconciler(reader),
         routes.KIND: table,
@@ -72,8 +79,7 @@ class ControlLoop:
         metrics: Metrics,
         reconcilers: Mapping[str, Reconciler],
         clock: Clock | None = None,
-        spending: Spending | None = None,
-        faring: Faring | None = None,
+        figures: Sequence[Marked[Any]] = (),
         sessions: Sessions | None = None,
     ) -> None:
         """Wire the loop; nothing runs before `run`.
@@ -85,8 +91,7 @@ class ControlLoop:
             metrics: Where everything is counted.
             reconcilers: A reconciler for each kind of key; keys of other kinds are dropped.
             clock: Time.
-            spending: What the reconcilers were given; it is kept up to date while the loop runs.
-            faring: The same.
+            figures: Those that the reconcilers were given; they are kept up to date while the loop runs.
             sessions: Likewise.
         """
         self._settings = settings
@@ -96,8 +101,7 @@ class ControlLoop:
         clock = clock or SystemClock()
         self.watch_health = WatchHealth(settings.watch_seconds)
         self.watches = Watches(caches=caches, kube=kube, settings=settings, metrics=metrics, health=self.watch_health)
-        self._spending = spending
-        self._faring = faring
+        self._figures = figures
         self._sessions = sessions
         self._recorder = EventRecorder(kube, clock, metrics, settings.identity)
         self.context = Context(
@@ -124,12 +128,9 @@ class ControlLoop:
             asyncio.create_task(self._queue.run(), name="queue"),
             asyncio.create_task(self.watches.run(self._synced), name="watches"),
         ]
-        if self._spending is not None:
-            looking = self._spending.run(self._caches, self.enqueue, self.watches.synced)
-            tasks.append(asyncio.create_task(looking, name="spending"))
-        if self._faring is not None:
-            looking = self._faring.run(self._caches, self.enqueue, self.watches.synced)
-            tasks.append(asyncio.create_task(looking, name="faring"))
+        for figures in self._figures:
+            looking = figures.run(self._caches, self.enqueue, self.watches.synced)
+            tasks.append(asyncio.create_task(looking, name=figures.what))
         if self._sessions is not None:
             tasks.append(asyncio.create_task(self._sessions.run(self.enqueue), name="sessions"))
         try:

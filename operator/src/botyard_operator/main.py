@@ -33,6 +33,7 @@ from botyard_operator.health import HealthServer
 from botyard_operator.kube import KubeClient, load_configuration
 from botyard_operator.leadership import Elector, LeadershipLost, Timing
 from botyard_operator.metrics import Metrics
+from botyard_operator.ramps import Ramps
 from botyard_operator.reconcile.bundle import BundleReconciler, count_by_ready
 from botyard_operator.reconcile.bundle_builds import BundleBuilds
 from botyard_operator.scaling.autoscaler import Autoscaler
@@ -114,15 +115,18 @@ async def run_operator(settings: Settings, store: ArtifactStore) -> int:
     ledgers = connect(settings.redis_url, max_connections=4)
     spending = Spending(ledgers, SystemClock())
     faring = Faring(ledgers, SystemClock())
+    ramps = Ramps(ledgers, SystemClock())
     sessions = Sessions(settings.redis_url, SystemClock())
     loop = ControlLoop(
         settings=settings,
         kube=kube,
         caches=caches,
         metrics=metrics,
-        reconcilers={**reconcilers(spending, sessions, faring), "Bundle": BundleReconciler(jobs, store, builds=builds)},
-        spending=spending,
-        faring=faring,
+        reconcilers={
+            **reconcilers(spending, sessions, faring, ramps),
+            "Bundle": BundleReconciler(jobs, store, builds=builds),
+        },
+        figures=(spending, faring, ramps),
         sessions=sessions,
     )
     server = ArtifactServer(

@@ -1,33 +1,25 @@
 """What Bots and Personas spent, read from their ledgers and told to the reconcilers a little later.
 
-Supervisors mark their Bot in one sorted set when its spending changed; only marked Bots are read. A status is told of
-spending at most every `TELL_SECONDS`, but at once when a budget is used up or healed, and once after midnight. Where
-nothing is spent, nothing is read and nothing is written.
+Supervisors mark their Bot in one sorted set when its spending changed (`marked`). A status is told at once when a
+budget is used up or healed, and once after midnight.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from redis.asyncio import Redis
 
 from botyard.budget import accounts, reports
 from botyard.budget.accounts import Window
 from botyard.budget.ledger import Ledger
 from botyard.budget.reports import Account, Reports
 from botyard.core.address import BotAddress
-from botyard.core.connection import Unavailable
-from botyard_operator.reconcile.base import Clock, Enqueue, JsonObject, Key, ReadCaches
+from botyard_operator.marked import Marked, Place
+from botyard_operator.reconcile.base import Enqueue, JsonObject, Key, ReadCaches
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
-"""Pause between looks for Bots whose spending changed."""
-TELL_SECONDS = 30.0
-"""A status is not written more often than this for spending alone."""
 _OVERLAP_MS = 10_000
 """Marks of the last look that are looked at again: replicas' writes may arrive late."""
 _DAY_MS = 24 * 3_600_000
@@ -48,44 +40,10 @@ class Spent:
         return self.account.spent
 
 
-class Spending:
-    """The newest spending that reconcilers may tell of."""
+class Spending(Marked[Spent]):
+    """The newest spending."""
 
-    def __init__(self, redis: Redis | None, clock: Clock) -> None:
-        """Prepare.
-
-        Args:
-            redis: Where the ledgers are; None: nothing is told.
-            clock: For the pauses between writes.
-        """
-        self._redis = redis
-        self._clock = clock
-        self._told: dict[Key, Spent] = {}
-        self._told_at: dict[Key, float] = {}
-        self._since_ms = 0
-        self._marks: dict[tuple[str, str], int] = {}
-        self._later: set[tuple[str, str]] = set()
-
-    def of(self, key: Key) -> Spent | None:
-        """Return what a Bot or Persona spent, as its status may tell it; None: nothing is known."""
-        return self._told.get(key)
-
-    async def run(self, caches: ReadCaches, enqueue: Enqueue, synced: asyncio.Event) -> None:
-        """Look for changes until cancelled, from when the caches are complete."""
-        if self._redis is None:
-            await asyncio.Event().wait()
-            return
-        await synced.wait()
-        silent = False
-        while True:
-            try:
-                await self.look(caches, enqueue)
-                silent = False
-            except (*Unavailable, OSError, TimeoutError, ValueError) as error:
-                if not silent:
-                    logger.warning("spending cannot be read: %s", error)
-                silent = True
-            await asyncio.sleep(LOOK_SECONDS)
+    what = "spending"
 
     async def look(self, caches: ReadCaches, enqueue: Enqueue) -> None:
         """Read the ledgers that changed, and mark the keys whose status should tell it."""
@@ -94,19 +52,11 @@ class Spending:
         read = Reports(self._redis)
         now_ms = await read.now_ms()
         # A day older than two is over in every time zone.
-        since = max(self._since_ms, now_ms - 2 * _DAY_MS)
-        changed = set(self._later)
-        for namespace, name, at in await read.changed(since - _OVERLAP_MS):
-            self._since_ms = max(self._since_ms, at)
-            if self._marks.get((namespace, name)) != at:
-                self._marks[namespace, name] = at
-                changed.add((namespace, name))
-        changed |= self._over(now_ms)
-        self._later.clear()
-        for namespace, name in sorted(changed):
+        since = max(self._since, now_ms - 2 * _DAY_MS)
+        for namespace, name in self.changed(await read.changed(since - _OVERLAP_MS), self._over(now_ms)):
             await self._read(Key("Bot", namespace, name), read, now_ms, caches, enqueue)
 
-    def _over(self, now_ms: int) -> set[tuple[str, str]]:
+    def _over(self, now_ms: int) -> set[Place]:
         """Return the Bots of keys whose day is over while their status still tells of it."""
         return {
             (spent.bot.namespace, spent.bot.name)
@@ -132,7 +82,7 @@ class Spending:
         await self._floor(address, bot, days, read, caches)
         found = await read.read(address, names)
         for (key, day), account in zip(days.items(), found, strict=True):
-            self._tell(key, Spent(bot, account, day.name, day.end_ms), caches, enqueue)
+            self._report(key, Spent(bot, account, day.name, day.end_ms), caches, enqueue)
 
     async def _floor(
         self, address: BotAddress, bot: Key, days: Mapping[Key, Window], read: Reports, caches: ReadCaches
@@ -147,22 +97,15 @@ class Spending:
                 where = {"kind": key.kind, "namespace": key.namespace, "object": key.name}
                 logger.error("Redis has an older state: %s spent coins are put back", missing, extra=where)
 
-    def _tell(self, key: Key, spent: Spent, caches: ReadCaches, enqueue: Enqueue) -> None:
-        before = self._told.get(key)
+    def _report(self, key: Key, spent: Spent, caches: ReadCaches, enqueue: Enqueue) -> None:
+        before = self.of(key)
         if before is not None and (before.day, before.account) == (spent.day, spent.account):
             return
         unspent = not spent.coins and not spent.account.need
         if before is None and unspent and _in_status(caches.get(key.kind, key.namespace, key.name), "") == 0:
             return  # As good as never looked at.
         urgent = before is None or before.day != spent.day or _urgent(before.account) != _urgent(spent.account)
-        now = self._clock.monotonic()
-        wait = self._told_at.get(key, -TELL_SECONDS) + TELL_SECONDS - now
-        if wait > 0 and not urgent:
-            self._later.add((spent.bot.namespace, spent.bot.name))
-            return
-        self._told[key] = spent
-        self._told_at[key] = now
-        enqueue(key)
+        self.tell(key, spent, (spent.bot.namespace, spent.bot.name), enqueue, urgent=urgent)
 
 
 def _account(key: Key) -> str:

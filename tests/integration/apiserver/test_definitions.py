@@ -153,12 +153,9 @@ def test_the_categories_list_all_kinds(apiserver: ApiServer, namespace: str, cat
     assert expected <= set(shown)
 
 
-def test_kubectl_explains_fields_and_says_which_are_not_in_force(apiserver: ApiServer) -> None:
+def test_kubectl_explains_fields(apiserver: ApiServer) -> None:
     explained = " ".join(kubectl(apiserver, "explain", "bundle.spec.git").split())
     assert "Address of the repository" in explained
-    assert "Not in force in this release: remove the field." in " ".join(
-        kubectl(apiserver, "explain", "bot.spec.rollout.ramp").split()
-    )
 
 
 @pytest.mark.parametrize("plural", ["bundles", "bots", "personas"])

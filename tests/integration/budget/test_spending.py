@@ -10,9 +10,10 @@ from botyard.budget.calls import Usage
 from botyard.budget.errors import BudgetExceeded
 from botyard.budget.meter import LedgerMeter
 from botyard_operator.caches import Caches
+from botyard_operator.marked import TELL_SECONDS
 from botyard_operator.reconcile.base import Key
 from botyard_operator.reconcile.budgets import exceeded, persona_spend
-from botyard_operator.spending import TELL_SECONDS, Spending
+from botyard_operator.spending import Spending
 from tests.integration.budget.terms import Terms, call, meter
 
 BOT, NORA = Key("Bot", "shop", "clerk"), Key("Persona", "shop", "nora")

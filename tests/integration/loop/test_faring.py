@@ -12,7 +12,8 @@ from botyard.core.persona_reports import PersonaReport, PersonaReports
 from botyard_operator.api.reasons import Reason
 from botyard_operator.caches import Caches
 from botyard_operator.conditions import ConditionState, ready
-from botyard_operator.faring import TELL_SECONDS, Faring
+from botyard_operator.faring import Faring
+from botyard_operator.marked import TELL_SECONDS
 from botyard_operator.reconcile.base import Key
 from botyard_operator.reconcile.persona import unhandled_tools, with_loop
 from tests.integration.loop.test_personas import NORA, OSLO, Clerk

@@ -305,16 +305,6 @@ def test_secrets_that_change_together_roll_the_pods_once(world: World) -> None:
     assert world.get("Deployment", "repairs")["metadata"]["generation"] == before + 1  # type: ignore[index]
 
 
-def test_an_unsupported_field_stalls_without_taking_the_bot_down(world: World) -> None:
-    world.ready_bot()
-    world.patch("Bot", "repairs", {"spec": {"rollout": {"ramp": [10, 100]}}})
-    stalled = world.await_condition("Bot", "repairs", "Stalled", "True", "FieldNotSupported")
-    assert "spec.rollout.ramp" in stalled["message"]
-    assert world.condition("Bot", "repairs", "Ready")["status"] == "True"  # type: ignore[index]
-    world.patch("Bot", "repairs", {"spec": {"rollout": None}})
-    world.await_condition("Bot", "repairs", "Stalled", None)
-
-
 def test_a_suspended_bot_is_left_alone(world: World) -> None:
     world.ready_bot()
     world.patch("Bot", "repairs", {"spec": {"suspend": True, "replicas": 3}})

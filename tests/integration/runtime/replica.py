@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import pytest
 from redis.asyncio import Redis
 
-from botyard.contract.bot import BotConfig, Entrypoint, Limits
+from botyard.contract.bot import BotConfig, Entrypoint, Limits, Ramp
 from botyard.contract.model import ModelConfig
 from botyard.contract.persona import PersonaConfig, PersonaShard
 from botyard.contract.spending import BotBudget, UserQuotas
@@ -101,6 +101,8 @@ class Bot:
     """Of the bundle; empty: it has none."""
     former: str = ""
     """The revision that the replicas drain, in the folder `former`; empty: none."""
+    ramp: Ramp | None = None
+    """How far the newest revision has got beside the former one."""
     programming_model: Literal["fsm", "loop", "workflow"] = "fsm"
     first: str = ""
     """Code that supervisors run before anything else; a test changes what it has to."""
@@ -127,6 +129,7 @@ class Bot:
             model=self.model,
             budget=self.budget,
             quotas=self.quotas,
+            ramp=self.ramp,
         )
         self._put("config/bot.json", config.to_json())
         self._put("personas/0/personas.json", PersonaShard(personas=self.personas).to_json())

@@ -51,7 +51,10 @@ class TestValidate:
             (("v1alpha1", "v2"), ":1: Bot shop/clerk: apiVersion: is 'botyard.dev/v2'; write botyard.dev/v1alpha1"),
             (("kind: Bot", "kind: Robot"), ":2: Robot shop/clerk: kind: is 'Robot'; write one of Bundle, Bot, Persona"),
             (("spec:", "replicas: 1\nspec:"), ":4: Bot shop/clerk: replicas: is no field of a Bot"),
-            (("  replicas: 2", "  rollout: {ramp: [10, 100]}"), "spec.rollout.ramp: has no effect in this release"),
+            (
+                ("  replicas: 2", "  rollout: {ramp: [10, 50]}"),
+                "spec.rollout.ramp: write ramp as rising",
+            ),
         ],
     )
     def test_a_mistake_is_told_with_file_line_and_field(

@@ -38,7 +38,7 @@ def test_current_means_ready_at_the_newest_spec_with_nothing_under_way(obj: Any,
         (None, "does not exist"),
         ({"metadata": {"generation": 1}}, "waiting for the operator"),
         (bot(READY), "Succeeded: Ready"),
-        (bot(READY, ("Stalled", "True", "FieldNotSupported")), "FieldNotSupported: Stalled"),
+        (bot(READY, ("Stalled", "True", "CrashLoop")), "CrashLoop: Stalled"),
         (bot(READY, ("Reconciling", "True", "RollingOut")), "RollingOut: Reconciling"),
     ],
 )

@@ -254,7 +254,11 @@ class Rollout(Model):
     """With stored conversations that the new revision cannot go on with: keep the old revision (Block), let them end
     on it (Drain), or end them (Reset)."""
     ramp: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(max_length=10)] = ()
-    """Percentages of conversations that move to the new revision, step by step; all at once when empty."""
+    """Percentages of new conversations that begin on a new revision, step by step; all at once when empty."""
+    ramp_pause: Annotated[DurationText, duration_between("1s", "168h")] = DurationText("10m")
+    """How long each step of the ramp lasts."""
+    ramp_failures: Annotated[int, Field(ge=0, le=100)] = 10
+    """Percentage of failed turns, beyond that of the revision before, with which a ramp is given up."""
 
 
 class Resources(Model):
@@ -368,6 +372,40 @@ class ScenarioRun(Model):
     """What failed first; absent where all passed."""
 
 
+class RampTally(Model):
+    """How the turns of one revision ended during a ramp."""
+
+    conversations: Annotated[int, Field(ge=0)] = 0
+    """Conversations that had a turn; a good estimate."""
+    turns: Annotated[int, Field(ge=0)] = 0
+    """Turns that were committed."""
+    failed: Annotated[int, Field(ge=0)] = 0
+    """Those that failed, without those for which no code is to blame."""
+    dead_letters: Annotated[int, Field(ge=0)] = 0
+    """Events that were given up."""
+
+
+class RampStatus(Model):
+    """How far a new revision has got that is ramped."""
+
+    id: str = ""
+    """Of this attempt."""
+    revision: str = ""
+    """The new revision."""
+    digest: str = ""
+    """Digest of its archive."""
+    previous: str = ""
+    """The revision beside it, that ran before."""
+    share: Annotated[int, Field(ge=0, le=100)] = 0
+    """Percentage of new conversations that begin on the new revision."""
+    since: str = ""
+    """When this share began (RFC 3339)."""
+    on_new: RampTally | None = None
+    """Turns on the new revision."""
+    on_previous: RampTally | None = None
+    """Turns on the revision before, since the ramp began."""
+
+
 class BotStatus(Model):
     """What runs."""
 
@@ -389,6 +427,8 @@ class BotStatus(Model):
     """Last revision of which all replicas became available; the Bot returns to it when a newer one fails."""
     failed_revision: FailedRevision | None = None
     """Newer revision that failed and was taken back; absent otherwise."""
+    ramp: RampStatus | None = None
+    """A new revision that takes over step by step; absent otherwise."""
     scenarios: ScenarioRun | None = None
     """The last run of scenarios before a revision took over."""
     url: str = ""

@@ -19,10 +19,6 @@ BOT: Mapping[Reason, Guidance] = {
         "spec.podTemplate.spec.hostNetwork is refused: write false or leave it out",
         "Correct the field that the message names; what runs goes on.",
     ),
-    Reason.FIELD_NOT_SUPPORTED: Guidance(
-        "spec.rollout.ramp has no effect in this release: remove the field",
-        "Do what the message says instead, or wait for the release that brings the field.",
-    ),
     Reason.REFERENCE_NOT_FOUND: Guidance(
         "Secret pay of credential PAYMENT_KEY does not exist in namespace shop: create it",
         "`kubectl -n shop create secret generic pay --from-literal=key=…`; the Bot goes on by itself.",
@@ -66,6 +62,16 @@ BOT: Mapping[Reason, Guidance] = {
         f"the pods' events "
         "and logs",
         "Mend what the message names; a revision that works ends it.",
+    ),
+    Reason.RAMPING: Guidance(
+        f"10 % of new conversations begin on {_REVISION}, 50 % in 8 min; main@sha1:77aa… has the others",
+        "Wait; `kubectl botyard promote BOT` goes on to the next step, `kubectl botyard rollback BOT` returns.",
+    ),
+    Reason.RAMP_FAILED: Guidance(
+        f"{_REVISION} failed while it was ramped and was taken back: 4 of 20 turns failed, 0 of 180 on main@sha1:77aa… "
+        "(spec.rollout.rampFailures allows 10 % more); a new revision, or a change of what it needs, is tried at once; "
+        "the annotation botyard.dev/requestedAt tries this one again",
+        "Look for what failed (`kubectl botyard turns`, the pods' logs), mend the bundle and push.",
     ),
     Reason.QUOTA_EXCEEDED: Guidance(
         'the namespace\'s quota refuses the pods: pods "repairs-x" is forbidden: exceeded quota: '
@@ -153,10 +159,6 @@ PERSONA: Mapping[Reason, Guidance] = {
     ),
     Reason.INVALID_SPEC: Guidance(
         "spec.setup: is 7; write a map", "Correct the field that the message names; the last good setup stays in force."
-    ),
-    Reason.FIELD_NOT_SUPPORTED: Guidance(
-        "spec.rollout.ramp has no effect in this release: remove the field",
-        "Do what the message says instead, or wait for the release that brings the field.",
     ),
     Reason.HANDLER_MISSING: Guidance(
         "nothing handles calls of write_letter: the model is told so at once",

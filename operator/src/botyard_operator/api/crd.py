@@ -20,7 +20,6 @@ from botyard_operator.api.bundle import Bundle
 from botyard_operator.api.persona import Persona
 from botyard_operator.api.resource import Definition, Resource
 from botyard_operator.api.structural import Schema, structural
-from botyard_operator.api.unsupported import TABLE, Entry
 
 KINDS: tuple[type[Resource], ...] = (Bundle, Bot, Persona)
 CATEGORIES = ("all", "botyard")
@@ -89,8 +88,6 @@ def build_schema(kind: type[Resource]) -> Schema:
     """Return the structural schema of a kind's objects."""
     schema = structural(kind.model_json_schema(by_alias=True, mode="validation"))
     properties = schema["properties"]
-    for entry in TABLE[kind.definition.kind]:  # type: ignore[index]
-        _mark_unsupported(properties, entry)
     status = properties["status"]
     _drop_defaults(status)
     # kstatus then reads a new object as InProgress, before any operator has seen it.
@@ -166,17 +163,6 @@ def _subresources(definition: Definition) -> dict[str, Any]:
             "labelSelectorPath": definition.scale.selector_path,
         }
     return subresources
-
-
-def _mark_unsupported(properties: dict[str, Any], entry: Entry) -> None:
-    """Say in the field's description that it is not in force, and give it no default, so that it stays unset."""
-    *parents, name = entry.path.split(".")
-    for parent in parents:
-        properties = properties[parent]["properties"]
-    field = properties[name]
-    note = "Not in force in this release" if entry.whole else "Not wholly in force in this release"
-    field["description"] = f"{field['description']} {note}: {entry.hint}."
-    field.pop("default", None)
 
 
 def _drop_defaults(schema: Schema) -> None:

@@ -25,10 +25,6 @@ BUNDLE: Mapping[Reason, Guidance] = {
         "spec.interval: is 60; write a string (quote it if it looks like a number or a boolean)",
         "Correct the field that the message names.",
     ),
-    Reason.FIELD_NOT_SUPPORTED: Guidance(
-        "spec.example has no effect in this release: remove the field",
-        "Do what the message says instead, or wait for the release that brings the field.",
-    ),
     Reason.SECRET_NOT_FOUND: Guidance(
         "Secret shop/git-credentials of spec.git.secretRef does not exist; create it.",
         "`kubectl -n shop create secret generic git-credentials --from-literal=username=… "

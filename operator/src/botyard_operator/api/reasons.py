@@ -67,10 +67,6 @@ class Reason(_Documented):
     BUDGET_USED_UP = "BudgetUsedUp", "Calls are refused until there is money again.", "Bot", "Persona"
     SUSPENDED = "Suspended", "`spec.suspend` is true: what runs is left alone."
     INVALID_SPEC = "InvalidSpec", "A field of the spec is impossible; the message names it and what to write."
-    FIELD_NOT_SUPPORTED = (
-        "FieldNotSupported",
-        "A field of the spec has no behaviour in this release; the message names it.",
-    )
     HANDLER_MISSING = "HandlerMissing", "Nothing handles the calls of tools that the bot offers.", "Persona"
     LOOP_FAILING = "LoopFailing", "The bundle's main loop ended without being asked to.", "Persona"
     SUBSCRIPTION_INVALID = (
@@ -178,6 +174,8 @@ class Reason(_Documented):
     ASLEEP = "Asleep", "Nothing waits, so nothing runs; the next message wakes it (`spec.autoscaling`).", "Bot"
     PODS_NOT_READY = "PodsNotReady", "No replica is ready yet.", "Bot"
     ROLLING_OUT = "RollingOut", "Replicas are being replaced.", "Bot"
+    RAMPING = "Ramping", "A new revision takes over step by step, beside the one that ran before.", "Bot"
+    RAMP_FAILED = "RampFailed", "Turns of a revision that was ramped failed; the one before took over again.", "Bot"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", "The rollout did not advance in time.", "Bot"
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses the pods.", "Bundle", "Bot"
     PODS_REFUSED = "PodsRefused", "The pods cannot be created; the message has the answer.", "Bundle", "Bot"

@@ -5,14 +5,12 @@ A page is written by hand around marked parts (`<!-- generated: fields -->` to `
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from botyard_operator.api.bot_guidance import BOT, PERSONA
 from botyard_operator.api.guidance import BUNDLE
 from botyard_operator.api.guidance_entry import Guidance
 from botyard_operator.api.reasons import ConditionType, Reason
 from botyard_operator.api.structural import Schema
-from botyard_operator.api.unsupported import PENDING_CONDITIONS, TABLE, Kind
 
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PARTS = ("fields", "status", "conditions", "reasons")
@@ -29,12 +27,11 @@ def refresh(page: str, kind: str, schema: Schema) -> str:
     Raises:
         ValueError: A part is missing, or one is marked that does not exist.
     """
-    name = cast(Kind, kind)
     parts = {
-        "fields": _fields(schema["properties"]["spec"], "spec", name),
-        "status": _fields(schema["properties"]["status"], "status", name),
-        "conditions": _conditions(name),
-        "reasons": _reasons(name),
+        "fields": _fields(schema["properties"]["spec"], "spec"),
+        "status": _fields(schema["properties"]["status"], "status"),
+        "conditions": _conditions(kind),
+        "reasons": _reasons(kind),
     }
     found = sorted(match[2] for match in _PART.finditer(page))
     if found != sorted(parts):
@@ -42,13 +39,10 @@ def refresh(page: str, kind: str, schema: Schema) -> str:
     return _PART.sub(lambda match: f"{match[1]}{parts[match[2]]}{match[3]}", page)
 
 
-def _fields(schema: Schema, path: str, kind: Kind) -> str:
+def _fields(schema: Schema, path: str) -> str:
     rows = ["| Field | Type | Default | Meaning |", "|---|---|---|---|"]
-    pending = {entry.path for entry in TABLE[kind] if entry.whole}
     for field, node, required in _walk(schema, path):
         meaning = node.get("description", "")
-        if any(field.startswith((f"{path}.", f"{path}[")) for path in pending):
-            meaning = f"{meaning} Not in force in this release."
         default = node.get("default")
         shown = "**required**" if required else "" if default in (None, {}) else f"`{_scalar(default)}`"
         rows.append(f"| `{field}` | {_type(node)} | {shown} | {_cell(meaning)} |")
@@ -91,12 +85,9 @@ def _scalar(value: object) -> str:
     return str(value)
 
 
-def _conditions(kind: Kind) -> str:
+def _conditions(kind: str) -> str:
     rows = ["| Condition | Meaning |", "|---|---|"]
-    for condition in ConditionType:
-        if condition.applies_to(kind):
-            note = " Not reported in this release." if condition in PENDING_CONDITIONS[kind] else ""
-            rows.append(f"| {condition} | {_cell(condition.doc)}{note} |")
+    rows += [f"| {each} | {_cell(each.doc)} |" for each in ConditionType if each.applies_to(kind)]
     return "\n".join(rows) + "\n"
 
 
@@ -104,7 +95,7 @@ GUIDES: Mapping[str, Mapping[Reason, Guidance]] = {"Bundle": BUNDLE, "Bot": BOT,
 """Help with the reasons, by kind."""
 
 
-def _reasons(kind: Kind) -> str:
+def _reasons(kind: str) -> str:
     guide = GUIDES[kind]
     reasons = [reason for reason in Reason if reason.applies_to(kind)]
     rows = ["| Reason | Meaning | A message, for example | Way out |", "|---|---|---|---|"]

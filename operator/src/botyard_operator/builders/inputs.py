@@ -95,7 +95,7 @@ class BotInputs:
                 self.artifact.digest,
                 self.layer.digest if self.layer is not None else "",
                 self.config_hash(),
-                self.config.to_json(),
+                self.config.model_copy(update={"ramp": None}).to_json(),
                 self.runtime_image,
                 self.resources,
             ],

@@ -10,7 +10,6 @@ from typing import Any
 from botyard.contract import names
 from botyard_operator.api.crd import build_schema
 from botyard_operator.api.errors import InvalidObject
-from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.commands.manifests import KINDS, Document
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -36,15 +35,12 @@ def problems(document: Document) -> Iterator[tuple[str, str]]:
         if key not in ("apiVersion", "kind", "metadata", "spec", "status"):
             yield key, f"is no field of a {document.kind}{_nearest(key, ('metadata', 'spec'))}"
     try:
-        parsed = kind.parse(obj)
+        kind.parse(obj)
     except InvalidObject as error:
         yield error.path, error.message
         for other in error.others:
             path, _, message = other.partition(": ")
             yield path, message
-        return
-    for field in unsupported_fields(document.kind, parsed.spec):  # type: ignore[arg-type]
-        yield field.path, f"has no effect in this release: {field.hint}"
 
 
 def _unknown(value: Any, schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from botyard.contract import names
 from botyard_operator.api.base import Model
-from botyard_operator.api.bot import Bot, FailedRevision, GoodRevision, ScenarioRun
+from botyard_operator.api.bot import Bot, ScenarioRun
 from botyard_operator.api.errors import InvalidObject
-from botyard_operator.api.reasons import ConditionType, Reason
-from botyard_operator.api.unsupported import unsupported_fields
+from botyard_operator.api.reasons import Reason
 from botyard_operator.builders.children import children
 from botyard_operator.builders.labels import selector_text
 from botyard_operator.builders.pod_template import PodTemplateRefused
 from botyard_operator.clock import SystemClock
-from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
+from botyard_operator.conditions import ConditionState, find
+from botyard_operator.ramps import Ramps
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result, RetryLater
+from botyard_operator.reconcile.bot_conditions import conditions
+from botyard_operator.reconcile.bot_history import history
 from botyard_operator.reconcile.bot_inputs import Resolved, resolve
 from botyard_operator.reconcile.budgets import exceeded
 from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted, owned
@@ -25,7 +27,6 @@ from botyard_operator.reconcile.refresh import dated, read_live, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
 from botyard_operator.reconcile.state_gate import StateGate, standing
 from botyard_operator.reconcile.status import report
-from botyard_operator.reconcile.taking_back import failure, proven
 from botyard_operator.sessions import Sessions
 from botyard_operator.spending import Spending
 
@@ -46,6 +47,12 @@ class _Outcome:
     wrote: bool = False
 
     @property
+    def ramping(self) -> Problem | None:
+        """What to tell of a ramp that is under way."""
+        found = self.resolved.ramping if self.resolved is not None else None
+        return found.problem if found is not None and found.status.share > 0 else None
+
+    @property
     def again(self) -> float | None:
         """Seconds after which the Bot is looked at without any event."""
         return self.resolved.again if self.resolved is not None else None
@@ -54,8 +61,11 @@ class _Outcome:
 class BotReconciler:
     """Reconciles keys of kind `Bot`."""
 
-    def __init__(self, spending: Spending | None = None, sessions: Sessions | None = None) -> None:
+    def __init__(
+        self, spending: Spending | None = None, sessions: Sessions | None = None, ramps: Ramps | None = None
+    ) -> None:
         self._spending = spending or Spending(None, SystemClock())
+        self._ramps = ramps or Ramps(None, SystemClock())
         self._gate = StateGate(sessions or Sessions(None, SystemClock()))
 
     async def reconcile(self, key: Key, ctx: Context) -> Result:
@@ -70,10 +80,10 @@ class BotReconciler:
         current = ctx.caches.get("Bot", key.namespace, key.name)
         if current is None:
             return Result()
-        went_back = await self._report(key, current, outcome, ctx)
+        turns = await self._report(key, current, outcome, ctx)
         if outcome.problem is not None and outcome.problem.retry:
             raise RetryLater(outcome.problem.message)
-        return Result(requeue_after=0.0 if went_back else outcome.again)
+        return Result(requeue_after=0.0 if turns else outcome.again)
 
     async def _converge(self, key: Key, obj: JsonObject, ctx: Context) -> _Outcome:
         try:
@@ -83,10 +93,6 @@ class BotReconciler:
             return _Outcome(Problem(Reason.INVALID_SPEC, message, stalled=True))
         if bot.spec.suspend:
             return _Outcome(bot=bot)
-        unsupported = unsupported_fields("Bot", bot.spec)
-        if unsupported:
-            message = "; ".join(field.message for field in unsupported)
-            return _Outcome(Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True), bot)
         live = ctx.caches.get("Deployment", key.namespace, key.name)
         resolved: Resolved | None = None
         try:
@@ -112,14 +118,21 @@ class BotReconciler:
         return _Outcome(problem, bot, resolved, bool(written))
 
     async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> bool:
-        """Write the status; return whether it says for the first time that a revision failed."""
+        """Write the status; return whether what it tells is to be acted on at once."""
         deployment = ctx.caches.get("Deployment", key.namespace, key.name)
         rollout: Rollout | None = None
         if deployment is not None and owned(deployment, obj["metadata"]["uid"]):
             rollout = observe(deployment, ctx.caches.children(key, "Pod"))
-        history = _history(outcome, rollout, deployment)
+        told = history(outcome.bot, outcome.resolved, rollout, deployment, self._ramps.of(key))
         suspended = bool(obj["spec"].get("suspend"))
-        states = conditions(rollout, outcome.problem, suspended=suspended, failed=history.failed, sleeps=_sleeps(obj))
+        states = conditions(
+            rollout,
+            outcome.problem,
+            suspended=suspended,
+            failed=told.failed,
+            sleeps=_sleeps(obj),
+            ramping=outcome.ramping,
+        )
         if (compatible := _compatible(obj, outcome)) is not None:
             states.append(compatible)
         spent = self._spending.of(key)
@@ -134,9 +147,10 @@ class BotReconciler:
             "readyReplicas": rollout.ready if rollout else 0,
             "selector": selector_text(key.name),
             "revision": revision or None,
-            "previousRevision": history.previous,
-            "goodRevision": _dump(history.good),
-            "failedRevision": _dump(history.failed),
+            "previousRevision": told.previous,
+            "goodRevision": _dump(told.good),
+            "failedRevision": _dump(told.failed),
+            "ramp": _dump(told.ramp),
             "scenarios": _dump(_scenarios(outcome)),
             "url": f"{ctx.settings.gateway_base_url}/v1/namespaces/{key.namespace}/bots/{key.name}",
             "personas": {"total": total, "ready": count},
@@ -153,30 +167,7 @@ class BotReconciler:
                     "reason": states[0].reason,
                 },
             )
-        return history.went_back
-
-
-@dataclass(frozen=True, slots=True)
-class _History:
-    """Which revisions ran well, and which did not."""
-
-    good: GoodRevision | None = None
-    previous: str | None = None
-    failed: FailedRevision | None = None
-    went_back: bool = False
-
-
-def _history(outcome: _Outcome, rollout: Rollout | None, deployment: JsonObject | None) -> _History:
-    bot, resolved = outcome.bot, outcome.resolved
-    if bot is None:
-        return _History()
-    if rollout is None:
-        return _History(bot.status.good_revision, bot.status.previous_revision or None)
-    good, previous = proven(bot, rollout, deployment)
-    if resolved is None:
-        return _History(good, previous, bot.status.failed_revision)
-    found = failure(bot, resolved.inputs, rollout) if resolved.failed is None else None
-    return _History(good, previous, resolved.failed or found, went_back=found is not None)
+        return told.turns
 
 
 def _scenarios(outcome: _Outcome) -> ScenarioRun | None:
@@ -201,120 +192,8 @@ def _dump(part: Model | None) -> JsonObject | None:
     return None if part is None else part.model_dump(by_alias=True, exclude_defaults=True)
 
 
-def conditions(
-    rollout: Rollout | None,
-    problem: Problem | None,
-    *,
-    suspended: bool = False,
-    failed: FailedRevision | None = None,
-    sleeps: bool = False,
-) -> list[ConditionState]:
-    """Return the conditions of a Bot.
-
-    Args:
-        rollout: What its Deployment tells; None while there is none.
-        problem: What keeps its spec from being in force.
-        suspended: Whether nothing is done about differences.
-        failed: The revision that the spec asks for, where it was taken back.
-        sleeps: Whether demand brings it from no replicas back to one.
-    """
-    states = [_ready(rollout, problem, sleeps=sleeps)]
-    moving = _moving(rollout)
-    if problem is not None and problem.stalled:
-        states.append(stalled(problem.reason, problem.message))
-    elif problem is not None:
-        states.append(reconciling(problem.reason, problem.message))
-    elif moving is not None and rollout is not None and rollout.overdue and not suspended:
-        cause = rollout.problem
-        states.append(
-            stalled(moving.reason, moving.message)
-            if cause is None
-            else stalled(cause.reason, f"{cause.message} ({rollout.overdue})")
-        )
-    elif failed is not None:
-        states.append(stalled(failed.reason, _taken_back(failed)))
-    elif moving is not None and not suspended:
-        states.append(reconciling(moving.reason, moving.message))
-    about_bundle = problem is not None and problem.reason in _BUNDLE_REASONS
-    if about_bundle and problem is not None:
-        states.append(ConditionState(ConditionType.BUNDLE_READY, "False", problem.reason, problem.message))
-    elif (problem is None or problem.reason in _GATE_REASONS) and not suspended:
-        message = "the Bundle has a revision to run"
-        states.append(ConditionState(ConditionType.BUNDLE_READY, "True", Reason.SUCCEEDED, message))
-    if problem is None and moving is None and failed is not None:
-        moving = Problem(Reason.PROGRESS_DEADLINE_EXCEEDED, _taken_back(failed))
-    states.append(_rolled_out(rollout, problem, moving))
-    return states
-
-
-def _taken_back(failed: FailedRevision) -> str:
-    return (
-        f"{failed.revision} failed within spec.rollout.progressDeadline and was taken back: {failed.message}; a new "
-        f"revision, or a change of what it needs, is tried at once; the annotation {names.ANNOTATION_REQUESTED_AT} "
-        "tries this one again"
-    )
-
-
-_BUNDLE_REASONS = frozenset({Reason.BUNDLE_NOT_FOUND, Reason.BUNDLE_NOT_READY})
-_GATE_REASONS = frozenset(
-    {
-        Reason.COUNTING_CONVERSATIONS,
-        Reason.CONVERSATIONS_NOT_COUNTED,
-        Reason.STATE_INCOMPATIBLE,
-        Reason.SCENARIOS_RUNNING,
-        Reason.SCENARIOS_FAILED,
-    }
-)
-
-
 def _sleeps(obj: JsonObject) -> bool:
     return bool((obj.get("spec") or {}).get("autoscaling"))
-
-
-def _ready(rollout: Rollout | None, problem: Problem | None, *, sleeps: bool) -> ConditionState:
-    if rollout is None:
-        if problem is None:
-            return ready("False", Reason.PROGRESSING, "the Deployment is being created")
-        return ready("False", problem.reason, problem.message)
-    if rollout.wanted == 0 and sleeps:
-        return ready("True", Reason.ASLEEP, "asleep: no event waits; the next one wakes it")
-    if rollout.wanted == 0:
-        return ready("True", Reason.STOPPED, "stopped: spec.replicas is 0")
-    if rollout.available > 0:
-        message = f"{rollout.available} of {rollout.wanted} replicas are available"
-        return ready("True", Reason.SUCCEEDED, message)
-    if rollout.problem is not None:
-        return ready("False", rollout.problem.reason, rollout.problem.message)
-    if problem is not None:
-        return ready("False", problem.reason, problem.message)
-    if rollout.overdue:
-        return ready("False", Reason.PROGRESS_DEADLINE_EXCEEDED, rollout.overdue)
-    return ready("False", Reason.PODS_NOT_READY, f"none of {rollout.wanted} replicas is available yet")
-
-
-def _moving(rollout: Rollout | None) -> Problem | None:
-    if rollout is None:
-        return Problem(Reason.PROGRESSING, "the Deployment is being created")
-    if rollout.complete:
-        return None
-    if rollout.overdue:
-        cause = rollout.problem.message if rollout.problem is not None else "look at the pods' events and logs"
-        return Problem(Reason.PROGRESS_DEADLINE_EXCEEDED, f"{rollout.overdue}: {cause}")
-    if rollout.problem is not None:
-        return rollout.problem
-    if rollout.available == 0:
-        return Problem(Reason.PODS_NOT_READY, f"none of {rollout.wanted} replicas is available yet")
-    message = f"{rollout.updated} of {rollout.wanted} replicas run the newest revision and configuration"
-    return Problem(Reason.ROLLING_OUT, message)
-
-
-def _rolled_out(rollout: Rollout | None, problem: Problem | None, moving: Problem | None) -> ConditionState:
-    if problem is not None:
-        return ConditionState(ConditionType.ROLLED_OUT, "False", problem.reason, problem.message)
-    if moving is not None:
-        return ConditionState(ConditionType.ROLLED_OUT, "False", moving.reason, moving.message)
-    revision = rollout.revision if rollout is not None else ""
-    return ConditionState(ConditionType.ROLLED_OUT, "True", Reason.SUCCEEDED, f"all replicas run {revision}")
 
 
 def _default_conflict(key: Key, bot: Bot, ctx: Context) -> Problem | None:

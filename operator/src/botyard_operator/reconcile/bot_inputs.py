@@ -14,15 +14,18 @@ from botyard_operator.api.bot import Bot, FailedRevision
 from botyard_operator.api.bundle import Bundle, Revision
 from botyard_operator.api.reasons import Reason
 from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer
-from botyard_operator.reconcile import scenario_gate
+from botyard_operator.reconcile import ramp, scenario_gate
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
 from botyard_operator.reconcile.bot_models import models_of
 from botyard_operator.reconcile.problems import Blocked, Problem
+from botyard_operator.reconcile.ramp import Pods, Ramping
 from botyard_operator.reconcile.revision_choice import draining_revision, find_bundle, running_revision, wanted_revision
+from botyard_operator.reconcile.rollout import observe
 from botyard_operator.reconcile.scenario_gate import Gate
 from botyard_operator.reconcile.state_gate import StateGate, Verdict
 from botyard_operator.reconcile.taking_back import given_up, good_revision
+from botyard_operator.sessions import FRESH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Resolved:
     """Whether its scenarios let it take over; None: nothing is known."""
     nothing_to_run: bool = False
     """No revision may run yet."""
+    ramping: Ramping | None = None
+    """How far the revision has got where it takes over step by step."""
 
     @property
     def held(self) -> Problem | None:
@@ -47,9 +52,9 @@ class Resolved:
 
     @property
     def again(self) -> float | None:
-        """Seconds after which a gate looks again."""
-        pauses = [gate.again for gate in (self.verdict, self.scenarios) if gate is not None and gate.again is not None]
-        return min(pauses, default=None)
+        """Seconds after which a gate looks again, or a ramp takes its next step."""
+        waiting = (self.verdict, self.scenarios, self.ramping)
+        return min((each.again for each in waiting if each is not None and each.again is not None), default=None)
 
 
 async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Context) -> Resolved:
@@ -91,23 +96,40 @@ async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Conte
         system_namespace=settings.system_namespace,
         network_policy=settings.network_policies,
     )
-    failed, verdict, scenarios = given_up(bot, inputs), None, None
+    failed, verdict, scenarios, ramping = given_up(bot, inputs), None, None, None
     if failed is None:
-        runs, drains = running_revision(live), draining_revision(live)
-        verdict = await gate.judge(bot, bundle, stored, runs, drains, ctx)
+        pods, now = _pods(bot, live, ctx), ctx.clock.now()
+        runs, beside = pods.runs, pods.beside
+        ramping = ramp.decide(bot, inputs, pods, now)
+        on_its_way = ramping is not None and not ramping.finished
+        verdict = await gate.judge(bot, bundle, stored, runs, None if on_its_way else beside, ctx)
+        if not verdict.holds and (waits := ramp.waits(bot, inputs, pods)) is not None:
+            verdict = replace(verdict, holds=True, problem=waits, again=FRESH_SECONDS)
         if not verdict.holds:
             scenarios = await scenario_gate.look(bot, bundle, inputs, runs, ctx)
         if scenarios is not None and scenarios.holds and runs is None:
             return Resolved(inputs, None, verdict, scenarios, nothing_to_run=True)
         drain = verdict.drain
         if (verdict.holds or (scenarios is not None and scenarios.holds)) and runs is not None:
-            inputs, drain = _of(inputs, bot, runs, live, ctx), drains
+            inputs, drain = _of(inputs, bot, runs, live, ctx), beside
             failed = given_up(bot, inputs)  # What runs may have failed, too.
+            ramping = ramp.decide(bot, inputs, pods, now) if failed is None else None
+        if ramping is not None and not ramping.finished:
+            drain = ramping.previous
         if drain is not None and failed is None:
             inputs = _draining(inputs, bot, drain, live, ctx)
     if failed is not None:
         inputs = _of(inputs, bot, good_revision(bot, bundle, settings.artifact_base_url), live, ctx)
-    return Resolved(inputs, failed, verdict, scenarios)
+    ramped = inputs.config.model_copy(update={"ramp": ramp.configured(bot, inputs, ramping)})
+    return Resolved(replace(inputs, config=ramped), failed, verdict, scenarios, ramping=ramping)
+
+
+def _pods(bot: Bot, live: JsonObject | None, ctx: Context) -> Pods:
+    runs = running_revision(live)
+    if live is None or runs is None:
+        return Pods()
+    key = Key("Bot", bot.metadata.namespace, bot.metadata.name)
+    return Pods(runs, draining_revision(live), observe(live, ctx.caches.children(key, "Pod")))
 
 
 def _of(inputs: BotInputs, bot: Bot, revision: Revision, live: JsonObject | None, ctx: Context) -> BotInputs:

@@ -20,7 +20,6 @@ from botyard.contract import names
 from botyard_operator.api.bundle import Artifact, BuildResult, Bundle, BundleStatus, Manifest
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.reasons import Reason
-from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.artifacts.store import ArtifactStore
 from botyard_operator.builders.build_job import manifest_config_map
 from botyard_operator.conditions import ConditionState, find, summarise
@@ -372,9 +371,6 @@ def _request_for(request: FetchRequest, commit: str) -> FetchRequest:
 def _halt(bundle: Bundle) -> Halt | None:
     if bundle.spec.suspend:
         return Halt(Reason.SUSPENDED, "spec.suspend is true", suspended=True)
-    fields = unsupported_fields("Bundle", bundle.spec)
-    if fields:
-        return Halt(Reason.FIELD_NOT_SUPPORTED, "; ".join(field.message for field in fields))
     return None
 
 

@@ -11,7 +11,6 @@ from botyard.core.persona_reports import PersonaReport
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
 from botyard_operator.api.reasons import ConditionType, Reason
-from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.conditions import ConditionState, find, ready, reconciling, stalled
 from botyard_operator.faring import Faring
 from botyard_operator.reconcile.base import Context, JsonObject, Key, Result
@@ -183,10 +182,6 @@ async def _observe(
         persona = Persona.parse(obj)
     except InvalidObject as error:
         return serving, Problem(Reason.INVALID_SPEC, f"{error.path} {error.message}", stalled=True)
-    unsupported = unsupported_fields("Persona", persona.spec)
-    if unsupported:
-        message = "; ".join(field.message for field in unsupported)
-        return serving, Problem(Reason.FIELD_NOT_SUPPORTED, message, stalled=True)
     if wrong := budget_problem(persona):
         return serving, Problem(Reason.INVALID_SPEC, wrong, stalled=True)
     if (invalid := setup_problem(schema, persona)) is not None:

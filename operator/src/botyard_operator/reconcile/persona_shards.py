@@ -20,7 +20,6 @@ from botyard.contract.persona import PersonaConfig, PersonaShard, ScheduleConfig
 from botyard.contract.spending import PersonaBudget
 from botyard_operator.api.errors import InvalidObject
 from botyard_operator.api.persona import Persona
-from botyard_operator.api.unsupported import unsupported_fields
 from botyard_operator.builders.children import stamped
 from botyard_operator.builders.config_map import persona_shard
 from botyard_operator.builders.secret import persona_secrets
@@ -292,8 +291,8 @@ class PersonaShardsReconciler:
                 continue
             try:
                 persona = Persona.parse(obj)
-                usable = not persona.spec.suspend and not unsupported_fields("Persona", persona.spec)
-                usable = usable and not budget_problem(persona) and subscription_problem(persona, tables) is None
+                usable = not persona.spec.suspend and not budget_problem(persona)
+                usable = usable and subscription_problem(persona, tables) is None
             except InvalidObject:
                 usable = False
             secrets = await secrets_of(persona, ctx) if usable else Secrets()

@@ -102,9 +102,9 @@ def wanted_revision(bot: Bot, bundle: Bundle, live: JsonObject | None) -> Revisi
     for each in kept:
         if each.revision == pin and each.digest and each.url:
             return each
-    runs = running_revision(live)
-    if runs is not None and runs.revision == pin:
-        return runs  # The Bundle keeps no more of it than the archive, which pods still fetch.
+    for runs in (running_revision(live), draining_revision(live)):
+        if runs is not None and runs.revision == pin:
+            return runs  # The Bundle keeps no more of it than the archive, which pods still fetch.
     shown = ", ".join(each.revision for each in kept) or "none"
     message = (
         f"{where} does not keep revision {pin}: write one of those in its status.history into spec.bundleRef.revision "

@@ -1,4 +1,4 @@
-"""`kubectl botyard` against the API server alone: why, doctor, hire, rollback."""
+"""`kubectl botyard` against the API server alone: why, doctor, hire, rollback, promote."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ import yaml
 
 from botyard.cli.causes import Object, cause, conditions
 from botyard.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError
+from botyard.contract import names
 
 _SECONDS = 30.0
 _PART = "app.kubernetes.io/name=botyard,app.kubernetes.io/component="
@@ -84,10 +85,14 @@ def parser() -> argparse.ArgumentParser:
     chosen.add_argument("--to", metavar="REVISION", help="as the Bundle's status.history shows it")
     chosen.add_argument("--follow", action="store_true", help="end the pin: follow the Bundle again")
     rollback.set_defaults(run=_rollback)
+    promote = commands.add_parser("promote", help="let a new revision that is ramped have its next share now")
+    promote.add_argument("bot", metavar="BOT")
+    promote.add_argument("--all", action="store_true", help="end the ramp: all conversations")
+    promote.set_defaults(run=_promote)
     return top
 
 
-COMMANDS = ("why", "doctor", "hire", "rollback")
+COMMANDS = ("why", "doctor", "hire", "rollback", "promote")
 
 
 def _bot(kubectl: Kubectl, name: str) -> Object:
@@ -135,9 +140,9 @@ def _available(kubectl: Kubectl, part: str) -> tuple[bool, str]:
     found = kubectl.items("deployments", "--all-namespaces", "-l", _PART + part)
     if not found:
         return False, f"{part}: no Deployment carries the labels {_PART}{part}; install the chart botyard"
-    names = ", ".join(f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found)
+    where = ", ".join(f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found)
     ready = sum((each.get("status") or {}).get("availableReplicas") or 0 for each in found)
-    text = f"{part}: {ready} replicas available ({names})"
+    text = f"{part}: {ready} replicas available ({where})"
     return ready > 0, text if ready else f"{text}; look at kubectl describe and the logs of its pods"
 
 
@@ -187,12 +192,14 @@ def _rollback(kubectl: Kubectl, options: argparse.Namespace) -> int:
     status = bot.get("status") or {}
     revision: str | None = None
     if not options.follow:
-        revision = options.to or status.get("previousRevision")
+        # While a revision is ramped, the one before is what runs beside it.
+        revision = options.to or (status.get("ramp") or {}).get("previous") or status.get("previousRevision")
         if not revision:
             raise CommandError(f"no other revision of {options.bot} has run before: name one by --to")
         bundle = _bundle(kubectl, bot) or {}
         kept = [each.get("revision") for each in (bundle.get("status") or {}).get("history") or ()]
-        if revision not in kept and revision != status.get("revision"):
+        running = {status.get("revision"), (status.get("ramp") or {}).get("previous")}
+        if revision not in kept and revision not in running:
             shown = "\n  ".join(str(each) for each in kept) or "none"
             raise CommandError(f"the Bundle does not keep {revision}; it keeps\n  {shown}")
     patch = json.dumps({"spec": {"bundleRef": {"revision": revision}}})
@@ -202,4 +209,17 @@ def _rollback(kubectl: Kubectl, options: argparse.Namespace) -> int:
         print(f"{kubectl.namespace}/{options.bot} follows its Bundle again")
     else:
         print(f"{kubectl.namespace}/{options.bot} is pinned to {revision}; `--follow` ends the pin")
+    return 0
+
+
+def _promote(kubectl: Kubectl, options: argparse.Namespace) -> int:
+    bot = _bot(kubectl, options.bot)
+    ramp = (bot.get("status") or {}).get("ramp")
+    if not ramp or ramp.get("share", 0) == 100:
+        raise CommandError(f"no revision of {options.bot} is ramped now")
+    steps = bot["spec"]["rollout"].get("ramp") or ()
+    share = 100 if options.all else next((step for step in steps if step > ramp.get("share", 0)), 100)
+    promotion = f"{names.ANNOTATION_PROMOTE}={ramp['revision']}={share}"
+    kubectl.run("annotate", f"bots.botyard.dev/{options.bot}", "-n", kubectl.namespace, "--overwrite", promotion)
+    print(f"{share} % of new conversations of {kubectl.namespace}/{options.bot} begin on {ramp['revision']}")
     return 0

@@ -41,6 +41,17 @@ OnIncompatibleState = Literal["Block", "Drain", "Reset"]
 """What becomes of stored sessions that a new revision cannot go on with; see `Rollout` of the kind Bot."""
 
 
+class Ramp(Document):
+    """How far a new revision has got that takes over step by step, beside the one that ran before."""
+
+    id: str
+    """Of this attempt: decides which conversations come first, and under which name turns are counted."""
+    revision: str
+    """The new one: replicas of another do as if there were no ramp."""
+    share: int = Field(default=0, ge=0, le=100)
+    """Percentage of new conversations that begin on it; 0: all go on with the revision before."""
+
+
 class BotConfig(Document):
     """One Bot as its pods and the gateway see it."""
 
@@ -59,3 +70,5 @@ class BotConfig(Document):
     """Reset: a session that cannot be restored begins anew; otherwise its turn fails and says so."""
     model: ModelConfig | None = None
     """What model calls use; None: the Bot has no model."""
+    ramp: Ramp | None = None
+    """None: no revision is ramped."""

@@ -257,6 +257,16 @@ def erp_source(partition: Partition) -> str:
     return f"{_tag(partition)}:source"
 
 
+def ramp_counts(bot: BotAddress, ramp: str) -> str:
+    """Hash `<new or old>:<what>` → how many turns of a ramp ended how; expires (see `botyard.core.ramp_counts`)."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:ramp:{ramp}"
+
+
+def ramp_conversations(bot: BotAddress, ramp: str, side: str) -> str:
+    """HyperLogLog of the conversations that had a turn on one revision of a ramp; expires."""
+    return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:ramp:{ramp}:{side}"
+
+
 def persona_reports(bot: BotAddress) -> str:
     """Hash persona → JSON of how it fares (see `botyard.core.persona_reports`)."""
     return f"{PREFIX}:{{{bot.namespace}/{bot.name}}}:personas"
@@ -267,3 +277,6 @@ PERSONA_CHANGES = f"{PREFIX}:personas"
 
 Two of one millisecond, with a look between them, must differ.
 """
+
+RAMP_CHANGES = f"{PREFIX}:ramps"
+"""Sorted set `namespace/bot` → microseconds: in whose ramp turns were counted last, for the operator."""

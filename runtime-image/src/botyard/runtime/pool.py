@@ -75,6 +75,8 @@ class WorkerPool:
         """Of a bundle whose Personas live in workers."""
         self.load_error: LoadFailed | None = None
         """Why the newest worker could not import the bundle; None once one could."""
+        self.model = ""
+        """Programming model of the bundle, once a worker has imported it."""
         self.restarts = 0
         """Workers that ended without being told to."""
 
@@ -91,6 +93,7 @@ class WorkerPool:
         wanted: Callable[[], Mapping[str, PersonaConfig]],
         changed: Callable[[str, Mapping[str, Any]], None],
         answer: AnswerResident,
+        left: Callable[[], None] = lambda: None,
     ) -> Residents | None:
         """Keep residents from now on, if the bundle has any; the caller runs what is returned. Call once it is loaded.
 
@@ -98,11 +101,14 @@ class WorkerPool:
             wanted: Personas that should live here now, by name.
             changed: Told how a resident fares.
             answer: Answers what a resident asks: (its name, method, args).
+            left: Told when one of them is gone from here.
         """
         if not self._residential:
             return None
         self._answer_call = answer
-        self.residents = Residents(wanted=wanted, hosts=self._regulars, kill=self._kill_host, changed=changed)
+        self.residents = Residents(
+            wanted=wanted, hosts=self._regulars, kill=self._kill_host, changed=changed, left=left
+        )
         return self.residents
 
     def _regulars(self) -> list[PoolWorker]:
@@ -410,6 +416,7 @@ class WorkerPool:
         else:
             if kind == "loaded" and not worker.started.done():
                 self._residential = message.get("residential") is True
+                self.model = str(message.get("model"))
                 log.info("%s has imported the bundle (%s)", worker.name, message.get("model"))
             await worker.hears(message)
 

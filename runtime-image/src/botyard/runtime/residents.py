@@ -59,6 +59,7 @@ class Residents:
         hosts: Callable[[], Iterable[Host]],
         kill: Callable[[Host], Awaitable[None]],
         changed: Callable[[str, Mapping[str, Any]], None],
+        left: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; `run` begins.
 
@@ -67,11 +68,13 @@ class Residents:
             hosts: Workers that may have residents.
             kill: Ends a worker whose resident does not stop.
             changed: Told how a resident fares whenever that changes.
+            left: Told when a resident is gone from here: it may live elsewhere.
         """
         self._wanted = wanted
         self._hosts = hosts
         self._kill = kill
         self._told = changed
+        self._left = left
         self._here: dict[str, Resident] = {}
         self._apart: dict[str, Host] = {}
         """Residents that are to live in a worker of their own for now."""
@@ -138,6 +141,7 @@ class Residents:
             resident.state = "running"
         elif state == "stopped":
             del self._here[name]
+            self._left()
         if isinstance(health := message.get("health"), Mapping) and health != resident.health:
             resident.health = {str(key): value for key, value in health.items()}
             self._told(name, resident.health)
@@ -166,6 +170,7 @@ class Residents:
         for name, resident in list(self._here.items()):
             if not resident.host.ready:
                 del self._here[name]
+                self._left()
             elif resident.state == "stopping":
                 if resident.deadline <= now:
                     log.warning("%s did not stop within %g s; its worker is killed", name, STOP_TIMEOUT)

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from botyard.budget.meter import LedgerMeter
 from botyard.budget.metrics import BudgetMetrics
 from botyard.contract import names
+from botyard.contract.bot import Ramp
 from botyard.contract.persona import PersonaConfig
 from botyard.core.address import BotAddress, Partition
 from botyard.core.leases import LEASE_MS, Lease
@@ -33,8 +34,10 @@ from botyard.runtime.ownership import Ownership
 from botyard.runtime.persistence import persist
 from botyard.runtime.persona_reporter import PersonaReporter
 from botyard.runtime.pool import WorkerPool
+from botyard.runtime.ramping import RampCounter
 from botyard.runtime.reader import InboxReader
 from botyard.runtime.resident_calls import ResidentCalls
+from botyard.runtime.residents import Residents
 from botyard.runtime.turn_models import TurnModels
 from botyard.runtime.turn_runner import TurnRunner
 from botyard.usage.book import UsageBook
@@ -96,7 +99,7 @@ class Supervisor:
         self.address = BotAddress(bot.namespace, bot.name, bot.partitions)
         self.metrics = Metrics()
         self.pool = WorkerPool(socket_path, bundle=bundle, credentials=configuration.credentials)
-        self._older = draining.older(configuration.credentials) if draining is not None else None
+        self._older = draining.older(revision, configuration.credentials) if draining is not None else None
         self._configuration = configuration
         retention = retention or Retention()
         self._courier = Courier(redis, retention)
@@ -112,6 +115,7 @@ class Supervisor:
             registry=self.metrics.registry,
         )
         self._endpoint: OpenAIServer | None = None
+        self._ramp = RampCounter(redis, self.address, self._ramp_now)
         self._runner = TurnRunner(
             redis,
             self.pool,
@@ -127,6 +131,7 @@ class Supervisor:
             revision=revision,
             board=self._board_changed,
             older=self._older,
+            ramp=self._ramp if self._older is not None else None,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)
@@ -179,12 +184,12 @@ class Supervisor:
             if not await self._loaded(stop):
                 return
             memory.settle()
-            residents = self.pool.house(
-                wanted=self._residents, changed=self._resident_changed, answer=self._resident_calls
-            )
-            if residents is not None:
+            if residents := self._house(self.pool):
                 tasks += [_start(residents.run()), _start(self._reporter.run())]
+            if self._older is not None and (residents := self._house(self._older.pool)):
+                tasks.append(_start(residents.run()))
             tasks += [
+                _start(self._ramp.run()),
                 _start(self._configuration.watch(self._reconfigure)),
                 _start(self._reader.run()),
                 _start(self._courier.run()),
@@ -258,12 +263,12 @@ class Supervisor:
     async def _drain(self, partition: Partition, timeout: float) -> bool:
         """Wait until nothing of a partition runs here, its residents included."""
         drained = await self._dispatcher.drain(partition, timeout)
-        if self.pool.residents is not None:
+        if houses := self._houses():
             self._vacating.add(partition)
-            leaving = [name for name in self.pool.residents.here if self.address.partition(name) == partition]
             try:
                 async with asyncio.timeout(timeout):
-                    await self.pool.residents.gone(leaving)
+                    for house in houses:
+                        await house.gone([name for name in house.here if self.address.partition(name) == partition])
             except TimeoutError:
                 drained = False
             finally:
@@ -271,15 +276,36 @@ class Supervisor:
                 asyncio.get_running_loop().call_soon(self._vacating.discard, partition)
         return drained
 
-    def _residents(self) -> Mapping[str, PersonaConfig]:
-        """Return the Personas whose loops belong here: those of owned partitions."""
-        owned = self._ownership.owned.keys() - self._vacating
-        personas = self._configuration.personas
-        return {name: config for name, config in personas.items() if self.address.partition(name) in owned}
+    def _house(self, pool: WorkerPool) -> Residents | None:
+        return pool.house(
+            wanted=lambda: self._residents(pool),
+            changed=self._resident_changed,
+            answer=self._resident_calls,
+            left=self._wake_residents,
+        )
+
+    def _houses(self) -> list[Residents]:
+        pools = [self.pool, *([self._older.pool] if self._older is not None else ())]
+        return [pool.residents for pool in pools if pool.residents is not None]
+
+    def _residents(self, pool: WorkerPool) -> Mapping[str, PersonaConfig]:
+        """Return the Personas whose loops belong into a pool: of owned partitions, and gone from the other pool."""
+        owned, older = self._ownership.owned.keys() - self._vacating, self._older
+        elsewhere = {name for house in self._houses() if house is not pool.residents for name in house.here}
+        return {
+            name: config
+            for name, config in self._configuration.personas.items()
+            if self.address.partition(name) in owned
+            and name not in elsewhere
+            and (older is not None and older.keeps(name, self._configuration.bot)) is (pool is not self.pool)
+        }
+
+    def _ramp_now(self) -> Ramp | None:
+        return self._older.ramp(self._configuration.bot) if self._older is not None else None
 
     def _wake_residents(self) -> None:
-        if self.pool.residents is not None:
-            self.pool.residents.wake()
+        for house in self._houses():
+            house.wake()
 
     def _board_changed(self, persona: str, tasks: Mapping[str, int]) -> None:
         self._reporter.has(persona, tasks)

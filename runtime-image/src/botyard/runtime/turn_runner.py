@@ -41,6 +41,7 @@ from botyard.runtime.metrics import Metrics
 from botyard.runtime.parking import Aside, ParkTurn
 from botyard.runtime.persistence import RETRY_CAP, persist
 from botyard.runtime.pool import WorkerPool
+from botyard.runtime.ramping import RampCounter
 from botyard.runtime.running_turn import Emit, Handler, RunningTurn, Tell
 from botyard.runtime.signals import Stop
 from botyard.runtime.step_journal import JournalBounds
@@ -78,6 +79,7 @@ class TurnRunner:
         usage: UsageBook | None = None,
         board: Callable[[str, Mapping[str, int]], None] | None = None,
         older: Older | None = None,
+        ramp: RampCounter | None = None,
     ) -> None:
         """Prepare.
 
@@ -96,7 +98,9 @@ class TurnRunner:
             usage: Keeps what turns say that they used of services; None: nobody does.
             board: Told how many tasks are where on a Persona's board, whenever a turn of it was committed.
             older: Runs the conversations that a former revision began; None: this one does.
+            ramp: Counts the turns of both; None: nobody does.
         """
+        self._ramp = ramp
         self._models = models
         self._board = board
         self._quotas = quotas
@@ -200,13 +204,15 @@ class TurnRunner:
             self.clock.heard(begun.now_ms)
         except ValueError as error:
             outcome = outcomes.failed("StateUnreadable", f"the saved state cannot be read: {error}")
+        # Asked once: a run and its commit are of one revision, whatever the configuration says meanwhile.
+        older = self._older_for(entry, begun)
         started = self.clock.now()
         identity = outcomes.identity(entry.partition.bot, entry, attempt)
         try:
             if refusal is not None:
                 outcome = outcomes.failed(refusal.kind, str(refusal))
             elif begun is not None:
-                outcome = await self._outcome(lease, entry, begun, identity, cancelled)
+                outcome = await self._outcome(lease, entry, begun, identity, cancelled, older)
         except FileGone as error:
             outcome = outcomes.failed("FileGone", str(error))
         except TurnTimeout as error:
@@ -216,7 +222,6 @@ class TurnRunner:
         except WorkerDied as error:
             return await self._survive(lease, entry, error)
         outcome = outcomes.within_limits(outcome)
-        older = self._older_for(entry, begun)
         made_by = older.revision if older is not None else self._revision
 
         def commit() -> Commit:
@@ -230,6 +235,8 @@ class TurnRunner:
             await self._commit(job, commit(), self._behind(following))
         if self._board is not None and outcome.tasks is not None and outcome.error is None:
             self._board(BotAddress.affinity(entry.key), outcome.tasks)
+        if self._ramp is not None:
+            self._ramp.count(entry.key, outcome, "new" if older is None else "old")
         self._metrics.turn(outcome, seconds=time.monotonic() - since, waited=started - entry.accepted_ms / 1000)
         return True
 
@@ -255,7 +262,13 @@ class TurnRunner:
                 self._deliverable(job.lease.partition)
 
     async def _outcome(
-        self, lease: Lease, entry: Entry, begun: Begun, identity: TurnIdentity, cancelled: Stop
+        self,
+        lease: Lease,
+        entry: Entry,
+        begun: Begun,
+        identity: TurnIdentity,
+        cancelled: Stop,
+        older: Older | None,
     ) -> TurnOutcome:
         limits = self._configuration.bot.limits
         if begun.cancelled or cancelled.is_set():
@@ -295,7 +308,7 @@ class TurnRunner:
             return await self._calls.answer(lease, entry, bounds, method, args, spender if has_tasks else None)
 
         try:
-            outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models)
+            outcome = await self._run_in_worker(entry, begun, cancelled, emit, handle, models, older)
             return with_refusal(outcome, models)
         except ParkTurn as parked:
             told = {"reason": parked.reason, "until": parked.until_ms or None}
@@ -316,6 +329,7 @@ class TurnRunner:
         emit: Emit,
         handle: Handler,
         models: TurnModels | None,
+        older: Older | None,
     ) -> TurnOutcome:
         limits = self._configuration.bot.limits
         payload = json.loads(entry.payload)
@@ -340,7 +354,6 @@ class TurnRunner:
             persona=self._configuration.personas.get(persona),
             config=self._configuration.bot.config or None,
         )
-        older = self._older_for(entry, begun)
         outcome = await (older.pool if older is not None else self._pool).run(
             request,
             RunningTurn(request, stop=cancelled, emit=emit, handle=handle, models=models),
@@ -354,10 +367,14 @@ class TurnRunner:
         return outcome
 
     def _older_for(self, entry: Entry, begun: Begun | None) -> Older | None:
-        """Return who runs an event of a conversation that a former revision began."""
-        if self._older is None or begun is None or not begun.state:
+        """Return who runs an event that is for a former revision."""
+        if self._older is None or begun is None:
             return None
-        return self._older if self._older.takes(begun.made_by, json.loads(entry.payload)) else None
+        config = self._configuration.bot
+        if self._pool.residents is not None:
+            return self._older if self._older.keeps(self._persona_of(entry), config) else None
+        made_by = begun.made_by if begun.state else None
+        return self._older if self._older.takes(entry.key, made_by, json.loads(entry.payload), config) else None
 
     def _persona_of(self, entry: Entry) -> str:
         """Return the Persona that an event is for: the one in whose name its key is, or the one that it names."""

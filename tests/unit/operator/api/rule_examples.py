@@ -279,6 +279,7 @@ BOT = [
     field("Bot", "events.allow[]", "write an event type", ["chat.followups", "chat.*"], ["chat.*.step"]),
     field("Bot", "rollout", "write ramp as rising percentages", {"ramp": [10, 50, 100]}, {"ramp": [50, 10, 100]}),
     field("Bot", "rollout.progressDeadline", "write a duration from 10s to 24h", "5m", "5"),
+    field("Bot", "rollout.rampPause", "write a duration from 1s to 168h", "30m", "8d"),
 ]  # fmt: skip
 
 PERSONA = [

@@ -29,7 +29,6 @@ DOCUMENTED = [reason for reason in Reason if reason.applies_to("Bundle")]
 PASSED_ON = {
     Reason.RETRYING,
     Reason.INVALID_SPEC,
-    Reason.FIELD_NOT_SUPPORTED,
     Reason.SUSPENDED,
     Reason.SYNTAX_ERROR,
     Reason.IMPORT_FAILED,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from botyard_operator.api.reasons import Reason
-from botyard_operator.reconcile.bot import conditions
+from botyard_operator.reconcile.bot_conditions import conditions
 from botyard_operator.reconcile.pods import pod_problem
 from botyard_operator.reconcile.problems import Problem
 from botyard_operator.reconcile.rollout import observe
