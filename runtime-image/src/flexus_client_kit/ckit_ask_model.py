@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botyard.loop import keys, platform
+from botyard.loop.context import current
 from botyard.loop.errors import PlatformError
 from botyard.loop.install import DEFAULT
 from botyard.loop.threads import FThreadMessageOutput, FThreadOutput, FThreadWithMessages
@@ -24,12 +25,22 @@ __all__ = [
 ]
 
 
-@dataclass
+@dataclass(init=False)
 class FThreadMessageInput:
     """A message to add to a thread."""
 
-    ftm_role: str = "user"
-    ftm_content: Any = ""
+    ftm_role: str
+    ftm_content: Any
+
+    def __init__(self, ftm_role: str = "user", ftm_content: Any = "", **given: Any) -> None:
+        """Take who says what; where in the thread it goes (`ftm_num` and others) is known.
+
+        Raises:
+            TypeError: An argument is none of a message.
+        """
+        if strange := sorted(name for name in given if not name.startswith("ftm_")):
+            raise TypeError(f"a message has no {', '.join(strange)}")
+        self.ftm_role, self.ftm_content = ftm_role, ftm_content
 
 
 async def bot_activate(
@@ -57,8 +68,8 @@ async def bot_subchat_create_multiple(
     who_is_asking: str,
     persona_id: str,
     first_question: Sequence[str],
-    first_calls: Sequence[Any] = (),
-    title: Sequence[str] = (),
+    first_calls: Sequence[Any] | None = None,
+    title: Sequence[str] | None = None,
     fcall_id: str = "",
     fexp_name: str = DEFAULT,
     **more: Any,
@@ -83,14 +94,15 @@ async def bot_subchat_create_multiple(
     if not fcall_id:
         raise ValueError("bot_subchat_create_multiple needs fcall_id, the call that waits for the results")
     parent = (keys.thread_of_call(fcall_id), fcall_id)
+    titles, first = list(title or ()), list(first_calls or ())
     return [
         await platform.start_thread(
             persona_id,
             [{"role": "user", "content": question}],
             expert=fexp_name,
-            title=title[number] if number < len(title) else "",
+            title=titles[number] if number < len(titles) else "",
             parent=parent,
-            calls=_calls(first_calls[number] if number < len(first_calls) else None),
+            calls=_calls(first[number] if number < len(first) else None),
         )
         for number, question in enumerate(first_question)
     ]
@@ -99,11 +111,19 @@ async def bot_subchat_create_multiple(
 async def thread_add_user_messages(
     client: Any, ft_id: str, content: Sequence[Any] | str, persona_id: str = "", **more: Any
 ) -> None:
-    """Say something in a thread as its user; `ft_id` may carry the Persona as `persona~thread`."""
+    """Say something in a thread as its user.
+
+    Args:
+        client: Not used.
+        ft_id: The thread; may carry the Persona as `persona~thread`.
+        content: A text, or several texts or messages.
+        persona_id: Whose thread; empty: the asking Persona's.
+        more: Other options of the existing system; not used.
+    """
     persona, _, thread = ft_id.rpartition("~")
-    texts = [content] if isinstance(content, str) else list(content)
+    texts = [content] if isinstance(content, str | FThreadMessageInput) else list(content)
     messages = [_message(text) for text in texts]
-    await platform.say_in_thread(persona_id or persona, thread, messages)
+    await platform.say_in_thread(persona_id or persona or current().persona.persona_id, thread, messages)
 
 
 async def captured_thread_lookup(client: Any, *where: Any, **more: Any) -> None:

@@ -9,6 +9,7 @@ from botyard.loop.context import RobotContext
 from botyard.loop.integrations import Integration, Settings, make
 from botyard.loop.tools import CloudTool
 from flexus_client_kit.ckit_mongo import personal_database
+from flexus_client_kit.integrations.fi_pdoc import IntegrationPdoc
 
 __all__ = [
     "GOOGLE_OAUTH_BASE_SCOPES",
@@ -19,6 +20,9 @@ __all__ = [
 
 GOOGLE_OAUTH_BASE_SCOPES = ["openid", "email", "profile"]
 """What every Google account is asked for."""
+
+_USED_BY_CODE = {"flexus_policy_document": IntegrationPdoc}
+"""What the bot's own code uses, beside the tool that an expert calls."""
 
 
 @dataclass
@@ -82,5 +86,8 @@ async def main_loop_integrations_init(
     begun: dict[str, Any] = {}
     for record in records:
         if record.integration is not None:
-            begun[record.integr_name] = await record.integration.start(rcx, dict(setup or {}))
+            offered = await record.integration.start(rcx, dict(setup or {}))
+            if offered is None and (kind := _USED_BY_CODE.get(record.integr_name)) is not None:
+                offered = kind(rcx)
+            begun[record.integr_name] = offered
     return begun

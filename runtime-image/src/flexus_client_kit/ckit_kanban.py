@@ -1,7 +1,7 @@
 """The board of a Persona. The first argument of each function, a client or a connection, is not used."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from botyard.loop import platform
@@ -16,6 +16,8 @@ __all__ = [
     "bot_kanban_update_details",
     "get_tasks_by_thread",
 ]
+
+_DETAILS = ("details_json", "ktask_details", "details")
 
 
 async def bot_kanban_post_into_inbox(
@@ -44,11 +46,23 @@ async def bot_kanban_post_into_inprogress(
     return await platform.create_task(persona_id, title, details, column="inprogress", expert=expert)
 
 
-async def bot_kanban_update_details(
-    client: Any, persona_id: str, ktask_id: str, details_json: str | Mapping[str, Any]
-) -> None:
-    """Set a task's details."""
-    await platform.update_task(persona_id, ktask_id, _details(details_json, ""))
+async def bot_kanban_update_details(client: Any, *given: Any, **named: Any) -> None:
+    """Set a task's details.
+
+    Args:
+        client: Not used.
+        given: `(persona_id, ktask_id, details)`, or without the Persona: its own board's task is meant.
+        named: The same by name; details as `details_json`, `ktask_details` or `details`.
+
+    Raises:
+        TypeError: The task or its details are not said.
+    """
+    *before, details = [*given, *(named[name] for name in _DETAILS if name in named)] or [None]
+    task = str(named.get("ktask_id") or (before[-1] if before else ""))
+    if not task or not isinstance(details, str | Mapping):
+        raise TypeError("bot_kanban_update_details needs a ktask_id, and details as data or JSON")
+    persona = named.get("persona_id") or (before[0] if before and before[0] != task else "")
+    await platform.update_task(str(persona) or current().persona.persona_id, task, _details(details, ""))
 
 
 async def bot_get_all_tasks(client: Any, persona_id: str = "", **more: Any) -> list[FPersonaKanbanTaskOutput]:
@@ -64,9 +78,25 @@ async def bot_get_all_tasks(client: Any, persona_id: str = "", **more: Any) -> l
     return sorted(rcx.latest_tasks.values(), key=lambda task: task.ktask_inbox_ts)
 
 
-async def get_tasks_by_thread(client: Any, ft_id: str, **more: Any) -> list[FPersonaKanbanTaskOutput]:
-    """Return the tasks that a thread works on."""
-    return [task for task in await bot_get_all_tasks(client) if task.ktask_inprogress_ft_id == ft_id]
+class FoundTasks(list[FPersonaKanbanTaskOutput]):
+    """Tasks, also for bots that await them: whether that is needed has changed over the time."""
+
+    def __await__(self) -> Generator[Any, None, "FoundTasks"]:
+        return self
+        yield
+
+
+def get_tasks_by_thread(whose: Any, ft_id: str, **more: Any) -> FoundTasks:
+    """Return the tasks that a thread works on.
+
+    Args:
+        whose: A context, or tasks by id; anything else (a client) means the asking Persona.
+        ft_id: The thread.
+        more: Other options of the existing system; not used.
+    """
+    tasks = whose if isinstance(whose, Mapping) else getattr(whose, "latest_tasks", None)
+    tasks = current().latest_tasks if tasks is None else tasks
+    return FoundTasks(task for task in tasks.values() if task.ktask_inprogress_ft_id == ft_id)
 
 
 def _details(given: str | Mapping[str, Any], provenance: str) -> dict[str, Any]:

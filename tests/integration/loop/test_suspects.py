@@ -4,6 +4,9 @@ import asyncio
 from pathlib import Path
 
 from botyard.contract.bot import Limits
+from botyard.contract.persona import PersonaConfig
+from botyard.core.persona_reports import PersonaReports
+from tests.integration.loop.test_faring import reported
 from tests.integration.loop.test_personas import NORA, OSLO, Clerk
 from tests.integration.runtime.conftest import MakeBot
 
@@ -76,3 +79,66 @@ async def test_a_loop_that_leaves_while_an_event_comes_is_no_failure_of_the_even
         await asyncio.sleep(0.1)
     assert len(await clerk.until_said("nora", 20)) == 20
     assert await clerk.said("nora", "chat.error") == []
+
+
+ENDING = """
+import asyncio, ctypes, os
+from pathlib import Path
+from flexus_client_kit import ckit_bot_exec, ckit_client, ckit_shutdown
+
+
+async def main_loop(fclient, rcx):
+    def note(text):
+        with (Path(rcx.workdir) / "journal").open("a") as file:
+            file.write(text + "\\n")
+
+    note("begin")
+    how = rcx.persona.persona_setup.get("end")
+    if how == "exit":
+        os._exit(9)
+    if how == "crash":
+        ctypes.string_at(0)
+
+    @rcx.on_updated_task
+    async def on_task(task):
+        note(task.ktask_title)
+
+    while not ckit_shutdown.shutdown_event.is_set():
+        await rcx.unpark_collected_events(sleep_if_no_work=10.0)
+
+
+def main():
+    asyncio.run(ckit_bot_exec.run_bots_in_this_group(
+        ckit_client.FlexusClient("clerk_100000000"), marketable_name="clerk", marketable_version_str="1.0.0",
+        bot_main_loop=main_loop, inprocess_tools=[]))
+"""
+
+
+async def test_loops_that_end_their_process_as_they_begin_are_left_alone_and_their_neighbours_go_on(
+    make_bot: MakeBot, tmp_path: Path
+) -> None:
+    nora, rome = NORA.model_copy(update={"setup": {"end": "exit"}}), PersonaConfig(name="rome", setup={"end": "crash"})
+    lima = PersonaConfig(name="lima")
+    clerk = Clerk(make_bot, nora, rome, OSLO, lima, workdirs=tmp_path / "work", code=ENDING)
+    for name in ("rome", "lima"):
+        (tmp_path / "work" / name).mkdir()
+    await clerk.bot.start()
+    await clerk.post("nora", action="task.create", id="t1", ktask_title="waits")
+    reports, address = PersonaReports(clerk.bot.redis), clerk.bot.address
+    for name, how in (("nora", "exit code 9"), ("rome", "signal 11")):
+        told = await reported(reports, address, name, lambda report: "its code ends its process" in report.message)
+        assert told.state == "failing"
+        assert how in told.message
+    # Everybody else was found to be innocent meanwhile, and lives on while the guilty go on ending.
+    for name in ("oslo", "lima"):
+        await reported(reports, address, name, lambda report: report.state == "running" and not report.failures)
+    begun, ends = clerk.journal("oslo"), len(clerk.journal("rome"))
+    await clerk.until(lambda: len(clerk.journal("rome")) > ends)
+    await clerk.post("oslo", action="task.create", id="t2", ktask_title="work")
+    await clerk.until_said("oslo", 1)
+    assert clerk.journal("oslo") == [*begun, "work"]
+    # What came for a guilty one has waited, and is done once that is mended.
+    clerk.bot.personas = (NORA, rome, OSLO, lima)
+    clerk.bot.write()
+    assert [said["task"]["ktask_title"] for said in await clerk.until_said("nora", 1)] == ["waits"]
+    await reported(reports, address, "nora", lambda report: report.state == "running" and not report.failures)

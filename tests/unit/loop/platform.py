@@ -71,6 +71,8 @@ class Platform:
         self.journals: dict[str, list[Any]] = {}
         self.outputs: list[Output] = []
         self.events: list[NextEvent] = []
+        self.heard: list[NextEvent] = []
+        """Those that were delivered."""
         self.answers: list[dict[str, Any] | Exception] = []
         """What the model says, one after the other."""
         self.asked: list[dict[str, Any]] = []
@@ -152,6 +154,7 @@ class Platform:
         """Run what was caused for threads until nothing is left."""
         while self.events:
             event = self.events.pop(0)
+            self.heard.append(event)
             if "~" in event.key:
                 await self.run(event.payload, thread=event.key.partition("~")[2])
 

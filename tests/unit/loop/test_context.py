@@ -150,9 +150,27 @@ async def test_an_unknown_table_is_refused(bench: Bench) -> None:
         bench.rcx.on_erp_change("crm_contract")
 
 
-async def test_a_handler_must_be_asynchronous(bench: Bench) -> None:
-    with pytest.raises(TypeError, match="async def"):
-        bench.rcx.on_updated_message(lambda message: None)  # type: ignore[arg-type, return-value]
+async def test_a_handler_may_return_what_is_awaited_or_the_result_itself(bench: Bench) -> None:
+    async def look(call: Any, args: dict[str, Any]) -> str:
+        return "looked"
+
+    bench.rcx.on_tool_call("wrapped")(lambda call, args: look(call, args))
+    bench.rcx.on_tool_call("plain")(lambda call, args: "at once")
+    assert (await bench.call(name="wrapped")).content == "looked"
+    assert (await bench.call(name="plain")).content == "at once"
+    with pytest.raises(TypeError, match="cannot be called"):
+        bench.rcx.on_updated_task("no function")  # type: ignore[arg-type]
+
+
+async def test_a_wrapped_handler_of_tasks_gets_as_much_as_it_takes(bench: Bench) -> None:
+    seen: list[Any] = []
+    bench.rcx.on_updated_task(lambda task: seen.append(task))  # type: ignore[arg-type, return-value]
+    bench.park("task", "INSERT", None, "new")
+    await bench.rcx.unpark_collected_events(0)
+    bench.rcx.on_updated_task(lambda action, old, new: seen.append((action, old, new)))  # type: ignore[arg-type, return-value]
+    bench.park("task", "UPDATE", "old", "new")
+    await bench.rcx.unpark_collected_events(0)
+    assert seen == ["new", ("UPDATE", "old", "new")]
 
 
 async def test_a_call_brings_its_text_and_what_it_cost(bench: Bench) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from botyard.loop import effects
+from botyard.loop.context import current
 from botyard.loop.errors import NeedsConfirmation, WaitForSubchats
 from botyard.loop.thread_turns import MAX_ROUNDS
 from botyard.loop.tools import CloudTool, FCloudtoolCall
+from flexus_client_kit.ckit_external_auth import get_fuser_id_from_rcx
 from tests.unit.loop.platform import ModelFailed, Platform, calls, says
 
 
@@ -73,6 +75,23 @@ async def test_a_message_is_answered(platform: Platform) -> None:
     assert (thread["ft_title"], thread["ft_need_user"], thread["ft_need_assistant"]) == ("Hello", 100, -1)
 
 
+async def test_the_handler_of_a_call_finds_the_thread_also_in_its_first_turn(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    async def look(call: FCloudtoolCall, args: dict[str, Any]) -> str:
+        known = current().latest_threads[call.fcall_ft_id]
+        roles = [message.ftm_role for message in known.thread_messages.values()]
+        seen.append((known.ft_title, get_fuser_id_from_rcx(current(), call.fcall_ft_id), roles))
+        return "blue"
+
+    platform = Platform(tmp_path, [tool("look")], look=look)
+    platform.loop.start()
+    platform.answers = [calls(("look", {"what": "sky"})), says("It is blue.")]
+    await platform.say("look up")
+    await platform.close()
+    assert seen == [("look up", "ada", ["user", "assistant"])]
+
+
 async def test_the_next_message_comes_with_what_was_said_before(platform: Platform) -> None:
     platform.answers = [says("one"), says("two")]
     await platform.say("1")
@@ -129,6 +148,16 @@ async def test_a_confirmation_is_asked_for_and_the_call_made_again(platform: Pla
     await platform.run({"action": "call.confirm", "call": "t1.2.0", "allow": True})
     assert done == [("write", {"text": "x"}, True)]
     assert platform.messages()[-2:] == [("tool", "written"), ("assistant", "Written.")]
+
+
+async def test_results_of_subchats_are_told_like_those_of_other_calls(platform: Platform) -> None:
+    platform.answers = [calls(("ask_others", {"questions": ["a?"]})), says("A."), says("It is A.")]
+    await platform.say("ask")
+    await platform.deliver()
+    told = [output.data for output in platform.outputs if output.type == "thread.message"]
+    assert [data["content"] for data in told if data["role"] == "tool"] == ["A."]
+    heard = [event.payload for event in platform.heard if event.payload.get("action") == "thread.updated"]
+    assert "A." in [message["ftm_content"] for payload in heard for message in payload["messages"]]
 
 
 async def test_a_rejection_is_told_with_its_reason(platform: Platform) -> None:

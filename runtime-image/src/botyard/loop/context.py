@@ -6,10 +6,11 @@ each key (the last one wins), exceptions of handlers logged and not raised.
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,11 +22,13 @@ from botyard.loop.parking import LoopEnded, Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
 from botyard.loop.tasks import FPersonaKanbanTaskOutput
-from botyard.loop.threads import FThreadWithMessages
+from botyard.loop.threads import FThreadMessageOutput, FThreadOutput, FThreadWithMessages, message_key
 
 log = logging.getLogger("botyard.loop")
 
 Handler = Callable[..., Awaitable[Any]]
+KEPT_MESSAGES = 200
+"""Messages of a thread that `RobotContext.latest_threads` holds."""
 Dialect = Literal["document", "code"]
 """`document`: handlers of rows get (action, new, old); `code`: (action, old, new)."""
 
@@ -212,6 +215,14 @@ class RobotContext:
 
     # What the platform calls, inside of the loop.
 
+    def remember_thread(self, thread: FThreadOutput, messages: Iterable[FThreadMessageOutput]) -> None:
+        """Have `latest_threads` show a thread as it is now, with these messages beside those that are known."""
+        known = self.latest_threads.setdefault(thread.ft_id, FThreadWithMessages(thread.ft_persona_id, thread))
+        known.thread_fields = thread
+        known.thread_messages |= {message_key(message): message for message in messages}
+        for key in sorted(known.thread_messages)[:-KEPT_MESSAGES]:
+            del known.thread_messages[key]
+
     def request_restart(self) -> None:
         """Have the next idle pass end this loop, for a fresh context to take over."""
         self._restart = True
@@ -222,6 +233,8 @@ class RobotContext:
         if event.given_up:
             event.done.set_result(None)
             return
+        if event.before is not None:
+            event.before(self)
         caused = effects.Effects(event.key)
         event.context.run(effects.handling, caused)
         event.context.run(effects.asking, self._ask)
@@ -300,15 +313,22 @@ def current() -> RobotContext:
 
 
 def _asynchronous(handler: Callable[..., Any]) -> Handler:
-    """Return `handler` if it is asynchronous.
+    """Return `handler` as something to await; one that only returns its result blocks its own loop while it runs.
 
     Raises:
-        TypeError: It is not; its result could not be awaited, and it would block the loop.
+        TypeError: It cannot be called.
     """
-    called = getattr(handler, "__call__", handler)  # noqa: B004 - an object with an asynchronous __call__
-    if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)):
-        raise TypeError(f"{getattr(handler, '__name__', handler)!r} is not asynchronous; handlers are `async def`")
-    return handler
+    if inspect.iscoroutinefunction(handler):
+        return handler
+    if not callable(handler):
+        raise TypeError(f"{handler!r} cannot be called; handlers are `async def`")
+
+    @functools.wraps(handler, updated=())
+    async def handle(*args: Any) -> Any:
+        returned = handler(*args)
+        return await returned if inspect.isawaitable(returned) else returned
+
+    return handle
 
 
 def _stopping(running: asyncio.Task[Any]) -> Callable[[], None]:

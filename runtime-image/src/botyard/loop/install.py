@@ -51,12 +51,16 @@ class FMarketplaceExpertInput:
     fexp_preferred_model_default: str = ""
     fexp_subchat_only: bool = False
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, *positional: Any, **given: Any) -> None:
         """Take what a bot says of an expert; options of other releases of the kit (`fexp_…`) have no effect.
 
         Raises:
             TypeError: An argument is none of an expert.
         """
+        for value, item in zip(positional, fields(self), strict=False):
+            if item.name in given:
+                raise TypeError(f"an expert is given {item.name} twice")
+            given[item.name] = value
         for item in fields(self):
             setattr(self, item.name, given.pop(item.name, item.default))
         if strange := sorted(name for name in given if not name.startswith("fexp_")):

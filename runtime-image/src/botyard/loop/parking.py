@@ -32,6 +32,7 @@ class Parked:
         name: Of a call the tool, of a row's change the table, of an emessage the messenger; else empty.
         args: What its handler gets.
         key: The same on every run of the event.
+        before: Gets the context before the handler does; None: nothing is to be known.
         done: Gets what handling it brought: of a call its outcome, else what the handler caused.
         context: Variables of the turn that carries it: in them its handler runs, so that what it asks of the platform
             is part of that turn.
@@ -41,6 +42,7 @@ class Parked:
     args: tuple[Any, ...]
     key: str
     name: str = ""
+    before: Callable[[Any], None] | None = None
     done: concurrent.futures.Future[Any] = field(default_factory=concurrent.futures.Future)
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     given_up: bool = False

@@ -9,22 +9,19 @@ from typing import Any
 
 from botyard.loop import board, schedule_turns
 from botyard.loop.board import BoardError, Change
-from botyard.loop.context import RobotContext
 from botyard.loop.erp_schema import row_of
 from botyard.loop.install import Installation
 from botyard.loop.parking import Parked
 from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.persona_turn import TASK, PersonaTurn
 from botyard.loop.tasks import COLUMNS, FPersonaKanbanTaskOutput
-from botyard.loop.threads import FThreadMessageOutput, FThreadOutput, FThreadWithMessages, message_key
+from botyard.loop.threads import FThreadMessageOutput, FThreadOutput
 from botyard.program import Output, TurnError, TurnIO, TurnOutcome, TurnRequest
 
 __all__ = ["TASK", "THREAD", "PersonaTurns", "failed"]
 
 THREAD = "thread/"
 """Records of threads are named `thread/<id>`: their fields, for lists of them."""
-KEPT_MESSAGES = 200
-"""Messages of a thread that `rcx.latest_threads` holds."""
 
 
 class PersonaTurns:
@@ -105,7 +102,7 @@ class PersonaTurns:
         payload, event = turn.request.payload, turn.request.event
         thread = FThreadOutput.from_record(payload["thread"])
         messages = [FThreadMessageOutput.from_record(message) for message in payload.get("messages", ())]
-        await turn.loop.in_loop(lambda rcx: _remember_thread(rcx, thread, messages))
+        await turn.loop.in_loop(lambda rcx: rcx.remember_thread(thread, messages))
         turn.records[f"{THREAD}{thread.ft_id}"] = thread.as_record()
         for message in messages:
             await turn.deliver(Parked("message", (message,), f"{event}/{message.ftm_num}"))
@@ -172,11 +169,3 @@ def _refused(request: TurnRequest, code: str, message: str) -> TurnOutcome:
 def failed(kind: str, message: str) -> TurnOutcome:
     """Return the outcome of an event that cannot be run at all."""
     return TurnOutcome(error=TurnError(kind=kind, message=message))
-
-
-def _remember_thread(rcx: RobotContext, thread: FThreadOutput, messages: list[FThreadMessageOutput]) -> None:
-    known = rcx.latest_threads.setdefault(thread.ft_id, FThreadWithMessages(thread.ft_persona_id, thread))
-    known.thread_fields = thread
-    known.thread_messages |= {message_key(message): message for message in messages}
-    for key in sorted(known.thread_messages)[:-KEPT_MESSAGES]:
-        del known.thread_messages[key]

@@ -8,6 +8,7 @@ from typing import Any
 
 from botyard.contract.persona import PersonaConfig
 from botyard.loop import keys
+from botyard.loop.client import FlexusClient
 from botyard.loop.context import TestRun
 from botyard.loop.declaration import BotDeclaration, version_number
 from botyard.loop.errors import PlatformError
@@ -77,6 +78,8 @@ class LoopProgram:
             Exception: Whatever the bundle's code raises.
         """
         bot = load_bot(bundle, module, symbol)
+        if isinstance(bot.client, FlexusClient):
+            bot.client.ws_id = namespace or bot.client.ws_id
         folder = workdirs or Path(tempfile.gettempdir()) / "bot_workspace"
         return cls(bot, installation_of(bot), namespace=namespace, workdirs=folder, config=config)
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from botyard.loop import compaction, keys, titles
@@ -299,7 +300,11 @@ class ThreadTurns:
                 return no_handler(call.fcall_name).as_record()
             if problem := self._checks[call.fcall_name].problem_of(call):
                 return CallOutcome(content=problem, failed=True).as_record()
-            parked = Parked("call", (call,), key, call.fcall_name)
+            thread, messages = replace(turn.state.thread), tuple(turn.state.window)
+            # Handlers look up the thread that calls them, also in its first turn.
+            parked = Parked(
+                "call", (call,), key, call.fcall_name, before=lambda rcx: rcx.remember_thread(thread, messages)
+            )
             outcome = await turn.loop.deliver(parked, seconds=self._tool_seconds)
             return (outcome or timed_out(call.fcall_name, self._tool_seconds)).as_record()
 

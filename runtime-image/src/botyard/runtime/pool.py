@@ -19,8 +19,10 @@ from botyard.models.errors import NotAttributed, Unauthorized
 from botyard.program import TurnOutcome, TurnRequest
 from botyard.runtime import frames
 from botyard.runtime.errors import LoadFailed, TurnTimeout, WorkerDied
+from botyard.runtime.hosts import Host
+from botyard.runtime.parking import ParkTurn
 from botyard.runtime.pool_worker import PoolWorker
-from botyard.runtime.residents import Host, Residents
+from botyard.runtime.residents import Residents
 from botyard.runtime.running_turn import RunningTurn
 from botyard.runtime.signals import Changes
 from botyard.runtime.turn_models import TurnModels
@@ -107,19 +109,45 @@ class WorkerPool:
             return None
         self._answer_call = answer
         self.residents = Residents(
-            wanted=wanted, hosts=self._regulars, kill=self._kill_host, changed=changed, left=left
+            wanted=wanted,
+            hosts=self._regulars,
+            kill=self._kill_host,
+            changed=changed,
+            take=self._lend,
+            give_back=self._take_back,
+            left=left,
         )
         return self.residents
 
     def _regulars(self) -> list[PoolWorker]:
-        """Return the ready workers without the spare, and without one that runs a suspect turn."""
+        """Return the ready workers without the spare, and without those of suspects."""
         assert self._config is not None
-        ready = [worker for worker in self._workers.values() if worker.ready and not worker.exclusive]
-        return ready[: self._config.limits.workers]
+        return self._common()[: self._config.limits.workers]
+
+    def _common(self) -> list[PoolWorker]:
+        return [w for w in self._workers.values() if w.ready and not w.exclusive and not w.apart]
 
     async def _kill_host(self, host: Host) -> None:
         if (worker := self._workers.get(host.name)) is not None:
+            worker.doomed = True
             await worker.kill()
+
+    def _lend(self) -> PoolWorker | None:
+        """Return an idle worker for suspects to live in; None: one is being started."""
+        assert self._config is not None
+        self._changes.tell()
+        lent = next((w for w in self._common()[self._config.limits.workers :] if self._is_idle(w)), None)
+        if lent is not None:
+            lent.apart = True
+        return lent
+
+    def _take_back(self, host: Host) -> None:
+        if (worker := self._workers.get(host.name)) is not None:
+            worker.apart = False
+        self._changes.tell()
+
+    def _is_idle(self, worker: PoolWorker) -> bool:
+        return not worker.turns and (self.residents is None or not self.residents.lodgers(worker))
 
     def configure(self, config: BotConfig) -> None:
         """Use another configuration for workers that start from now on."""
@@ -185,10 +213,11 @@ class WorkerPool:
         assert self.residents is not None
         worker: PoolWorker | None = None
         try:
-            if exclusive:
-                worker = await self._set_apart(resident, timeout)
-            else:
-                worker = await self._home_of(resident, timeout)
+            self._park_while_it_pauses(resident, request)
+            worker = await (self._set_apart(resident, timeout) if exclusive else self._home_of(resident, timeout))
+            self._park_while_it_pauses(resident, request)
+            if worker is None:
+                raise WorkerDied(f"the worker ended in which {resident} began", crashed=False)
             self._busy[resident] += 1
             try:
                 return await worker.run(turn, request, journal, timeout)
@@ -201,8 +230,19 @@ class WorkerPool:
                     worker.exclusive = False
             self._changes.tell()
 
-    async def _set_apart(self, resident: str, timeout: float) -> PoolWorker:
-        """Return a worker in which `resident` lives alone, once nothing else of it runs.
+    def _park_while_it_pauses(self, resident: str, request: TurnRequest) -> None:
+        """Put a turn aside whose resident does not begin for now.
+
+        Raises:
+            ParkTurn: It does not.
+        """
+        assert self.residents is not None
+        if pause := self.residents.pause_of(resident):
+            reason = f"{resident} ended its process and begins again in {pause:.0f} s"
+            raise ParkTurn(reason, until_ms=request.now_ms + int(pause * 1000))
+
+    async def _set_apart(self, resident: str, timeout: float) -> PoolWorker | None:
+        """Return a worker in which `resident` lives alone, once nothing else of it runs; None: that ended.
 
         Raises:
             TurnTimeout: That did not happen within `timeout` seconds.
@@ -212,9 +252,7 @@ class WorkerPool:
 
         def pick() -> bool:
             nonlocal found
-            idle = [
-                w for w in self._workers.values() if w.ready and not (w.exclusive or w.turns or residents.lodgers(w))
-            ]
+            idle = [worker for worker in self._common() if self._is_idle(worker)]
             found = idle[-1] if idle and not self._busy[resident] else None
             return found is not None
 
@@ -223,12 +261,14 @@ class WorkerPool:
                 await self._changes.until(pick)
                 assert found is not None
                 found.exclusive = True
-                await residents.apart(resident, found)
+                if await residents.apart(resident, found):
+                    return found
+                found.exclusive = False
+                return None
         except TimeoutError:
             if found is not None:
                 found.exclusive = False
             raise TurnTimeout(f"{resident} did not come to a worker of its own within {timeout:g} s") from None
-        return found
 
     async def close(self) -> None:
         """Kill all workers and stop listening."""
@@ -280,7 +320,13 @@ class WorkerPool:
     async def _keep(self) -> None:
         """Have enough workers, for ever; starts that fail are repeated with growing pauses."""
         while True:
-            await self._changes.until(lambda: self._host is not None and self._missing() > 0)
+            await self._changes.until(
+                lambda: self._host is not None and (self._missing() > 0 or self._superfluous() is not None)
+            )
+            if (worker := self._superfluous()) is not None:
+                worker.apart = worker.doomed = True
+                await worker.kill()
+                continue
             if self._failures:
                 pause = min(RESPAWN_CAP, 0.25 * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
                 await asyncio.sleep(pause)
@@ -288,7 +334,15 @@ class WorkerPool:
 
     def _missing(self) -> int:
         assert self._config is not None
-        return self._config.limits.workers + 1 - len(self._workers)
+        wanted = self._config.limits.workers + 1 + (self.residents.suspects.workers if self.residents else 0)
+        return wanted - sum(not worker.doomed for worker in self._workers.values())
+
+    def _superfluous(self) -> PoolWorker | None:
+        """Return an idle worker that suspects need no more."""
+        assert self._config is not None
+        if self.residents is None or self._missing() >= 0:
+            return None
+        return next((w for w in reversed(self._common()[self._config.limits.workers :]) if self._is_idle(w)), None)
 
     async def _spawn(self) -> None:
         if self._host is None:
@@ -318,8 +372,8 @@ class WorkerPool:
             self._workers.pop(name, None)
         self._changes.tell()
 
-    async def _home_of(self, resident: str, timeout: float) -> PoolWorker:
-        """Return the worker in which `resident` lives.
+    async def _home_of(self, resident: str, timeout: float) -> PoolWorker | None:
+        """Return the worker in which `resident` lives; None: it pauses, or that worker has just ended.
 
         Raises:
             TurnTimeout: It did not begin to run anywhere within `timeout` seconds.
@@ -330,7 +384,7 @@ class WorkerPool:
                 host = await self.residents.host_of(resident)
         except TimeoutError:
             raise TurnTimeout(f"the loop of {resident} did not begin within {timeout:g} s") from None
-        return self._workers[host.name]
+        return self._workers.get(host.name) if host is not None else None
 
     async def _pick(self, exclusive: bool) -> PoolWorker:
         """Return the ready worker with the fewest turns; for an exclusive turn an idle one, kept for it alone."""
@@ -339,7 +393,7 @@ class WorkerPool:
         def pick() -> bool:
             nonlocal found
             assert self._config is not None
-            ready = [worker for worker in self._workers.values() if worker.ready and not worker.exclusive]
+            ready = self._common()
             # All but the youngest work; the youngest is the spare, as long as there is another.
             candidates = [w for w in ready if not w.turns][-1:] if exclusive else ready[: self._config.limits.workers]
             found = min(candidates, key=lambda worker: len(worker.turns), default=None)
@@ -409,6 +463,7 @@ class WorkerPool:
         kind = message["t"]
         if kind == "resident" and self.residents is not None:
             await self.residents.hears(worker, message)
+            self._changes.tell()
         elif kind == "call" and self._answer_call is not None and (name := str(message.get("turn"))).startswith("@"):
             posting = asyncio.create_task(self._answer_resident(channel, name[1:], message))
             self._answers.add(posting)
@@ -436,10 +491,12 @@ class WorkerPool:
         worker = self._workers.pop(name, None)
         if worker is None:
             return
-        if self.residents is not None:
-            self.residents.wake()
         if worker.has_ended(how, by_itself=not self._closing):
             self.restarts += 1
+            if self.residents is not None:
+                self.residents.ended(worker, how)
+        if self.residents is not None:
+            self.residents.wake()
         self._changes.tell()
 
 

@@ -32,6 +32,8 @@ class PoolWorker:
     turns: dict[str, RunningTurn] = field(default_factory=dict)
     exclusive: bool = False
     """Runs one suspect turn alone; gets no other."""
+    apart: bool = False
+    """Residents live in it that are suspected of ending workers; it gets nobody else's turns."""
     doomed: bool = False
     """It is being killed for a turn that did not end, which is no other turn's fault."""
     ended: bool = False
