@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from demo import installation, repository
 from demo.commands import DemoError
 from demo.kubectl import Kubectl
 from demo.story import SYSTEM_NAMESPACE, load_images, state_folder, tools
+from localcluster.layout import NODE_IP
 from tests.cluster.audit import AuditLog
 from tests.cluster.spaces import Space, System
+from tests.integration.s3.server import BUCKET, S3Server
 
 SPACES = pytest.StashKey[int]()
 """How many namespaces the session needs: the operator gets a Role in each, so they exist before it does."""
@@ -30,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(600))
             names = getattr(item, "fixturenames", ())
             alone += "space" in names
-            if "shared" in names:
+            if not {"shared", "desk"}.isdisjoint(names):
                 modules.add(item.path)
     config.stash[SPACES] = alone + len(modules)
 
@@ -72,7 +75,37 @@ def _session() -> str:
 
 
 @pytest.fixture(scope="session")
-def system(cluster: tuple[Kubectl, str], _paused: None, _session: str, pytestconfig: pytest.Config) -> Iterator[System]:
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server | None]:
+    """A bucket that pods reach, for accounting; None where the nodes are other machines."""
+    if not (state_folder() / "audit.log").exists():
+        yield None
+        return
+    server = S3Server(tmp_path_factory.mktemp("accounts"), host=NODE_IP)
+    server.start()
+    yield server
+    server.stop()
+
+
+def _gateway(kubectl: Kubectl, namespace: str, accounts: S3Server | None) -> dict[str, Any]:
+    """Return the gateway's values: two replicas, and accounting where there is a bucket."""
+    values: dict[str, Any] = {"replicas": 2, "chat": {"limits": {"registered": "600/100"}}}
+    if accounts is not None:
+        keys = {"AWS_ACCESS_KEY_ID": accounts.access_key, "AWS_SECRET_ACCESS_KEY": accounts.secret_key}
+        metadata = {"name": "accounts", "namespace": namespace}
+        data = {**keys, "AWS_ENDPOINT_URL": accounts.endpoint}
+        kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
+        values["accounting"] = {"storage": f"s3://{BUCKET}", "secret": "accounts"}
+    return values
+
+
+@pytest.fixture(scope="session")
+def system(
+    cluster: tuple[Kubectl, str],
+    _paused: None,
+    _session: str,
+    accounts: S3Server | None,
+    pytestconfig: pytest.Config,
+) -> Iterator[System]:
     """The charts, installed from this checkout into a namespace of the session."""
     kubectl, helm = cluster
     namespace = f"botyard-test-{_session}"
@@ -83,7 +116,8 @@ def system(cluster: tuple[Kubectl, str], _paused: None, _session: str, pytestcon
             kubectl.ensure_namespace(name, RESTRICTED)
             stack.callback(kubectl, "delete", "namespace", name, "--wait=false", "--ignore-not-found")
         installation.install(kubectl, helm, installation.crds(), SYSTEM_NAMESPACE)
-        release = installation.botyard(images, namespaces=spaces, userRoles={"create": False})
+        gateway = _gateway(kubectl, namespace, accounts)
+        release = installation.botyard(images, namespaces=spaces, userRoles={"create": False}, gateway=gateway)
         stack.callback(installation.uninstall, kubectl, helm, release.name, namespace)
         installation.install(kubectl, helm, release, namespace)
         git_image = f"{images['git-server']['repository']}:{images['git-server']['tag']}"
@@ -119,6 +153,19 @@ def shared(system: System, _free: Iterator[str], tmp_path_factory: pytest.TempPa
     space.bot()
     space.apply("Persona", "nora", {"botRef": {"name": "counter"}, "displayName": "Nora"})
     space.ready("bundle/counter", "bot/counter", "persona/nora")
+    return space
+
+
+@pytest.fixture(scope="module")
+def desk(system: System, _free: Iterator[str], tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A namespace whose default Bot is a workflow with quotas."""
+    from tests.cluster.bots import workflow_desk
+
+    space = Space(system, next(_free), tmp_path_factory.mktemp("repository"))
+    space.push(workflow_desk())
+    space.bundle("desk", path="desk")
+    space.bot("desk", bundle="desk", default=True)
+    space.ready("bundle/desk", "bot/desk")
     return space
 
 

@@ -122,15 +122,20 @@ def ask_blocking(
 
 async def embed(texts: Sequence[str], *, role: str = "", **parameters: Any) -> list[list[float]]:
     """Return a vector for each text; arguments and errors as for `ask`."""
+    return vectors(await embeddings(texts, role=role, **parameters))
+
+
+async def embeddings(texts: Sequence[str], *, role: str = "", **parameters: Any) -> dict[str, Any]:
+    """Return the whole answer of an embedding model, as the OpenAI protocol writes it; see `embed`."""
     turn = steps.current()
-    return _vectors(await _in(turn.loop, turn.io.model("embeddings", {**parameters, "input": list(texts)}, role, None)))
+    return await _in(turn.loop, turn.io.model("embeddings", {**parameters, "input": list(texts)}, role, None))
 
 
 def embed_blocking(texts: Sequence[str], *, role: str = "", **parameters: Any) -> list[list[float]]:
     """Do as `embed` does, for code that runs in a thread."""
     turn = steps.current()
     asking = turn.io.model("embeddings", {**parameters, "input": list(texts)}, role, None)
-    return _vectors(asyncio.run_coroutine_threadsafe(asking, turn.loop).result())
+    return vectors(asyncio.run_coroutine_threadsafe(asking, turn.loop).result())
 
 
 async def _in(loop: asyncio.AbstractEventLoop, asking: Any) -> dict[str, Any]:
@@ -153,5 +158,6 @@ def _texts(on_text: OnText | None) -> Callable[[dict[str, Any]], None] | None:
     return tell
 
 
-def _vectors(answer: Mapping[str, Any]) -> list[list[float]]:
+def vectors(answer: Mapping[str, Any]) -> list[list[float]]:
+    """Return the vectors of an embedding model's answer, in the order of the texts."""
     return [item["embedding"] for item in answer["data"]]

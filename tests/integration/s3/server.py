@@ -55,17 +55,18 @@ def gateway_binary() -> Path:
 class S3Server:
     """One server on a folder; what was stored survives `stop`."""
 
-    def __init__(self, folder: Path, *, certificate: Certificate | None = None) -> None:
+    def __init__(self, folder: Path, *, certificate: Certificate | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.host = host
         self.certificate = certificate
         self.access_key, self.secret_key = "botyard", "a secret of thirty-two characters"
         self.files = folder / "buckets"
         self.files.mkdir(parents=True)
         (folder / "attributes").mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
+        with socket.create_server((host, 0)) as free:
             self.port = int(free.getsockname()[1])
         scheme = "https" if certificate else "http"
-        self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
+        self.endpoint = f"{scheme}://{host}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +77,7 @@ class S3Server:
     def start(self) -> None:
         """Start the server and return when it answers."""
         (self.files / BUCKET).mkdir(exist_ok=True)
-        command = [str(gateway_binary()), "--quiet", "--port", f"127.0.0.1:{self.port}"]
+        command = [str(gateway_binary()), "--quiet", "--port", f"{self.host}:{self.port}"]
         if self.certificate:
             command += ["--cert", str(self.certificate.certificate), "--key", str(self.certificate.key)]
         command += ["posix", "--sidecar", str(self.folder / "attributes"), str(self.files)]
@@ -121,7 +122,7 @@ class S3Server:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            with socket.create_connection((self.host, self.port), timeout=1) as connection:
                 if self.certificate:
                     return True
                 connection.sendall(b"GET / HTTP/1.0\r\n\r\n")

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from botyard.contract.bot import Limits
 from botyard.contract.model import ModelConfig, ModelTarget
 from botyard.core.connection import connect
+from botyard.usage import keys
+from botyard.usage.reports import UsageReports
 from tests.integration.redis.server import running_redis
 from tests.integration.runtime.conftest import MakeBot
 from tests.integration.runtime.replica import Bot
@@ -99,6 +102,12 @@ class Actor(BaseEntrypoint):
 
     async def do_props(self, state, params):
         return {"final_answer": str(self.bundle_props.get("mood"))}
+
+    async def do_embed(self, state, params):
+        near, far, same = await self.models_service.embed(["bees fly", "tax forms", "bees fly"], dimensions=16)
+        alone = await self.models_service.embed("bees fly", role="index.deep", dimensions=16)
+        assert (len(near), near == same, near == far, alone) == (16, True, False, [near])
+        return {"final_answer": "embedded"}
 
     async def do_ask(self, state, params):
         pieces = []
@@ -268,6 +277,23 @@ async def test_models_are_those_of_the_bot_by_role(make_bot: MakeBot) -> None:
     said = await events(bot, "ask")
     assert said[-1]["data"].get("final_answer") == "from the solver|from the base", only_error(said)
     assert "".join(each["text"] for each in said if each["type"] == "chat.delta") == "from the solver"
+
+
+async def test_texts_are_embedded_and_told_to_accounting(make_bot: MakeBot, redis_client: Redis) -> None:
+    bot = make_bot(
+        code=CODE,
+        programming_model="workflow",
+        model=ModelConfig(provider="scripted", name="base", script="base.yaml"),
+        files={"config/base.yaml": "rules: [{reply: {text: ok}}]"},
+    )
+    await redis_client.set(keys.WANTED, "1")
+    await bot.start()
+    said = await events(bot, "embed")
+    assert said[-1]["data"].get("final_answer") == "embedded", only_error(said)
+    rows = await UsageReports(redis_client).day(bot.address, said[-1]["timestamp"][:10])
+    (row,) = rows
+    assert (row.service_type, row.component, row.model) == ("embedding", "chat.orchestrator", "base")
+    assert {name: row.sums[name] for name in ("calls", "input", "tokens")} == {"calls": 2, "input": 9, "tokens": 9}
 
 
 async def test_identity_and_session_are_the_channels(bot: Bot) -> None:

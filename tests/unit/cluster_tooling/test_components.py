@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import controlplane, node
+from localcluster import cgroups, controlplane, node
 from localcluster.cgroups import group_name, hierarchies
 from localcluster.containerd import containerd_config
 from localcluster.dns import corefile, manifests
@@ -28,6 +28,18 @@ def test_the_audit_log_has_all_writes_and_no_reads() -> None:
 
 def test_images_that_cannot_be_pulled_again_are_never_collected(layout: Layout) -> None:
     assert node.kubelet_config(layout)["imageGCHighThresholdPercent"] == 100
+
+
+@pytest.mark.parametrize(("file", "weight"), [("cpu.shares", "16384"), ("cpu.weight", "1600")])
+def test_pods_do_not_starve_on_a_busy_machine(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, weight: str
+) -> None:
+    group = tmp_path / "hierarchy" / group_name(layout)
+    group.mkdir(parents=True)
+    (group / file).write_text("100")
+    monkeypatch.setattr(cgroups, "hierarchies", lambda: [tmp_path / "hierarchy"])
+    cgroups.ensure_group(layout)
+    assert (group / file).read_text() == weight
 
 
 def test_two_clusters_have_two_control_groups(layout: Layout, tmp_path: Path) -> None:

@@ -39,13 +39,15 @@ def sums_of(event: Mapping[str, Any]) -> dict[str, int]:
     usage = usage if isinstance(usage, Mapping) else {}
     metadata = event.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
+    # Embedding models are often told of in a number of their own.
+    embedded = _number(usage.get("embedding_tokens"))
     found = {
         "calls": 1,
         "failed": 0 if event.get("success", True) else 1,
         "requests": _number(usage.get("requests")),
-        "input": _number(usage.get("input_tokens")),
+        "input": _number(usage.get("input_tokens")) or embedded,
         "output": _number(usage.get("output_tokens")),
-        "tokens": _number(usage.get("total_tokens")),
+        "tokens": _number(usage.get("total_tokens")) or embedded,
         "milliseconds": _number(metadata.get("processing_time_ms")),
         "microdollars": _number(usage.get("cost_usd"), times=1_000_000),
     }

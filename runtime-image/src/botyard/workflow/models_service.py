@@ -33,6 +33,13 @@ def _embedding_model(service: "ModelsService", *_: Any) -> str:
     return str(getattr(service.config, "embedding_model", None) or "")
 
 
+def _embedding_usage(answer: Mapping[str, Any], *_: Any) -> dict[str, Any]:
+    told = answer.get("usage") or {}
+    # Not as tokens in all: these the platform has charged, and an answer without an id does not tell it so.
+    tokens = told.get("prompt_tokens") or told.get("total_tokens") or 0
+    return {"embedding_tokens": tokens, "embedding_dimensions": len(model.vectors(answer)[0])}
+
+
 def _usage(answer: Mapping[str, Any], *_: Any) -> Any:
     return answer.get("usage")
 
@@ -116,15 +123,15 @@ class ModelsService:
             botyard.model.ModelCallError: The call was refused or failed.
         """
         given = [texts] if isinstance(texts, str) else list(texts)
-        return await self._embed(given, role, parameters) if given else []
+        return model.vectors(await self._embed(given, role, parameters)) if given else []
 
-    @track("embedding", _provider, _embedding_model, lambda vectors, *_: {"embedding_dimensions": len(vectors[0])})
-    async def _embed(self, given: list[str], role: str, parameters: Mapping[str, Any]) -> list[list[float]]:
+    @track("embedding", _provider, _embedding_model, _embedding_usage, through_platform=True)
+    async def _embed(self, given: list[str], role: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         embedding = getattr(self.config, "embedding_model", None)
 
-        async def ask(declared: str, named: str) -> list[list[float]]:
+        async def ask(declared: str, named: str) -> dict[str, Any]:
             more = {"model": embedding or named, **parameters} if embedding or named else parameters
-            return await model.embed(given, role=declared, **more)
+            return await model.embeddings(given, role=declared, **more)
 
         return await self._by_role(role, ask)
 
