@@ -54,6 +54,12 @@ class PostgresServer:
                     raise RuntimeError((self.folder / "log").read_text()[-3000:]) from None
                 time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that has all others as children."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it and everybody's connection, orderly."""
         if self._process is not None and self._process.poll() is None:

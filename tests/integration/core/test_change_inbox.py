@@ -62,3 +62,16 @@ async def test_a_full_inbox_takes_nothing_of_a_batch(redis_client: Redis) -> Non
 async def test_a_script_that_redis_forgot_is_sent_again(redis_client: Redis) -> None:
     await redis_client.script_flush()
     assert await send(redis_client, "1") == (1, 1, 0)
+
+
+async def test_a_persona_may_have_a_long_name(redis_client: Redis) -> None:
+    key = f":{'n' * 63}"
+    assert await send(redis_client, "1", receivers=(key,)) == (1, 1, 0)
+    assert await waiting(redis_client, key) == [["1"]]
+
+
+async def test_a_conversation_that_had_ended_goes_on(redis_client: Redis) -> None:
+    conversation = keys.conversation(HERE, ":nora")
+    await redis_client.hset(conversation, mapping={"user": "", "ended": "1"})
+    await send(redis_client, "1")
+    assert await redis_client.hget(conversation, "ended") is None

@@ -1,9 +1,14 @@
 """The chart writes some names down that the code knows too; here they are compared."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from botyard.connector.settings import load
 from botyard.contract import names
-from tests.unit.charts.conftest import Objects, Template
+from tests.unit.charts.conftest import Objects, Template, TemplateError
+from tests.unit.charts.test_golden import INSTALLATIONS
 
 
 def container(objects: Objects, name: str) -> dict[str, Any]:
@@ -71,3 +76,31 @@ def test_the_roles_name_every_shard_of_the_routing_table(template: Template) -> 
         if "botyard-routes" in rule.get("resourceNames", ())
     ]
     assert named == [shards, shards]
+
+
+def test_the_connector_reads_the_sources_that_the_chart_writes(template: Template, tmp_path: Path) -> None:
+    objects = template(**INSTALLATIONS["connector"])
+    [written] = [
+        found["data"]["sources.yaml"]
+        for found in objects
+        if found["kind"] == "ConfigMap" and found["metadata"]["name"] == "botyard-connector"
+    ]
+    file = tmp_path / "sources.yaml"
+    file.write_text(written)
+    assert [source.name for source in load(file).sources] == ["erp", "stock"]
+    assert container(objects, "botyard-connector")["ports"][0]["containerPort"] == names.CONNECTOR_PORT
+    [pods] = [
+        found["spec"]["template"]["spec"]
+        for found in objects
+        if found["kind"] == "Deployment" and found["metadata"]["name"] == "botyard-connector"
+    ]
+    [addresses] = [each["projected"] for each in pods["volumes"] if "projected" in each]
+    assert [each["secret"]["items"][0] for each in addresses["sources"]] == [
+        {"key": "address", "path": "erp"},
+        {"key": "url", "path": "stock"},
+    ]
+
+
+def test_a_connector_without_sources_is_refused(template: Template) -> None:
+    with pytest.raises(TemplateError, match=r"connector\.sources"):
+        template(connector={"enabled": True})

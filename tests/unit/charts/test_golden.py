@@ -48,6 +48,28 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
             }
         }
     },
+    "connector": {
+        "connector": {
+            "enabled": True,
+            "replicas": 2,
+            "sources": [
+                {
+                    "name": "erp",
+                    "namespace": "shop",
+                    "tables": ["crm_contact", "sales.com_order"],
+                    "addressSecret": {"name": "shop-erp"},
+                    "snapshot": "1",
+                },
+                {
+                    "name": "stock",
+                    "namespace": "shop",
+                    "tables": ["inventory_balance"],
+                    "addressSecret": {"name": "stock", "key": "url"},
+                },
+            ],
+        },
+        "networkPolicies": {"enabled": True},
+    },
     "own-redis": {"redis": {"enabled": False, "existingSecret": "shared-redis"}},
 }
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from botyard.connector.reporting import Metrics as ConnectorMetrics
 from botyard.gateway.metrics import Metrics as GatewayMetrics
 from botyard.gateway.routes import RoutingTable
 from botyard.runtime.metrics import Metrics as RuntimeMetrics
@@ -38,6 +39,7 @@ def _registries() -> Iterator[CollectorRegistry]:
     yield OperatorMetrics().registry
     yield RuntimeMetrics().registry
     yield GatewayMetrics(RoutingTable())._registry
+    yield ConnectorMetrics().registry
 
 
 def _known() -> dict[str, set[str]]:

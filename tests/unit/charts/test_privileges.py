@@ -76,7 +76,7 @@ def test_pods_satisfy_the_restricted_standard(objects: Objects) -> None:
             assert context["capabilities"] == {"drop": ["ALL"]}, name
             assert context["readOnlyRootFilesystem"] is True, name
         assert {kind for volume in spec["volumes"] for kind in volume} <= {
-            "name", "secret", "configMap", "emptyDir", "persistentVolumeClaim"
+            "name", "secret", "configMap", "emptyDir", "persistentVolumeClaim", "projected"
         }, name  # fmt: skip
 
 
@@ -91,4 +91,14 @@ def test_every_container_has_probes_and_resources(objects: Objects) -> None:
 
 def test_only_who_talks_to_the_api_server_has_a_token(objects: Objects) -> None:
     tokens = {name: spec["automountServiceAccountToken"] for name, spec in pod_specs(objects)}
-    assert {name for name, mounted in tokens.items() if mounted} == {"botyard-operator", "botyard-gateway"}
+    speakers = {"botyard-operator", "botyard-gateway", "botyard-connector"}
+    assert {name for name, mounted in tokens.items() if mounted} == speakers & tokens.keys()
+
+
+def test_the_connector_may_read_who_subscribed_and_nothing_else(template: Template) -> None:
+    objects = template(**INSTALLATIONS["connector"])
+    [rule] = [rule for name, rule in rules(objects, "Role", "ClusterRole") if "connector" in name]
+    gateway = [rule for name, rule in rules(objects, "Role") if name == "botyard-gateway"]
+    assert [rule] == gateway
+    assert rule["resources"] == ["configmaps"]
+    assert not {"create", "update", "patch", "delete"} & set(rule["verbs"])

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ MAX_CHANGE = 8 * 1_048_576
 _LEFT_OUT = (1_048_576, 65_536, 1024)
 """Of a change that is larger, values above these are left out, until it fits."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+MAX_PLACES = 1000
+"""Sets of receiving Personas whose places are remembered."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,28 @@ class Written:
     def clear(self) -> None:
         """Begin again."""
         self.changes = self.events = self.deliveries = self.known = self.omitted = 0
+
+
+class _Places:
+    """Where Personas are: a thousand of them get the next change, too."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int, tuple[str, ...]], Mapping[Partition, Sequence[str]]] = {}
+
+    def of(self, route: Route, personas: tuple[str, ...]) -> Mapping[Partition, Sequence[str]]:
+        """Return the keys of Personas by partition."""
+        wanted = (route.namespace, route.name, route.partitions, personas)
+        found = self._known.get(wanted)
+        if found is None:
+            bot = BotAddress(route.namespace, route.name, route.partitions)
+            placed: dict[Partition, list[str]] = {}
+            for persona in personas:
+                key = keys.persona_key(persona)
+                placed.setdefault(bot.partition(key), []).append(key)
+            if len(self._known) >= MAX_PLACES:
+                self._known.clear()
+            found = self._known[wanted] = placed
+        return found
 
 
 class Writer:
@@ -78,6 +102,7 @@ class Writer:
         self._told = told
         self._per_event = per_event
         self._max_pending = max_pending
+        self._places = _Places()
         self.sums = Written()
 
     async def write(self, changes: Sequence[Placed]) -> None:
@@ -139,18 +164,15 @@ class Writer:
 
     def _route(
         self, changes: Sequence[Placed]
-    ) -> tuple[list[tuple[str, str, dict[Partition, list[str]]]], list[Route]]:
+    ) -> tuple[list[tuple[str, str, Mapping[Partition, Sequence[str]]]], list[Route]]:
         plan = self._plan()
-        routed: list[tuple[str, str, dict[Partition, list[str]]]] = []
+        routed: list[tuple[str, str, Mapping[Partition, Sequence[str]]]] = []
         routes: dict[int, Route] = {}
         for placed in changes:
-            receivers: dict[Partition, list[str]] = {}
+            receivers: dict[Partition, Sequence[str]] = {}
             for route, personas in plan.receivers(placed.table, placed.change):
                 routes[id(route)] = route
-                bot = BotAddress(route.namespace, route.name, route.partitions)
-                for persona in personas:
-                    key = keys.persona_key(persona)
-                    receivers.setdefault(bot.partition(key), []).append(key)
+                receivers |= self._places.of(route, personas)
             if receivers:
                 routed.append((placed.place, self._text(placed), receivers))
         return routed, list(routes.values())

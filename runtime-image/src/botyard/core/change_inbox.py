@@ -24,7 +24,7 @@ class PartitionBatch:
 
     Attributes:
         changes: Place and JSON of each change, in the order of the log.
-        events: For each event its key and the numbers of its changes in `changes`.
+        events: For each event its key, which is a Persona's, and the numbers of its changes in `changes`.
     """
 
     changes: list[tuple[str, str]] = field(default_factory=list)
@@ -67,16 +67,20 @@ class ChangeInbox:
             Overloaded: Too many events wait; nothing was stored.
             NotFlushed: It is not known to be on disk; accept it again.
         """
-        names = [keys.inbox(partition), keys.erp_positions(partition)]
-        args: list[str | int | bytes] = [source, reached, max_pending, len(batch.events), len(batch.changes)]
-        for place, change in batch.changes:
-            args += (place, change)
-        for key, numbers in batch.events:
-            names += (keys.conversation(partition, key), keys.open_turns(partition, key))
-            # Of the key's own: partitions are shared, and what a turn journals is kept by its event.
-            event = f"erp:{source}:{batch.changes[numbers[0]][0]}:{key}"
-            indexes = msgpack.packb([number + 1 for number in numbers])
-            args += (key, event, ids.new_turn(), self._retention.of(key), indexes)
+        names = [
+            keys.inbox(partition),
+            keys.erp_positions(partition),
+            keys.conversation(partition, ""),
+            keys.open_turns(partition, ""),
+        ]
+        # Old-style strings: Redis's own msgpack knows neither the bin nor the str8 type.
+        events = msgpack.packb(batch.events, use_bin_type=False)
+        # All keys are Personas' own.
+        args: list[str | int | bytes] = [
+            source, reached, max_pending, self._retention.persona, f"{ids.new_turn()}.", events
+        ]  # fmt: skip
+        for change in batch.changes:
+            args += change
         answer = await self._scripts.run_to_disk("accept_changes", keys=names, args=args)
         if answer[0] == b"overloaded":
             raise Overloaded(pending=int(answer[1]), retry_after=1.0)
@@ -93,16 +97,17 @@ def by_partition(
         most: Changes in one event.
     """
     batches: dict[Partition, PartitionBatch] = {}
-    open_events: dict[tuple[Partition, str], list[int]] = {}
+    growing: dict[Partition, dict[str, list[int]]] = {}
     for place, text, receivers in changes:
         for partition, receiving in receivers.items():
             batch = batches.setdefault(partition, PartitionBatch())
+            events = growing.setdefault(partition, {})
             number = len(batch.changes)
             batch.changes.append((place, text))
             for key in receiving:
-                numbers = open_events.get((partition, key))
+                numbers = events.get(key)
                 if numbers is None or len(numbers) >= most:
-                    numbers = open_events[partition, key] = []
+                    numbers = events[key] = []
                     batch.events.append((key, numbers))
                 numbers.append(number)
     return batches

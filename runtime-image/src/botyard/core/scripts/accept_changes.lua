@@ -1,19 +1,19 @@
 -- Accept changes of a source into a partition's inbox, one event for each key, each change once.
--- KEYS: inbox, positions, then conversation and open turns of each event's key
--- ARGV: source, place that the source has reached with these, max pending, events, changes,
+-- KEYS: inbox, positions, what the names of conversations and of open turns begin with
+-- ARGV: source, place that the source has reached with these, max pending, seconds that the keys live,
+--       what the names of the turns begin with, msgpack of the events [[key, [number of a change, …]], …],
 --       then for each change: place, JSON
---       then for each event: key, event, turn, seconds that the key lives, numbers of its changes (msgpack)
 -- Answers {"accepted", events, changes stored, changes known before} | {"overloaded", pending}
 -- A change at a place that the source had reached in this partition was accepted before: a sender that begins again
--- needs no memory of what it had sent.
+-- needs no memory of what it had sent. A thousand keys may get a change, so their names are made here; all have the
+-- partition's hash tag.
 local inbox, positions = KEYS[1], KEYS[2]
-local source, reached, max_pending = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local events, changes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local source, reached, max_pending, keep = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local before = redis.call("HGET", positions, source) or ""
 if reached <= before then
   -- A write of this connection, for WAITAOF: the first acceptance may not be on disk yet.
   redis.call("HSET", positions, source, before)
-  return {"accepted", 0, 0, changes}
+  return {"accepted", 0, 0, (#ARGV - 6) / 2}
 end
 local pending = redis.call("XLEN", inbox)
 if pending >= max_pending then return {"overloaded", pending} end
@@ -21,25 +21,27 @@ if pending >= max_pending then return {"overloaded", pending} end
 local time = redis.call("TIME")
 local now = string.format("%.0f", time[1] * 1000 + math.floor(time[2] / 1000))
 local stored, known, made = 0, 0, 0
-local at = 5 + 2 * changes
-for number = 1, events do
-  local key, event, turn, keep = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local found = {}
-  for _, index in ipairs(cmsgpack.unpack(ARGV[at + 5])) do
-    if ARGV[4 + 2 * index] > before then
-      found[#found + 1] = ARGV[5 + 2 * index]
+for number, wanted in ipairs(cmsgpack.unpack(ARGV[6])) do
+  local key, found, first = wanted[1], {}, nil
+  for _, index in ipairs(wanted[2]) do
+    local place = ARGV[7 + 2 * index]
+    if place > before then
+      first = first or place
+      found[#found + 1] = ARGV[8 + 2 * index]
     else
       known = known + 1
     end
   end
-  at = at + 5
-  if #found > 0 then
-    local conversation, open = KEYS[1 + 2 * number], KEYS[2 + 2 * number]
-    if redis.call("HSETNX", conversation, "user", "") == 1 then redis.call("HSET", conversation, "created", now) end
-    redis.call("HDEL", conversation, "ended")
+  if first then
+    local conversation, open = KEYS[3] .. key, KEYS[4] .. key
+    local about = redis.call("HMGET", conversation, "user", "ended")
+    if not about[1] then redis.call("HSET", conversation, "user", "", "created", now) end
+    if about[2] then redis.call("HDEL", conversation, "ended") end
+    -- Of the key's own: partitions are shared, and what a turn journals is kept by its event.
+    local event, turn = "erp:" .. source .. ":" .. first .. ":" .. key, ARGV[5] .. number
     local place = redis.call("XADD", inbox, "*", "event", event, "key", key, "kind", "action", "payload",
       '{"action":"erp.changed","changes":[' .. table.concat(found, ",") .. "]}", "turn", turn,
-      "user", redis.call("HGET", conversation, "user"), "at", now)
+      "user", about[1] or "", "at", now)
     redis.call("HSET", open, turn, cjson.encode({event = event, kind = "action", accepted = tonumber(now), place = place}))
     redis.call("EXPIRE", conversation, keep)
     redis.call("EXPIRE", open, keep)
