@@ -47,3 +47,10 @@ async def test_what_cannot_be_decided_is_told(botyard: Botyard) -> None:
     ran = await botyard("approvals", "allow", "shop/echo", "nora", "nonsense", user="ann")
     assert ran.code == 1
     assert "nonsense" in ran.err
+
+
+async def test_a_decision_on_a_call_that_waits_no_longer_is_refused(system: System, botyard: Botyard) -> None:
+    ran = await botyard("approvals", "allow", "shop/echo", "nora", "t2.4.0", user="ann")
+    assert ran.code == 1
+    assert "no call t2.4.0 waits for a person" in ran.err
+    assert await system.waiting() == []

@@ -2,13 +2,17 @@
 
 import argparse
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from botyard.cli import remote
 from botyard.cli.client import Bot, Client
+from botyard.cli.errors import CommandError
 
+PAUSES = (0.0, 0.5, 1.0)
+"""Seconds before each look for a call that is to be decided."""
 PAGE = 200
 
 
@@ -52,7 +56,19 @@ def _threads(client: Client, bot: Bot, persona: str) -> list[dict[str, Any]]:
             return threads
 
 
+def _waits(client: Client, bot: Bot, options: argparse.Namespace) -> bool:
+    """Tell whether a call waits; lists of threads follow what was said within moments."""
+    for pause in PAUSES:
+        time.sleep(pause)
+        threads = _threads(client, bot, options.persona)
+        if any(call["call"] == options.call for thread in threads for call in thread["confirmations"]):
+            return True
+    return False
+
+
 def _decide(client: Client, bot: Bot, options: argparse.Namespace, *, allow: bool) -> int:
+    if not _waits(client, bot, options):
+        raise CommandError(f"no call {options.call} waits for a person, or its thread is another user's")
     body = {"allow": allow} | ({"reason": options.reason} if options.reason else {})
     client.call("POST", f"{_path(bot, options.persona)}/calls/{quote(options.call, safe='')}/confirm", body)
     print(f"{options.call} is {'allowed' if allow else 'rejected'}")

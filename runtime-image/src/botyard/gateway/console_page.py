@@ -12,7 +12,9 @@ _SCRIPT = "text/javascript; charset=utf-8"
 _TYPES = {
     "index.html": "text/html; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
-    **dict.fromkeys(("api.js", "budget.js", "chat.js", "console.js", "dom.js", "events.js", "transcript.js"), _SCRIPT),
+    **dict.fromkeys(
+        ("api.js", "budget.js", "chat.js", "console.js", "dom.js", "events.js", "threads.js", "transcript.js"), _SCRIPT
+    ),
 }
 _HEADERS = {
     # No inline script or style, nothing from elsewhere, no frames: what a bot says can only ever be text.

@@ -1,11 +1,24 @@
 """Asks the Bot's model for the next message of a thread, and shows it as it is written."""
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from botyard.loop.answers import ModelFailed
 from botyard.model import ModelCallError
 from botyard.program import Output, TurnIO
+
+
+class Model(Protocol):
+    """Asks the Bot's model, as part of the turn that runs."""
+
+    async def __call__(self, io: TurnIO, body: dict[str, Any], role: str = "") -> dict[str, Any]:
+        """Return a completion of the OpenAI protocol; pieces of its text are emitted on the way.
+
+        `role` is one of `spec.model.roles`; empty: the Bot's model.
+
+        Raises:
+            ModelFailed: There is none.
+        """
 
 
 async def ask(io: TurnIO, body: dict[str, Any], role: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from botyard.loop import compaction, keys, titles
 from botyard.loop.answers import ModelFailed, Said, said
@@ -21,6 +21,7 @@ from botyard.loop.kernels import KernelFailed, KernelResult, Kernels
 from botyard.loop.model_messages import as_model_messages, as_text, content_of_result
 from botyard.loop.parking import Parked
 from botyard.loop.persona_loop import PersonaLoop
+from botyard.loop.thread_model import Model
 from botyard.loop.thread_state import ThreadState
 from botyard.loop.thread_turn import Silent, ThreadTurn
 from botyard.loop.threads import title_of
@@ -38,19 +39,6 @@ KILLED = "The call was not made: the expert's kernel stopped it."
 ENTITLE = "thread.entitle"
 """Action of the event by which a thread gets a title from a model."""
 BUDGET_CODES = ("budget_exceeded", "quota_exceeded")
-
-
-class Model(Protocol):
-    """Asks the Bot's model, as part of the turn that runs."""
-
-    async def __call__(self, io: TurnIO, body: dict[str, Any], role: str = "") -> dict[str, Any]:
-        """Return a completion of the OpenAI protocol; pieces of its text are emitted on the way.
-
-        `role` is one of `spec.model.roles`; empty: the Bot's model.
-
-        Raises:
-            ModelFailed: There is none.
-        """
 
 
 class ThreadTurns:

@@ -12,6 +12,7 @@ export class Chat {
   #bot;
   #onProblem;
   #conversation = "";
+  #persona; // Whom the first message of a new conversation is for; of a loop bot with several.
   #following = new AbortController();
   #transcript;
   #open = new Map(); // Turns without an end, by their id; null while the gateway has not answered.
@@ -19,11 +20,13 @@ export class Chat {
   #told = new Set(); // Turns whose message is shown.
   #sending = Promise.resolve();
 
-  constructor(bot, conversation, onProblem) {
+  constructor(bot, conversation, onProblem, persona = "") {
     this.#bot = bot;
+    this.#persona = persona || (bot.model === "loop" && bot.personas.length > 1 ? bot.personas[0] : "");
     this.#onProblem = onProblem;
-    this.#transcript = new Transcript($("log"), (option) => this.choose(option), (call, allow) => this.#confirm(call, allow));
-    $("bot-name").textContent = `${bot.namespace}/${bot.name}`;
+    this.#transcript = new Transcript($("log"), (option) => this.choose(option), (...decision) => this.#confirm(...decision));
+    const who = conversation ? conversation.split("~").slice(0, -1).join("~") : this.#persona;
+    $("bot-name").textContent = `${bot.namespace}/${bot.name}${who ? ` · ${who}` : ""}`;
     setLink("");
     this.#tellBusy();
     if (conversation) this.#join(conversation);
@@ -56,11 +59,11 @@ export class Chat {
     }
   }
 
-  async #confirm(id, allow) {
+  async #confirm(id, allow, reason) {
     const persona = this.#conversation.split("~")[0];
     const path = `${botPath(this.#bot)}/personas/${encodeURIComponent(persona)}/calls/${encodeURIComponent(id)}/confirm`;
     try {
-      await post(path, { allow });
+      await post(path, { allow, reason });
     } catch (error) {
       this.#transcript.note(error.message);
       this.#onProblem(error);
@@ -82,7 +85,8 @@ export class Chat {
     // One after the other: the first message begins the conversation that the next one belongs to.
     this.#sending = this.#sending.then(async () => {
       try {
-        const body = this.#conversation ? { ...message, conversation: this.#conversation } : message;
+        const begun = this.#persona ? { ...message, persona: this.#persona } : message;
+        const body = this.#conversation ? { ...message, conversation: this.#conversation } : begun;
         const accepted = await (await post(`${botPath(this.#bot)}/messages`, body)).json();
         if (this.#following.signal.aborted) return;
         item.className = "user";

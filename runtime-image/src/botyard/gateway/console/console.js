@@ -4,12 +4,14 @@ import { call, token } from "/console/api.js";
 import { BudgetView } from "/console/budget.js";
 import { Chat } from "/console/chat.js";
 import { $, element } from "/console/dom.js";
+import { ThreadsView } from "/console/threads.js";
 
 const REFRESH = 5000;
 let bots = [];
 let chosen = null;
 let chat = null;
 const budget = new BudgetView();
+const threads = new ThreadsView((...which) => open(...which));
 
 async function refresh() {
   try {
@@ -50,15 +52,16 @@ function drawBots() {
 
 const same = (one, other) => one?.namespace === other?.namespace && one?.name === other?.name;
 
-function open(bot, conversation = "") {
+function open(bot, conversation = "", persona = "") {
   chosen = bot;
   chat?.close();
   if (!conversation) history.replaceState(null, "", `#/${bot.namespace}/${bot.name}`);
   $("empty").hidden = true;
   $("chat").hidden = false;
   show(false);
-  chat = new Chat(bot, conversation, problem);
+  chat = new Chat(bot, conversation, problem, persona);
   budget.watch(bot);
+  threads.watch(bot);
   drawBots();
   drawChosen();
   $("text").focus();
@@ -95,6 +98,7 @@ function signed(value) {
   chat = null;
   chosen = null;
   budget.watch(null);
+  threads.watch(null);
   $("chat").hidden = true;
   $("empty").hidden = false;
   return start();

@@ -10,8 +10,8 @@ export class Transcript {
   #turns = new Map();
   #aside = new Set(); // Turns that were put aside.
 
-  // choose(option) is called when a button of a bot's message is pressed, confirm(call, allow) when a person decides
-  // on a call of a tool.
+  // choose(option) is called when a button of a bot's message is pressed, confirm(call, allow, reason) when a person
+  // decides on a call of a tool.
   constructor(log, choose, confirm) {
     this.#log = log;
     this.#choose = choose;
@@ -36,6 +36,7 @@ export class Transcript {
       case "bot.message":
         return this.#bot(turn, this.#message(data));
       case "thread.message":
+        if (data.role === "tool") this.#decided(data.call_id);
         if (data.role !== "assistant" || typeof data.content !== "string" || !data.content) return;
         return this.#bot(turn, element("div", { class: "bubble", text: data.content }));
       case "thread.confirmation":
@@ -90,20 +91,28 @@ export class Transcript {
     const bubble = element("div", { class: "bubble" });
     bubble.append(element("span", { class: "heading", text: `${data.tool}: ${data.command || data.arguments || ""}` }));
     if (data.explanation) bubble.append(data.explanation);
-    const row = element("div", { class: "options", role: "group" });
+    const row = element("div", { class: "options decision", role: "group", "data-call": data.call });
     row.setAttribute("aria-label", `Decide on ${data.tool}`);
+    const reason = element("input", { type: "text", maxlength: "500", placeholder: "Why not (optional)", "aria-label": "Reason" });
     for (const [text, allow] of [["Allow", true], ["Reject", false]]) {
       const button = element("button", { type: "button", text });
       button.addEventListener("click", () => {
-        for (const each of row.children) each.disabled = true;
+        this.#decided(data.call);
         button.setAttribute("aria-pressed", "true");
-        this.#confirm(data.call, allow);
+        this.#confirm(data.call, allow, allow ? "" : reason.value.trim());
       });
       row.append(button);
     }
+    row.append(reason);
     const parts = new DocumentFragment();
     parts.append(bubble, row);
     return parts;
+  }
+
+  #decided(call) {
+    for (const row of this.#log.querySelectorAll(".decision")) {
+      if (row.dataset.call === call) for (const each of row.children) each.disabled = true;
+    }
   }
 
   #options(data) {
@@ -122,8 +131,8 @@ export class Transcript {
   }
 
   #bot(turn, content, kind = "") {
-    // Only the newest question can be answered by its buttons.
-    for (const button of this.#log.querySelectorAll(".options button")) button.disabled = true;
+    // Only the newest question can be answered by its buttons; calls that wait for a decision may be several.
+    for (const button of this.#log.querySelectorAll(".options:not(.decision) button")) button.disabled = true;
     const item = element("li", { class: `bot ${kind}` });
     item.append(content);
     if (!this.#turns.has(turn)) this.#turns.set(turn, []);
