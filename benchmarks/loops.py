@@ -5,8 +5,12 @@
 One real replica (supervisor, worker host, worker) runs a bot whose loops wait for tasks. Memory is the proportional set
 size of its processes with the worker's spare. An event's time is from its acceptance to the moment in its handler, one
 at a time. Ticks are timers of one moment, spread over the Personas: until all are in the inboxes, and until all are
-committed. Takeover is from killing the replica to the last loop that has begun in another one, without the time that
-the leases of the dead one live on.
+committed.
+
+Takeover is from killing a replica (SIGKILL) to the last of its loops that has begun in another one: in all, and beyond
+the time that the leases of the dead one live on. First as many Personas again are hired and a second replica is
+started, so that the killed one has about as many loops as the first figures are of, and the other one as many of its
+own. Then that one, which has all of them, is killed too, and a fresh one is started at that moment.
 """
 
 import argparse
@@ -110,7 +114,14 @@ async def _run(bot: Bot, redis: Redis, heard: Heard, personas: int, ticks: int) 
     figures["idle_cpu_percent"] = round((processor(first) - before) / IDLE_SECONDS * 100, 2)
     figures["event_ms"] = await _events(bot, heard, personas)
     figures["ticks"] = await _ticks(bot, redis, personas, ticks)
-    figures["takeover_s"] = await _takeover(bot, first, heard, personas)
+    bot.personas += tuple(PersonaConfig(name=f"q{number}", schedules=(NEVER,)) for number in range(personas))
+    bot.write()
+    await _until(lambda: len(heard.begun) == 2 * personas, "the further loops begin")
+    heard.begun.clear()
+    [second] = await bot.start()
+    moved = await _settled(bot, heard)
+    figures["takeover"] = {"standby": await _takeover(bot, first, heard, 2 * personas - moved, fresh=False)}
+    figures["takeover"]["fresh"] = await _takeover(bot, second, heard, 2 * personas, fresh=True)
     return figures
 
 
@@ -157,19 +168,26 @@ async def _ticks(bot: Bot, redis: Redis, personas: int, ticks: int) -> dict[str,
     return {"count": ticks, "in_inboxes_s": round(fired, 2), "committed_s": round(committed, 2)}
 
 
-async def _takeover(bot: Bot, first: Replica, heard: Heard, personas: int) -> float:
-    await bot.start()
-    await _quiet(bot, bot.redis)
-    heard.begun.clear()
-    at = time.time()
-    first.kill()
-    owned = personas // 2
-    await _until(lambda: len(heard.begun) >= owned * 0.8, "the other replica takes over", timeout=300)
+async def _settled(bot: Bot, heard: Heard) -> int:
+    """Return how many loops have moved to another replica, once no more do."""
     count = -1
     while count != len(heard.begun):
         count = len(heard.begun)
-        await asyncio.sleep(2.0)
-    return round(max(heard.begun.values()) - at - LEASE_MS / 1000, 2)
+        await _quiet(bot, bot.redis)
+    return count
+
+
+async def _takeover(bot: Bot, dying: Replica, heard: Heard, owned: int, *, fresh: bool) -> dict[str, float]:
+    """Kill a replica that has `owned` loops, and return how long it takes until all of them run in another one."""
+    heard.begun.clear()
+    at = time.time()
+    dying.kill()
+    if fresh:
+        await bot.start()
+    await _until(lambda: len(heard.begun) >= owned, f"{owned} loops begin in the other replica", timeout=300)
+    in_all = max(heard.begun.values()) - at
+    await _quiet(bot, bot.redis)
+    return {"loops": owned, "in_all_s": round(in_all, 2), "beyond_lease_s": round(in_all - LEASE_MS / 1000, 2)}
 
 
 async def _quiet(bot: Bot, redis: Redis) -> None:

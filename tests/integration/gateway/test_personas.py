@@ -69,6 +69,15 @@ async def test_a_task_is_given_to_a_thread(loop: System) -> None:
     assert (await waiting(loop))[0][2]["ktask_inprogress_ft_id"] == "t7"
 
 
+async def test_a_task_is_read_with_its_history(loop: System) -> None:
+    entry = {"at": 7.0, "action": "INSERT", "column": "inbox", "by": {"user": "ann"}, "changed": []}
+    kept = {"task/t1": {"ktask_id": "t1", "ktask_title": "Call Oslo", "ktask_inbox_ts": 7.0, "ktask_history": [entry]}}
+    await records(loop, ":nora", kept)
+    answer = await loop.http.get(f"{NORA}/tasks/t1", headers=bearer("ben"))
+    assert (answer.json()["title"], answer.json()["history"]) == ("Call Oslo", [entry])
+    problem(await loop.http.get(f"{NORA}/tasks/t2", headers=bearer("ben")), 404, "unknown-task")
+
+
 async def test_a_thread_belongs_to_the_user_who_began_it(loop: System) -> None:
     thread = (await post(loop, f"{NORA}/threads", {"text": "Who called?"})).json()["thread"]
     path = f"{NORA}/threads/{thread}"

@@ -158,3 +158,18 @@ def test_name_and_version_come_from_the_files(tmp_path: Path) -> None:
 
 def test_sets_of_tools_can_be_joined() -> None:
     assert ckit_cloudtool.CLOUDTOOLS_QUITE_A_LOT | ckit_cloudtool.KANBAN_ADVANCED >= ckit_cloudtool.KANBAN_SAFE
+
+
+async def test_a_task_that_a_handler_moves_says_in_whose_name() -> None:
+    found = effects.Effects("event", by={"persona": "nora", "thread": "t1"})
+    effects.handling(found)
+    try:
+        await ckit_kanban.bot_kanban_post_into_inbox(None, "oslo", "A", {})
+        await ckit_kanban.bot_kanban_update_details(None, "oslo", "t9", {"x": 1})
+        await ckit_kanban.bot_kanban_update_details(None, ktask_id="t9", persona_id="oslo", details_json='{"x": 1}')
+    finally:
+        effects.handling(None)
+    payloads: list[Any] = [action["payload"] for action in found.actions]
+    assert [payload["by"] for payload in payloads] == [{"persona": "nora", "thread": "t1"}] * 3
+    assert [payload["id"] for payload in payloads[1:]] == ["t9", "t9"]
+    assert [action["key"] for action in found.actions] == [":oslo"] * 3

@@ -17,7 +17,7 @@ from botyard.gateway import bodies, parameters
 from botyard.gateway.access import Admission, admit
 from botyard.gateway.context import Gateway
 from botyard.gateway.models.messages import AcceptedEvent
-from botyard.gateway.models.tasks import TaskAnswer, TaskList, TaskMove, TaskRequest
+from botyard.gateway.models.tasks import TaskAnswer, TaskChange, TaskList, TaskMove, TaskRequest, TaskWithHistory
 from botyard.gateway.models.threads import (
     ConfirmRequest,
     ThreadAnswer,
@@ -49,6 +49,18 @@ async def list_tasks(gateway: Gateway, request: Request) -> Response:
     return JSONResponse(answer.model_dump(exclude_none=True))
 
 
+async def get_task(gateway: Gateway, request: Request) -> Response:
+    """Return one task of a Persona's board with its history."""
+    admission, persona = await _admit(gateway, request)
+    parameters.only(request)
+    name = f"{TASK}{request.path_params['task']}"
+    found = await gateway.records.read(admission.bot, keys.persona_key(persona), Selection(names=(name,)))
+    if (record := found.get(name)) is None:
+        raise Problem("unknown-task")
+    history = tuple(TaskChange.model_validate(entry) for entry in record.get("ktask_history") or ())
+    return JSONResponse(TaskWithHistory(**_task(record).model_dump(), history=history).model_dump(exclude_none=True))
+
+
 async def post_task(gateway: Gateway, request: Request) -> Response:
     """Put a task on a Persona's board."""
     admission, persona = await _admit(gateway, request)
@@ -62,6 +74,7 @@ async def post_task(gateway: Gateway, request: Request) -> Response:
         "ktask_details": body.details,
         "ktask_budget": body.budget,
         "ktask_fexp_name": body.expert,
+        "by": {"user": admission.principal.subject},
     }
     receipt = await _accept(
         admission, keys.persona_key(persona), payload, event_id=f"task.{body.id}" if body.id else None
@@ -75,6 +88,7 @@ async def move_task(gateway: Gateway, request: Request) -> Response:
     body = await bodies.read_json(request, TaskMove, limit=admission.route.max_input_bytes)
     task = str(request.path_params["task"])
     payload: dict[str, Any] = {"action": "task.move", "id": task, "column": body.column}
+    payload["by"] = {"user": admission.principal.subject}
     if body.summary:
         payload["ktask_resolution_summary"] = body.summary
     if body.thread:

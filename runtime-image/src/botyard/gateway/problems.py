@@ -70,6 +70,7 @@ CATALOGUE: Mapping[str, ProblemType] = _catalogue(
     ProblemType("not-found", 404, "There is nothing at this path", "Look at /openapi.json for what there is."),
     ProblemType("unknown-bot", 404, "There is no such bot", "GET /v1/bots lists the bots that you may use."),
     ProblemType("unknown-persona", 404, "The bot has no such persona", "GET /v1/bots lists the personas of each bot."),
+    ProblemType("unknown-task", 404, "There is no such task", "List the board: it may be gone, or not be there yet."),
     ProblemType("unknown-document", 404, "There is no such document", "List the documents that there are."),
     ProblemType("document-changed", 409, "The document was changed meanwhile", "Read it again, then write."),
     ProblemType(

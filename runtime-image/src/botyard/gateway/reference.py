@@ -60,6 +60,7 @@ EXAMPLES: Mapping[str, str] = {
         '  -d \'{"update_id": 1, "message": {"chat": {"id": 7}, "text": "hello"}}\' $GATEWAY/v1/channels/chat'
     ),
     "list_tasks": 'curl -s -H "$AUTH" "$BOT/personas/nora/tasks?column=todo"',
+    "get_task": 'curl -s -H "$AUTH" $BOT/personas/nora/tasks/task_1',
     "post_changes": (
         'curl -s -H "$AUTH" -H "Content-Type: application/json" \\\n'
         '  -d \'{"id": "tx-81", "action": "INSERT", "new": {"contact_id": "7"}}\' \\\n'

@@ -235,7 +235,7 @@ class RobotContext:
             return
         if event.before is not None:
             event.before(self)
-        caused = effects.Effects(event.key)
+        caused = effects.Effects(event.key, by=self._author_of(event))
         event.context.run(effects.handling, caused)
         event.context.run(effects.asking, self._ask)
         event.context.run(enter, self)
@@ -258,6 +258,11 @@ class RobotContext:
         else:
             outcome.actions = caused.actions
             event.done.set_result(outcome)
+
+    def _author_of(self, event: Parked) -> dict[str, str]:
+        """Return who causes what the handler of an event causes."""
+        thread = event.args[0].fcall_ft_id if event.kind == "call" else ""
+        return {"persona": self.persona.persona_id} | ({"thread": thread} if thread else {})
 
     async def _outcome(self, event: Parked) -> CallOutcome | None:
         handler = self._handler(event)

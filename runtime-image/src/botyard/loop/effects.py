@@ -23,11 +23,13 @@ class Effects:
     Attributes:
         key: The same on every run of the event, and of no other: ids of what is caused follow from it.
         actions: `{key, payload}` of events to come, in order.
+        by: Who causes them: `{persona, thread}`, the thread where a tool is called.
     """
 
     key: str
     actions: list[dict[str, Any]] = field(default_factory=list)
     ids: int = 0
+    by: dict[str, str] = field(default_factory=dict)
 
     def new_id(self, prefix: str) -> str:
         """Return an id that a re-run of the same code gets again."""

@@ -1,10 +1,10 @@
 """One turn of a Persona's key while it runs: what it has found, and what it will commit."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botyard.loop import keys
+from botyard.loop import keys, task_history
 from botyard.loop.board import Change
 from botyard.loop.install import DEFAULT, FMarketplaceExpertInput, Installation
 from botyard.loop.parking import Parked
@@ -87,19 +87,25 @@ class PersonaTurn:
             for action in actions or []:
                 self.cause(action["key"], action["payload"])
 
-    async def change(self, change: Change) -> None:
-        """Write a change of a task, tell of it, and give a task that is worked on to a thread."""
+    async def change(self, change: Change, by: Mapping[str, Any]) -> None:
+        """Write a change of a task, tell of it, and give a task that is worked on to a thread.
+
+        Args:
+            change: What is done.
+            by: Who does it; see `botyard.loop.task_history`.
+        """
         if (new := change.new) is not None and self._wants_thread(new):
             thread = keys.thread_of_task(new.ktask_id)
             self.cause(keys.thread_key(self.persona, thread), _thread_of_task(new))
             new.ktask_inprogress_ft_id = thread
+        task_history.note(change, by, self.now)
         task = change.new or change.old
         assert task is not None
         self.records[f"{TASK}{task.ktask_id}"] = None if new is None else new.as_record()
         for forgotten in self.state.take(change):
             self.records[f"{TASK}{forgotten}"] = None
         await self.loop.in_loop(lambda rcx: _remember(rcx.latest_tasks, change))
-        self.say("task.updated", action=change.action, column=task.calc_bucket(), task=task.as_record())
+        self.say("task.updated", action=change.action, column=task.calc_bucket(), task=_told(task))
         if change.old != change.new:
             self._changes += 1
             name = self.request.event if self._changes == 1 else f"{self.request.event}/{self._changes}"
@@ -120,6 +126,11 @@ class PersonaTurn:
         if task.calc_bucket() != "inprogress" or task.ktask_inprogress_ft_id:
             return False
         return self.expert(task.ktask_fexp_name) is not None
+
+
+def _told(task: FPersonaKanbanTaskOutput) -> dict[str, Any]:
+    """Return what clients hear of a task with each change; its history is asked for."""
+    return {name: value for name, value in task.as_record().items() if name != "ktask_history"}
 
 
 def _tasks(records: dict[str, Any]) -> dict[str, FPersonaKanbanTaskOutput]:

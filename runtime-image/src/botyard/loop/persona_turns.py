@@ -72,7 +72,8 @@ class PersonaTurns:
     async def _task(self, do: str, turn: PersonaTurn) -> None:
         task_id = str(turn.request.payload.get("id") or "")
         tasks = await turn.tasks(task_id)
-        await turn.change(_change(do, task_id, tasks, turn))
+        by = turn.request.payload.get("by")
+        await turn.change(_change(do, task_id, tasks, turn), by if isinstance(by, Mapping) else {})
 
     async def _rows(self, turn: PersonaTurn) -> None:
         """Hand changes of rows to the handlers of their tables, one after the other; none is merged with another.

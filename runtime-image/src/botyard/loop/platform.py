@@ -34,20 +34,27 @@ async def create_task(
     task = effects.new_id("task_")
     payload: dict[str, Any] = {"action": "task.create", "id": task, "column": column, "ktask_title": title}
     payload |= {"ktask_details": dict(details or {}), "ktask_budget": budget, "ktask_fexp_name": expert}
-    await effects.cause(keys.persona_key(persona), payload)
+    await effects.cause(keys.persona_key(persona), payload | {"by": _author(persona)})
     return task
 
 
 async def move_task(persona: str, task: str, column: Column, *, summary: str = "") -> None:
     """Move a task to another column; what the board does not allow is told as `task.refused`."""
     payload: dict[str, Any] = {"action": "task.move", "id": task, "column": column}
-    await effects.cause(keys.persona_key(persona), payload | ({"ktask_resolution_summary": summary} if summary else {}))
+    payload |= {"ktask_resolution_summary": summary} if summary else {}
+    await effects.cause(keys.persona_key(persona), payload | {"by": _author(persona)})
 
 
 async def update_task(persona: str, task: str, details: Mapping[str, Any]) -> None:
     """Set a task's details."""
-    payload = {"action": "task.update", "id": task, "ktask_details": dict(details)}
+    payload = {"action": "task.update", "id": task, "ktask_details": dict(details), "by": _author(persona)}
     await effects.cause(keys.persona_key(persona), payload)
+
+
+def _author(persona: str) -> dict[str, str]:
+    """Return who asks: whose handler runs; between events the Persona whose loop it is."""
+    handling = effects.current()
+    return dict(handling.by) if handling is not None and handling.by else {"persona": persona}
 
 
 async def start_thread(

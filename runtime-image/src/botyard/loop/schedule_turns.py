@@ -71,7 +71,7 @@ async def _do(turn: PersonaTurn, due: Due) -> str:
     """Do what is due and return it in words."""
     kind = due.schedule.type
     if kind in ("SCHED_TODO", "SCHED_PICK_ONE"):
-        return await _take_up(turn, one=kind == "SCHED_PICK_ONE")
+        return await _take_up(turn, due, one=kind == "SCHED_PICK_ONE")
     if kind == "SCHED_TASK_SORT":
         if not turn.state.inbox:
             return "the inbox is empty"
@@ -84,7 +84,7 @@ async def _do(turn: PersonaTurn, due: Due) -> str:
     return await _post_task(turn, due, question)
 
 
-async def _take_up(turn: PersonaTurn, *, one: bool) -> str:
+async def _take_up(turn: PersonaTurn, due: Due, *, one: bool) -> str:
     """Move waiting tasks to where they are worked on, as far as there is room."""
     room = min(1 if one else MAX_MOVED, turn.limit - len(turn.state.inprogress))
     if not (turn.state.todo or (one and turn.state.inbox)):
@@ -99,7 +99,7 @@ async def _take_up(turn: PersonaTurn, *, one: bool) -> str:
             break
         change = board.move(tasks, task.ktask_id, "inprogress", now=turn.now, limit=turn.limit)
         assert change.new is not None
-        await turn.change(change)
+        await turn.change(change, {"schedule": due.schedule.name})
         tasks[task.ktask_id] = change.new
         moved += 1
     return f"{moved} {'task was' if moved == 1 else 'tasks were'} taken up"
@@ -133,7 +133,7 @@ async def _post_task(turn: PersonaTurn, due: Due, question: str) -> str:
         )
     except BoardError as error:
         return f"no task could be made: {error}"
-    await turn.change(change)
+    await turn.change(change, {"schedule": due.schedule.name})
     return f"task {task_id} was put into todo"
 
 

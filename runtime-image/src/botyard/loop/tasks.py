@@ -39,6 +39,8 @@ class FPersonaKanbanTaskOutput:
     ktask_fexp_name: str = ""
     """The expert that works on it; empty: the default one."""
     ws_id: str = ""
+    ktask_history: list[dict[str, Any]] = field(default_factory=list, compare=False, repr=False)
+    """What was done to it, the oldest first: `{at, action, column, by, changed}` (see `botyard.loop.task_history`)."""
 
     def calc_bucket(self) -> Column:
         """Return the column that the task is in."""

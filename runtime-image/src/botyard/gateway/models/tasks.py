@@ -49,6 +49,24 @@ class TaskAnswer(Answer):
     summary: str = ""
 
 
+class TaskChange(Answer):
+    """One change of a task."""
+
+    at: float
+    action: Literal["INSERT", "UPDATE"]
+    column: TaskColumn = Field(description="Where the task was from then on.")
+    by: dict[str, str] = Field(
+        description="Who did it, as far as it is known: `user`, `persona` and `thread`, or `schedule`."
+    )
+    changed: tuple[str, ...] = Field(description="Fields that were changed beside the column, such as `ktask_details`.")
+
+
+class TaskWithHistory(TaskAnswer):
+    """One task, and what was done to it: the first change and the newest 49 others."""
+
+    history: tuple[TaskChange, ...]
+
+
 class TaskList(Answer):
     """Tasks in the order of their identifiers."""
 

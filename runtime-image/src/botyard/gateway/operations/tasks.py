@@ -2,7 +2,7 @@
 
 from botyard.gateway import personas
 from botyard.gateway.models.messages import AcceptedEvent
-from botyard.gateway.models.tasks import TaskList, TaskMove, TaskRequest
+from botyard.gateway.models.tasks import TaskList, TaskMove, TaskRequest, TaskWithHistory
 from botyard.gateway.operations.operation import CHANGE_PROBLEMS, PAGE, PERSONA, PERSONA_PROBLEMS, Operation, Parameter
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -15,6 +15,15 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=TaskList,
         problems=PERSONA_PROBLEMS,
         parameters=(*PAGE, Parameter("column", "query", "Only the tasks of this column.")),
+    ),
+    Operation(
+        "GET",
+        PERSONA + "/tasks/{task}",
+        personas.get_task,
+        "Read a task and who changed it when",
+        200,
+        answer=TaskWithHistory,
+        problems=(*PERSONA_PROBLEMS, "unknown-task"),
     ),
     Operation(
         "POST",
