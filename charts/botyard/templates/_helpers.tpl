@@ -91,6 +91,10 @@ A random value that is made once and kept on upgrades. Takes (dict "root" $ "sec
 - apiGroups: [botyard.dev]
   resources: [bots/scale]
   verbs: [patch]
+# Another autoscaler of such a Bot is told.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]

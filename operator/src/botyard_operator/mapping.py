@@ -79,6 +79,9 @@ def _by_kind(key: Key, before: JsonObject | None, after: JsonObject | None, cach
     if key.kind == "Bundle":
         for dependent in caches.dependents(key):
             yield dependent, 0.0
+        if _model(before) != _model(after):
+            for user in caches.dependents(key):
+                yield from ((persona, SETTLE_SECONDS) for persona in caches.dependents(user))
     elif key.kind == "Bot":
         if _identity(before) != _identity(after):
             yield Key(persona_shards.KIND, key.namespace, key.name), PERSONAS_DEBOUNCE_SECONDS
@@ -120,6 +123,10 @@ def _content(persona: JsonObject | None) -> object:
     if persona is None:
         return None
     return persona.get("spec"), persona["metadata"].get("uid"), persona["metadata"].get("deletionTimestamp")
+
+
+def _model(bundle: JsonObject | None) -> object:
+    return (((bundle or {}).get("status") or {}).get("manifest") or {}).get("model")
 
 
 def _ready(obj: JsonObject | None) -> object:

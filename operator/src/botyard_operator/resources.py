@@ -42,6 +42,7 @@ SECRET = Resource("Secret", "", "v1", "secrets")
 POD = Resource("Pod", "", "v1", "pods")
 POD_DISRUPTION_BUDGET = Resource("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
 NETWORK_POLICY = Resource("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies")
+HORIZONTAL_POD_AUTOSCALER = Resource("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
 JOB = Resource("Job", "batch", "v1", "jobs")
 EVENT = Resource("Event", "", "v1", "events")
 NAMESPACE = Resource("Namespace", "", "v1", "namespaces")
@@ -55,7 +56,9 @@ CHILD_KINDS = (DEPLOYMENT, SERVICE, POD_DISRUPTION_BUDGET, NETWORK_POLICY)
 to ones that carry no label."""
 WATCHED_KINDS = (*OWN_KINDS, *CHILD_KINDS, POD, CONFIG_MAP, SECRET)
 
-ALL = {resource.kind: resource for resource in (*WATCHED_KINDS, JOB, EVENT, LEASE, NAMESPACE)}
+ALL = {
+    resource.kind: resource for resource in (*WATCHED_KINDS, HORIZONTAL_POD_AUTOSCALER, JOB, EVENT, LEASE, NAMESPACE)
+}
 
 
 def of(kind: str) -> Resource:

@@ -390,6 +390,91 @@ def test_replicas_and_budget_follow_the_scale(world: World) -> None:
     world.await_condition("Bot", "repairs", "Ready", "True", "Stopped")
 
 
+def test_another_autoscaler_beside_our_own_is_told_until_one_is_gone(world: World) -> None:
+    world.ready_bot(autoscaling={"minReplicas": 1, "maxReplicas": 3})
+    target = {"apiVersion": "botyard.dev/v1alpha1", "kind": "Bot", "name": "repairs"}
+    world.create(
+        "HorizontalPodAutoscaler", "others", spec={"maxReplicas": 5, "scaleTargetRef": {**target, "name": "b"}}
+    )
+    world.create("HorizontalPodAutoscaler", "keda-hpa-repairs", spec={"maxReplicas": 5, "scaleTargetRef": target})
+    world.patch("Bot", "repairs", {"spec": {"replicas": 2}}, subresource="scale")
+    told = world.await_condition("Bot", "repairs", "ScalingConflict", "True", "ScaledByOthers")
+    assert "HorizontalPodAutoscaler keda-hpa-repairs (KEDA" in told["message"]
+    world.delete("HorizontalPodAutoscaler", "keda-hpa-repairs")
+    world.patch("Bot", "repairs", {"metadata": {"annotations": {"botyard.dev/requestedAt": "now"}}})
+    world.await_condition("Bot", "repairs", "ScalingConflict", None)
+
+
+CAUSES = {
+    "code": lambda world: world.bundle_artifact(revision="main@sha1:" + "2d" * 20, digest="sha256:" + "b2" * 32),
+    "dependencies": lambda world: world.patch(
+        "Bundle",
+        "repairs",
+        {"status": {"layer": {"digest": "sha256:" + "c3" * 32, "url": "http://artifacts.example.com/c3.tar.gz"}}},
+        subresource="status",
+    ),
+    "credentials": lambda world: world.patch("Secret", "pay", {"stringData": {"key": "new"}}),
+    "a first model": lambda world: world.patch(
+        "Bot", "repairs", {"spec": {"model": {"name": "small", "endpoint": "http://llm:8000/v1"}}}
+    ),
+    "pod template": lambda world: world.patch(
+        "Bot", "repairs", {"spec": {"podTemplate": {"spec": {"nodeSelector": {"pool": "bots"}}}}}
+    ),
+    "several fields at once": lambda world: world.patch(
+        "Bot",
+        "repairs",
+        {
+            "spec": {
+                "resources": {"requests": {"cpu": "1"}},
+                "config": {"a": 1},
+                "limits": {"turnTimeout": "5s"},
+                "podTemplate": {"metadata": {"labels": {"team": "shop"}}},
+            }
+        },
+    ),
+}
+NO_CAUSES = {
+    "config": {"config": {"a": 2}},
+    "limits": {"limits": {"concurrency": 7}},
+    "quotas": {"quotas": {"perUser": {"concurrent": 3}}},
+    "budget": {"budget": {"daily": 7}},
+    "events": {"events": {"allow": ["chat.step"]}},
+    "default": {"default": True},
+    "deadline": {"rollout": {"progressDeadline": "2m"}},
+    "ramp": {"rollout": {"ramp": [10, 100]}},
+    "replicas": {"replicas": 3},
+}
+
+
+def test_each_cause_rolls_once_and_what_is_none_never_does(world: World) -> None:
+    """One Bot for all of them, one after the other."""
+    world.create("Secret", "pay", stringData={"key": "old"})
+    world.ready_bot(credentials=[{"name": "PAYMENT_KEY", "secretKeyRef": {"name": "pay", "key": "key"}}])
+    before = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    templates = [_template(world)]
+    for cause, change in CAUSES.items():
+        change(world)
+        eventually(lambda: _template(world) != templates[-1], f"{cause} rolls the pods")
+        templates.append(_template(world))
+        world.rolled_out()
+        world.await_condition("Bot", "repairs", "RolledOut", "True")
+    world.settle()
+    assert _template(world) == templates[-1]
+    after = world.get("Deployment", "repairs")["metadata"]["generation"]  # type: ignore[index]
+    assert after == before + len(CAUSES), "each of them once"
+    for spec in NO_CAUSES.values():
+        world.patch("Bot", "repairs", {"spec": spec})
+        world.await_condition("Bot", "repairs", "Ready", "True")
+    world.rolled_out()
+    world.settle()
+    assert _template(world) == templates[-1]
+
+
+def _template(world: World) -> str:
+    """Return the pod template: a ReplicaSet is made for each that differs."""
+    return json.dumps(world.get("Deployment", "repairs")["spec"]["template"], sort_keys=True)  # type: ignore[index]
+
+
 def _route(world: World, name: str) -> dict[str, Any]:
     table = world.get("ConfigMap", "botyard-routes", SYSTEM_NAMESPACE) or {"data": {"routes.json": "{}"}}
     routes = json.loads(table["data"]["routes.json"]).get("routes", [])

@@ -59,6 +59,16 @@ def test_a_persona_without_its_bot_says_so_and_heals(world: World) -> None:
     world.await_condition("Persona", "nora", "Ready", "True")
 
 
+def test_a_persona_of_a_bot_without_loop_says_so_until_it_has_one(world: World) -> None:
+    world.ready_bot()
+    world.patch("Bundle", "repairs", {"status": {"manifest": {"model": "fsm"}}}, subresource="status")
+    world.persona("nora", setup={"greeting": "Hello"})
+    told = world.await_condition("Persona", "nora", "WithoutLoop", "True", "BotWithoutLoop")
+    assert "Bundle repairs of Bot repairs has the model fsm" in told["message"]
+    world.patch("Bundle", "repairs", {"status": {"manifest": {"model": "loop"}}}, subresource="status")
+    world.await_condition("Persona", "nora", "WithoutLoop", None)
+
+
 def test_a_deleted_persona_leaves_the_shard(world: World) -> None:
     world.ready_bot()
     for name in ("nora", "otto"):

@@ -15,6 +15,11 @@ BOT: Mapping[Reason, Guidance] = {
         "Deployment/shop/repairs could not be written: the server is currently unable to handle the request",
         "Wait; annotate `botyard.dev/requestedAt` to try at once.",
     ),
+    Reason.BUDGET_USED_UP: Guidance(
+        "Bot repairs has spent 5000000 of 5000000 coins on 2026-01-01: raise spec.budget.daily, grant more by "
+        "`kubectl botyard budget grant`, or wait for the next day",
+        "Follow the message; calls go on by themselves when there is money.",
+    ),
     Reason.INVALID_SPEC: Guidance(
         "spec.podTemplate.spec.hostNetwork is refused: write false or leave it out",
         "Correct the field that the message names; what runs goes on.",
@@ -143,6 +148,11 @@ BOT: Mapping[Reason, Guidance] = {
         "no bundles, or it is older than the Bundle's manifest",
         "Let the installation build bundles (`builds` of the chart's values).",
     ),
+    Reason.SCALED_BY_OTHERS: Guidance(
+        "HorizontalPodAutoscaler keda-hpa-repairs (KEDA makes one for a ScaledObject) scales the Bot, too: delete it, "
+        "or leave out spec.autoscaling; until then the operator does not scale it",
+        "Keep one of the two: the other autoscaler, or `spec.autoscaling`.",
+    ),
     Reason.DEFAULT_CONFLICT: Guidance(
         "spec.default is true in clerk of namespace shop too: leave it true in one Bot; until then the oldest is the "
         "default",
@@ -197,6 +207,17 @@ PERSONA: Mapping[Reason, Guidance] = {
     ),
     Reason.BOT_NOT_FOUND: Guidance(
         "Bot clerk does not exist in namespace shop: create it", "Create the Bot; the Persona goes on by itself."
+    ),
+    Reason.BOT_WITHOUT_LOOP: Guidance(
+        "Bundle repairs of Bot repairs has the model fsm, whose bots have no loop: setup, schedules, erp, "
+        "maxInProgress and mongo have no effect; displayName and budget do",
+        "Hire it from a Bot whose Bundle has the model loop (`kubectl get bundle repairs -o "
+        "jsonpath='{.status.manifest.model}'`).",
+    ),
+    Reason.BUDGET_USED_UP: Guidance(
+        "Persona nora has spent 1000000 of 1000000 coins on 2026-01-01: raise spec.budget.daily, grant more by "
+        "`kubectl botyard budget grant`, or wait for the next day",
+        "Follow the message; calls go on by themselves when there is money.",
     ),
     Reason.BOT_NOT_READY: Guidance(
         "Bot clerk is not ready: none of 1 replicas is available yet", "`kubectl botyard why clerk` names the cause."

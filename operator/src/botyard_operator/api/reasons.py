@@ -41,6 +41,11 @@ class ConditionType(_Documented):
 
     BUNDLE_READY = "BundleReady", "The Bundle that the Bot refers to has a revision to run.", "Bot"
     ROLLED_OUT = "RolledOut", "All replicas run the newest revision and configuration.", "Bot"
+    SCALING_CONFLICT = (
+        "ScalingConflict",
+        "Somebody else scales the Bot beside `spec.autoscaling`. Absent otherwise.",
+        "Bot",
+    )
     STATE_COMPATIBLE = "StateCompatible", "The new revision can go on with the stored conversations.", "Bot"
 
     SETUP_VALID = "SetupValid", "The setup agrees with the bundle's setup schema, key by key.", "Persona"
@@ -55,6 +60,11 @@ class ConditionType(_Documented):
         "The bot offers tools that its loop has no handler for; calls of them fail at once. Absent otherwise.",
         "Persona",
     )
+    WITHOUT_LOOP = (
+        "WithoutLoop",
+        "The Bot's bundle has no loop in which the Persona could live. Absent otherwise.",
+        "Persona",
+    )
     BUDGET_EXCEEDED = "BudgetExceeded", "A budget is used up. Absent otherwise.", "Bot", "Persona"
 
 
@@ -65,7 +75,7 @@ class Reason(_Documented):
     PROGRESSING = "Progressing", "Work is under way; the message says which."
     RETRYING = "Retrying", "Something failed that may pass; the next attempt follows after a growing delay."
     BUDGET_USED_UP = "BudgetUsedUp", "Calls are refused until there is money again.", "Bot", "Persona"
-    SUSPENDED = "Suspended", "`spec.suspend` is true: what runs is left alone."
+    SUSPENDED = "Suspended", "`spec.suspend` is true: what runs is left alone.", "Bundle", "Persona"
     INVALID_SPEC = "InvalidSpec", "A field of the spec is impossible; the message names it and what to write."
     HANDLER_MISSING = "HandlerMissing", "Nothing handles the calls of tools that the bot offers.", "Persona"
     LOOP_FAILING = "LoopFailing", "The bundle's main loop ended without being asked to.", "Persona"
@@ -210,8 +220,10 @@ class Reason(_Documented):
         "Stored conversations that the revision cannot go on with begin anew, as the spec asks.",
         "Bot",
     )
+    SCALED_BY_OTHERS = "ScaledByOthers", "A HorizontalPodAutoscaler scales the Bot.", "Bot"
     MANIFEST_MISSING = "ManifestMissing", "Nothing is known of the revision's machine.", "Bot"
     DEFAULT_CONFLICT = "DefaultConflict", "Another Bot of the namespace is the default already.", "Bot"
 
     BOT_NOT_FOUND = "BotNotFound", "The Bot of `spec.botRef` does not exist.", "Persona"
     BOT_NOT_READY = "BotNotReady", "The Bot has no ready replica.", "Persona"
+    BOT_WITHOUT_LOOP = "BotWithoutLoop", "The Bot's bundle is of a model whose bots have no loop.", "Persona"

@@ -25,6 +25,7 @@ from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted,
 from botyard_operator.reconcile.problems import Blocked, Problem
 from botyard_operator.reconcile.refresh import dated, read_live, refresh_pods
 from botyard_operator.reconcile.rollout import Rollout, observe
+from botyard_operator.reconcile.scaling_conflict import AGAIN_SECONDS, scaling_conflict
 from botyard_operator.reconcile.state_gate import StateGate, standing
 from botyard_operator.reconcile.status import report
 from botyard_operator.sessions import Sessions
@@ -45,6 +46,8 @@ class _Outcome:
     bot: Bot | None = None
     resolved: Resolved | None = None
     wrote: bool = False
+    scaled: ConditionState | None = None
+    """Who else scales the Bot."""
 
     @property
     def ramping(self) -> Problem | None:
@@ -55,7 +58,8 @@ class _Outcome:
     @property
     def again(self) -> float | None:
         """Seconds after which the Bot is looked at without any event."""
-        return self.resolved.again if self.resolved is not None else None
+        found = self.resolved.again if self.resolved is not None else None
+        return found if self.scaled is None else min(found or AGAIN_SECONDS, AGAIN_SECONDS)
 
 
 class BotReconciler:
@@ -115,7 +119,7 @@ class BotReconciler:
         except PodTemplateRefused as error:
             return _Outcome(Problem(Reason.INVALID_SPEC, str(error), stalled=True), bot, resolved)
         problem = await refresh_pods(key, ctx) or resolved.held or _default_conflict(key, bot, ctx)
-        return _Outcome(problem, bot, resolved, bool(written))
+        return _Outcome(problem, bot, resolved, bool(written), await scaling_conflict(bot, ctx))
 
     async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> bool:
         """Write the status; return whether what it tells is to be acted on at once."""
@@ -133,6 +137,8 @@ class BotReconciler:
             sleeps=_sleeps(obj),
             ramping=outcome.ramping,
         )
+        if outcome.scaled is not None:
+            states.append(outcome.scaled)
         if (compatible := _compatible(obj, outcome)) is not None:
             states.append(compatible)
         spent = self._spending.of(key)

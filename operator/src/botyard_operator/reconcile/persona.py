@@ -61,6 +61,8 @@ class PersonaReconciler:
             states.append(deaf)
         spent = self._spending.of(key)
         limit = ((obj.get("spec") or {}).get("budget") or {}).get("daily")
+        if (without := without_loop(_bot_of(key, obj, ctx), ctx)) is not None:
+            states.append(without)
         if (over := exceeded(f"Persona {key.name}", spent, limit, before)) is not None:
             states.append(over)
         kept = {field: before.get(field) for field in ("tasks", "replica")}
@@ -83,6 +85,23 @@ class PersonaReconciler:
         wanted = wishes(PersonaConfig.model_validate(in_force), declared_tables(held, ctx))
         route = self._routed(bot)
         return subscribed(key.name, wanted, route.subscriptions if route is not None else ())
+
+
+def without_loop(bot: JsonObject | None, ctx: Context) -> ConditionState | None:
+    """Return the condition of a Persona whose Bot runs no loops; None: it does, or nobody knows yet."""
+    reference = ((bot or {}).get("spec") or {}).get("bundleRef") or {}
+    if bot is None or not reference.get("name"):
+        return None
+    namespace = str(reference.get("namespace") or bot["metadata"]["namespace"])
+    bundle = ctx.caches.get("Bundle", namespace, str(reference["name"])) or {}
+    model = ((bundle.get("status") or {}).get("manifest") or {}).get("model")
+    if model in (None, "", "auto", "loop"):
+        return None
+    message = (
+        f"Bundle {reference['name']} of Bot {bot['metadata']['name']} has the model {model}, whose bots have no loop: "
+        "setup, schedules, erp, maxInProgress and mongo have no effect; displayName and budget do"
+    )
+    return ConditionState(ConditionType.WITHOUT_LOOP, "True", Reason.BOT_WITHOUT_LOOP, message)
 
 
 def unhandled_tools(fares: PersonaReport | None, status: JsonObject) -> ConditionState | None:

@@ -21,6 +21,8 @@ from botyard.core.activity import Activity
 from botyard.core.address import BotAddress
 from botyard_operator.api.bot import Bot
 from botyard_operator.api.errors import InvalidObject
+from botyard_operator.api.reasons import ConditionType
+from botyard_operator.conditions import find
 from botyard_operator.reconcile.base import ApiError, Context, Key, RetryLater
 from botyard_operator.scaling.decisions import Bounds, Window, decide
 
@@ -173,6 +175,8 @@ class Autoscaler:
             return None
         spec = obj.get("spec") or {}
         if not spec.get("autoscaling") or spec.get("suspend"):
+            return None
+        if find((obj.get("status") or {}).get("conditions"), ConditionType.SCALING_CONFLICT) is not None:
             return None
         try:
             return Bot.parse(obj)

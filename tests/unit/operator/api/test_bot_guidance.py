@@ -26,3 +26,8 @@ def test_each_is_on_the_page_of_its_kind(kind: str, table: Mapping[Reason, Guida
         assert guidance.example.replace("|", "\\|") in row
         assert guidance.way_out.endswith(".")
         assert guidance.way_out.replace("|", "\\|") in row
+
+
+@pytest.mark.parametrize(("kind", "table"), TABLES)
+def test_every_reason_of_the_kind_has_an_example_and_a_way_out(kind: str, table: Mapping[Reason, Guidance]) -> None:
+    assert [reason for reason in Reason if reason.applies_to(kind) and reason not in table] == []
