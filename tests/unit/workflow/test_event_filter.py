@@ -1,5 +1,6 @@
 """Who receives which event."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -85,3 +86,20 @@ async def test_a_filter_that_fails_lets_nothing_through() -> None:
     comm = build_comm_from_comm_context(task(), relay=relay, event_filter=Broken())
     await comm.delta(text="x", index=0)
     assert relay.sent == []
+
+
+async def test_a_filter_may_be_asynchronous_and_its_no_is_a_no() -> None:
+    class Slow:
+        async def allow_event(self, *, event: EventFilterInput, data: Any, **given: Any) -> bool:
+            # The first one takes longest.
+            for _ in range(10 - data.get("idx", 0)):
+                await asyncio.sleep(0)
+            return event.socket_event == "chat_delta"
+
+    relay = MemoryRelay()
+    comm = build_comm_from_comm_context(task(), relay=relay, event_filter=Slow())
+    comm.step(step="secret", status="started")
+    for index in range(3):
+        comm.delta(text=str(index), index=index)
+    await comm.flush()
+    assert [each.data.get("idx") for each in relay.sent] == [0, 1, 2]

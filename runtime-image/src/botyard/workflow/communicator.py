@@ -1,6 +1,7 @@
 """ChatCommunicator: how a workflow speaks while it runs."""
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from botyard.workflow.sending import Sending
 MAX_KEPT_TEXT = 1024 * 1024
 """Characters that are remembered of each stream of deltas."""
 MAX_KEPT_STREAMS = 256
+_AT_ONCE = contextlib.nullcontext()
 
 
 class _Stream:
@@ -77,6 +79,7 @@ class ChatCommunicator:
         self.event_filter = event_filter
         self.target_sid = target_sid if target_sid is not None else self.conversation.pop("socket_id", None)
         self.room = room or self.conversation.get("session_id")
+        self._order = asyncio.Lock()
         self._pending: set[asyncio.Task[None]] = set()
         self._streams: OrderedDict[tuple[Any, ...], _Stream] = OrderedDict()
 
@@ -260,20 +263,22 @@ class ChatCommunicator:
             status=told.get("status"),
             broadcast=broadcast,
         )
-        if not event_filter.allowed(
-            self.event_filter, user_type=self.user_type, user_id=self.user_id, event=described, data=data
-        ):
-            return
-        await self.emitter.emit(
-            event=event,
-            data=data,
-            target_sid=None if broadcast else self.target_sid,
-            session_id=self.room,
-            room=self.room,
-            tenant=self.tenant,
-            project=self.project,
-            broadcast=broadcast,
-        )
+        # A filter that takes its time must not let a later event pass.
+        async with self._order if event_filter.waits(self.event_filter) else _AT_ONCE:
+            if not await event_filter.allowed(
+                self.event_filter, user_type=self.user_type, user_id=self.user_id, event=described, data=data
+            ):
+                return
+            await self.emitter.emit(
+                event=event,
+                data=data,
+                target_sid=None if broadcast else self.target_sid,
+                session_id=self.room,
+                room=self.room,
+                tenant=self.tenant,
+                project=self.project,
+                broadcast=broadcast,
+            )
 
     async def flush(self) -> None:
         """Return when everything that was begun is sent."""

@@ -1,5 +1,6 @@
 """Which of a workflow's events a user receives."""
 
+import inspect
 import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,7 +62,12 @@ class DefaultEventFilter:
         return key in PUBLIC_EVENTS or key in PUBLIC_ROUTES
 
 
-def allowed(
+def waits(filter: IEventFilter | None) -> bool:  # noqa: A002 - what it is
+    """Tell whether a filter is asynchronous."""
+    return filter is not None and inspect.iscoroutinefunction(getattr(filter, "allow_event", None))
+
+
+async def allowed(
     filter: IEventFilter | None,  # noqa: A002 - what it is
     *,
     user_type: str,
@@ -69,11 +75,13 @@ def allowed(
     event: EventFilterInput,
     data: dict[str, Any],
 ) -> bool:
-    """Ask a filter; one that fails lets nothing through."""
+    """Ask a filter, which may be asynchronous; one that fails lets nothing through."""
     if filter is None:
         return True
     try:
-        return bool(filter.allow_event(user_type=user_type, user_id=user_id, event=event, data=data))
+        answer: Any = filter.allow_event(user_type=user_type, user_id=user_id, event=event, data=data)
+        # A coroutine that nobody awaits would count as a yes.
+        return bool(await answer if inspect.isawaitable(answer) else answer)
     except Exception:
         log.exception("%s failed on %s; the event is not sent", type(filter).__name__, event.route_key)
         return False
