@@ -59,6 +59,10 @@ class Settings:
     """Let Bundles use `file://` sources: for tests and laptops only."""
     network_policies: bool = True
     """Whether a NetworkPolicy is created for each Bot."""
+    tracing_endpoint: str = ""
+    """Collector of OpenTelemetry that the Bots' pods send their traces to, by OTLP over HTTP; empty: they make none."""
+    tracing_ratio: str = "1.0"
+    """Share of the traces that are kept, where nobody before a Bot has decided that."""
     builds: bool = False
     """Whether revisions are built and inspected in Jobs before Bots get them. The chart sets it; a process outside of a
     cluster cannot, because pods would not reach its artifact server."""
@@ -163,6 +167,8 @@ class Settings:
             artifact_cache_bytes=whole("ARTIFACT_CACHE_BYTES", default.artifact_cache_bytes),
             allow_insecure_sources=flag("ALLOW_INSECURE_SOURCES", default.allow_insecure_sources),
             network_policies=flag("NETWORK_POLICIES", default.network_policies),
+            tracing_endpoint=text("TRACING_ENDPOINT", default.tracing_endpoint),
+            tracing_ratio=text("TRACING_RATIO", default.tracing_ratio),
             builds=flag("BUILDS", default.builds),
             build_concurrency=max(1, whole("BUILD_CONCURRENCY", default.build_concurrency)),
             build_seconds=max(1, whole("BUILD_SECONDS", default.build_seconds)),

@@ -36,6 +36,7 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         },
         "redis": {"persistence": {"enabled": True, "size": "20Gi"}},
         "networkPolicies": {"enabled": True},
+        "tracing": {"endpoint": "http://collector.monitoring:4318", "ratio": 0.1},
     },
     "bucket": {
         "operator": {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from botyard.contract import names
 from botyard_operator.annotations import ARTIFACT_DIGEST, DRAINING_DIGEST, DRAINING_LAYER_DIGEST, LAYER_DIGEST
-from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer
+from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer, Tracing
 from botyard_operator.builders.labels import child, labels, selector_labels
 from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.builders.pod_template import patched
@@ -130,6 +130,7 @@ def _supervisor(inputs: BotInputs) -> JsonObject:
             {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": names.ENV_REVISION, "value": inputs.artifact.revision},
             *_draining_environment(inputs.draining),
+            *_tracing_environment(inputs.tracing),
         ],
         "ports": [{"name": "http", "containerPort": names.SUPERVISOR_PORT, "protocol": "TCP"}],
         "startupProbe": _probe("/readyz", period=1, failures=120),
@@ -236,6 +237,21 @@ def _draining_environment(draining: Draining | None) -> list[JsonObject]:
     if draining is None:
         return []
     return [{"name": names.ENV_DRAINING_REVISION, "value": draining.artifact.revision}]
+
+
+def _tracing_environment(tracing: Tracing | None) -> list[JsonObject]:
+    if tracing is None:
+        return []
+    # The names are OpenTelemetry's own. Who accepted a message has decided whether it is traced.
+    return [
+        {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": tracing.endpoint},
+        {"name": "OTEL_TRACES_SAMPLER", "value": "parentbased_traceidratio"},
+        {"name": "OTEL_TRACES_SAMPLER_ARG", "value": tracing.ratio},
+        {
+            "name": "OTEL_RESOURCE_ATTRIBUTES",
+            "value": "k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(BOTYARD_REPLICA)",
+        },
+    ]
 
 
 def _draining_digests(draining: Draining | None) -> dict[str, str]:

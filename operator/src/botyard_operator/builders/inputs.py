@@ -39,6 +39,16 @@ class Draining:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Where pods send their traces."""
+
+    endpoint: str
+    """Of a collector, for OTLP over HTTP."""
+    ratio: str = "1.0"
+    """Share of the traces that begin in the pods."""
+
+
+@dataclass(frozen=True, slots=True)
 class BotInputs:
     """A Bot, resolved: what its spec says and what it refers to."""
 
@@ -72,6 +82,8 @@ class BotInputs:
     progress_deadline_seconds: int = 300
     system_namespace: str = "botyard"
     network_policy: bool = True
+    tracing: Tracing | None = None
+    """None where the installation makes no traces."""
 
     def config_hash(self) -> str:
         """Return the digest of everything that only a restart brings into the process.

@@ -18,8 +18,9 @@ _SCHEME_PORTS = {"https": 443, "http": 80}
 def network_policy(inputs: BotInputs) -> JsonObject | None:
     """Return the policy, or None where the installation has switched them off.
 
-    In: the probes' and metrics' port. Out: DNS, the operator's artifact server, and the ports of Redis and of the
-    declared model providers (anywhere: policies know no host names, and an installation may bring its own).
+    In: the probes' and metrics' port. Out: DNS, the operator's artifact server, and the ports of Redis, of the declared
+    model providers and of the collector of traces (anywhere: policies know no host names, and an installation may bring
+    its own).
     """
     if not inputs.network_policy:
         return None
@@ -42,6 +43,8 @@ def network_policy(inputs: BotInputs) -> JsonObject | None:
     }
     if models := model_ports(inputs.config.model):
         obj["spec"]["egress"].append({"ports": [{"port": port, "protocol": "TCP"} for port in models]})
+    if inputs.tracing is not None:
+        obj["spec"]["egress"].append({"ports": [{"port": _port(inputs.tracing.endpoint), "protocol": "TCP"}]})
     return obj
 
 
@@ -50,9 +53,13 @@ def model_ports(config: ModelConfig | None) -> tuple[int, ...]:
     ports = set()
     for target in config.targets() if config is not None else ():
         if target.provider == "openai":
-            parts = urlsplit(target.endpoint or "https://")
-            ports.add(parts.port or _SCHEME_PORTS[parts.scheme])
+            ports.add(_port(target.endpoint or "https://"))
     return tuple(sorted(ports))
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or _SCHEME_PORTS[parts.scheme]
 
 
 def redis_ports(url: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from botyard.contract.spending import BotBudget, UserQuotas
 from botyard_operator.api.bot import Bot, FailedRevision
 from botyard_operator.api.bundle import Bundle, Revision
 from botyard_operator.api.reasons import Reason
-from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer
+from botyard_operator.builders.inputs import Artifact, BotInputs, Draining, Layer, Tracing
 from botyard_operator.reconcile import ramp, scenario_gate
 from botyard_operator.reconcile.artifact_tokens import tokens_in_use
 from botyard_operator.reconcile.base import Context, JsonObject, Key
@@ -95,6 +95,7 @@ async def resolve(bot: Bot, live: JsonObject | None, gate: StateGate, ctx: Conte
         progress_deadline_seconds=max(1, int(bot.spec.rollout.progress_deadline.seconds)),
         system_namespace=settings.system_namespace,
         network_policy=settings.network_policies,
+        tracing=Tracing(settings.tracing_endpoint, settings.tracing_ratio) if settings.tracing_endpoint else None,
     )
     failed, verdict, scenarios, ramping = given_up(bot, inputs), None, None, None
     if failed is None:

@@ -12,6 +12,7 @@ from botyard.core.address import BotAddress, Partition
 from botyard.core.errors import NotOwner, Overloaded
 from botyard.core.retention import Retention
 from botyard.core.scripts import Scripts
+from botyard.core.trace import carried
 
 MAX_PENDING = 10_000
 """Events that may wait in one partition before more are refused."""
@@ -42,6 +43,8 @@ class Entry:
     turn: str
     user: str
     accepted_ms: int
+    trace: str = ""
+    """Trace context of who accepted it (`botyard.core.trace`)."""
 
 
 class Inbox:
@@ -102,6 +105,7 @@ class Inbox:
                 max_pending,
                 self._retention.duplicates if event_id else self._retention.resends,
                 self._retention.of(key),
+                carried.get(),
             ],
         )
         outcome = answer[0].decode()
@@ -137,4 +141,5 @@ def parse_entry(partition: Partition, entry_id: bytes, fields: Mapping[bytes, by
         turn=fields[b"turn"].decode(),
         user=fields[b"user"].decode(),
         accepted_ms=int(fields[b"at"]),
+        trace=fields.get(b"trace", b"").decode(),
     )

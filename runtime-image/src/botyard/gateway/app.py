@@ -19,6 +19,10 @@ from botyard.gateway.operations import OPERATIONS
 from botyard.gateway.operations.operation import Call
 from botyard.gateway.problems import Problem
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that bring no event, and whose answers may be streams: they are not traced."""
+_SERVER_ERROR = 500
+
 
 def build(gateway: Gateway) -> ASGIApp:
     """Return the application of a gateway; closing it closes the gateway's subscriptions.
@@ -86,6 +90,17 @@ class _Endpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
+        if request.method in _READING:
+            return await self._answer(request)
+        parent = request.headers.get("traceparent", "")
+        with self._gateway.tracer.span(f"{request.method} {self._path}", kind="server", parent=parent) as span:
+            response = await self._answer(request)
+            span.note(status=response.status_code)
+            if response.status_code >= _SERVER_ERROR:
+                span.fail(f"status {response.status_code}")
+            return response
+
+    async def _answer(self, request: Request) -> Response:
         started = time.perf_counter()
         gateway, path = self._gateway, self._path
         call = self._calls.get(request.method)

@@ -33,6 +33,7 @@ from botyard.gateway.quotas import QuotaGate
 from botyard.gateway.rate import RateLimiter
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.waking import Waker
+from botyard.tracing import NO_TRACES, Tracer
 from botyard.usage.reports import UsageReports
 
 
@@ -96,6 +97,7 @@ class Gateway:
     """Names that the Host header may carry; None: any. Set where nobody is authenticated, against DNS rebinding."""
     origins: tuple[str, ...] = ()
     """Origins of web pages that may call from browsers (CORS); `*`: all."""
+    tracer: Tracer = NO_TRACES
 
     @classmethod
     def on(

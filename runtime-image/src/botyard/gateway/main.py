@@ -26,6 +26,7 @@ from botyard.gateway.server import GatewayServer, ServerSettings
 from botyard.gateway.settings import LOCAL_HOSTS, OidcSettings, Settings, add_arguments, from_arguments
 from botyard.gateway.signing_keys import SigningKeys
 from botyard.gateway.token_reviews import TokenReviews
+from botyard.tracing import tracer
 from botyard.usage.writer import UsageWriter
 from botyard.workflow.storage import Storage, StorageError, open_storage
 
@@ -80,6 +81,8 @@ async def serve(settings: Settings) -> None:
             origins=settings.cors_origins,
             chat=settings.chat,
         )
+        gateway.tracer = tracer("botyard-gateway")
+        stack.callback(gateway.tracer.close)
         gateway.channels = _channels(settings, redis, table)
         follow = asyncio.create_task(_source(settings, client).run(table), name="routes")
         follow.add_done_callback(_report)

@@ -21,6 +21,7 @@ from botyard.runtime.configuration import Configuration
 from botyard.runtime.draining import Draining
 from botyard.runtime.errors import LoadFailed
 from botyard.runtime.supervisor import Supervisor
+from botyard.tracing import tracer
 
 log = logging.getLogger("botyard.main")
 
@@ -39,6 +40,7 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
     )
     configuration.load()
     redis = connect(redis_url)
+    traces = tracer("botyard-runtime")
     supervisor = Supervisor(
         redis,
         configuration,
@@ -51,6 +53,7 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
         lease_ms=options.lease_ms,
         revision=os.environ.get(names.ENV_REVISION, ""),
         draining=_draining(options),
+        tracer=traces,
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,6 +73,7 @@ async def _supervise(options: argparse.Namespace, redis_url: str) -> int:
     finally:
         confirmation.cancel()
         await redis.aclose()
+        await asyncio.to_thread(traces.close)
     return 0
 
 

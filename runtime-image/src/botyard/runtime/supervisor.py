@@ -40,6 +40,7 @@ from botyard.runtime.resident_calls import ResidentCalls
 from botyard.runtime.residents import Residents
 from botyard.runtime.turn_models import TurnModels
 from botyard.runtime.turn_runner import TurnRunner
+from botyard.tracing import NO_TRACES, Tracer
 from botyard.usage.book import UsageBook
 from botyard.usage.metrics import UsageMetrics
 
@@ -77,6 +78,7 @@ class Supervisor:
         retention: Retention | None = None,
         revision: str = "",
         draining: Draining | None = None,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         """Prepare a replica; `run` starts it.
 
@@ -94,6 +96,7 @@ class Supervisor:
             retention: What is kept in Redis.
             revision: Of the bundle; kept beside each state.
             draining: An older revision whose conversations end on it; None: there is none.
+            tracer: Gets the spans of turns; whoever made it closes it.
         """
         bot = configuration.bot
         self.address = BotAddress(bot.namespace, bot.name, bot.partitions)
@@ -132,6 +135,7 @@ class Supervisor:
             board=self._board_changed,
             older=self._older,
             ramp=self._ramp if self._older is not None else None,
+            tracer=tracer,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)

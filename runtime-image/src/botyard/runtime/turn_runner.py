@@ -49,6 +49,7 @@ from botyard.runtime.task_budgets import bound_task
 from botyard.runtime.turn_calls import TurnCalls, usage_of
 from botyard.runtime.turn_economics import TurnEconomics
 from botyard.runtime.turn_models import PLACE, TurnModels, ask_model, spender_of, with_refusal
+from botyard.tracing import NO_TRACES, Span, Tracer
 from botyard.usage.book import UsageBook
 
 log = logging.getLogger("botyard.turns")
@@ -80,6 +81,7 @@ class TurnRunner:
         board: Callable[[str, Mapping[str, int]], None] | None = None,
         older: Older | None = None,
         ramp: RampCounter | None = None,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         """Prepare.
 
@@ -99,6 +101,7 @@ class TurnRunner:
             board: Told how many tasks are where on a Persona's board, whenever a turn of it was committed.
             older: Runs the conversations that a former revision began; None: this one does.
             ramp: Counts the turns of both; None: nobody does.
+            tracer: Gets a span of each run of a turn, with its model calls and its commit.
         """
         self._ramp = ramp
         self._models = models
@@ -117,6 +120,7 @@ class TurnRunner:
         self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool
         self._older = older
+        self._tracer = tracer
         self._cancelled: dict[str, Stop] = {}
         """Set to end a turn; of those that run here, and of those that begin with a commit under way."""
         self._configuration = configuration
@@ -181,13 +185,16 @@ class TurnRunner:
         # From before its beginning on, which may have happened already: a cancellation is marked for the runs that
         # begin later, and told to those that have begun.
         cancelled = self._cancelled.setdefault(job.entry.turn, Stop())
+        entry = job.entry
+        named = {"bot": str(entry.partition.bot), "conversation": entry.key, "turn": entry.turn, "event": entry.event}
         try:
-            return await self._run_and_commit(job, following, cancelled, refusal)
+            with self._tracer.span("turn", kind="consumer", parent=entry.trace, attributes=named) as span:
+                return await self._run_and_commit(job, following, cancelled, refusal, span)
         finally:
             del self._cancelled[job.entry.turn]
 
     async def _run_and_commit(
-        self, job: Job, following: Following, cancelled: Stop, refusal: QuotaExceeded | None
+        self, job: Job, following: Following, cancelled: Stop, refusal: QuotaExceeded | None, span: Span
     ) -> bool:
         lease, entry = job.lease, job.entry
         since = time.monotonic()
@@ -208,11 +215,12 @@ class TurnRunner:
         older = self._older_for(entry, begun)
         started = self.clock.now()
         identity = outcomes.identity(entry.partition.bot, entry, attempt)
+        span.note(attempt=attempt, revision=self._revision, waited=started - entry.accepted_ms / 1000)
         try:
             if refusal is not None:
                 outcome = outcomes.failed(refusal.kind, str(refusal))
             elif begun is not None:
-                outcome = await self._outcome(lease, entry, begun, identity, cancelled, older)
+                outcome = await self._outcome(lease, entry, begun, identity, cancelled, older, span)
         except FileGone as error:
             outcome = outcomes.failed("FileGone", str(error))
         except TurnTimeout as error:
@@ -220,8 +228,11 @@ class TurnRunner:
         except TurnCancelled as error:
             outcome = outcomes.failed("TurnCancelled", str(error))
         except WorkerDied as error:
+            span.fail(str(error))
             return await self._survive(lease, entry, error)
         outcome = outcomes.within_limits(outcome)
+        if outcome.error is not None:
+            span.fail(outcome.error.kind)
         made_by = older.revision if older is not None else self._revision
 
         def commit() -> Commit:
@@ -229,7 +240,8 @@ class TurnRunner:
             return outcomes.commit_of(entry, begun, identity, outcome, started, now, self._retention, made_by)
 
         try:
-            await self._commit(job, commit(), self._behind(following))
+            with self._tracer.span("commit", parent=span.context):
+                await self._commit(job, commit(), self._behind(following))
         except RecordsFull as error:
             outcome = outcomes.failed("RecordsFull", str(error))
             await self._commit(job, commit(), self._behind(following))
@@ -269,6 +281,7 @@ class TurnRunner:
         identity: TurnIdentity,
         cancelled: Stop,
         older: Older | None,
+        span: Span,
     ) -> TurnOutcome:
         limits = self._configuration.bot.limits
         if begun.cancelled or cancelled.is_set():
@@ -300,7 +313,9 @@ class TurnRunner:
             if method == "step.begin":
                 return await self._sure(lease)
             if method == "model":
-                return await ask_model(models, args, tell)
+                with self._tracer.span("model call", kind="client", parent=span.context) as call:
+                    call.note(role=str(args.get("role") or ""), kind=str(args.get("kind") or "chat"))
+                    return await ask_model(models, args, tell)
             if method == "user.admit":
                 return await economics.admit(args)
             if method == "usage.record":

@@ -8,7 +8,7 @@ from botyard.contract.bot import BotConfig
 from botyard.contract.model import ModelConfig
 from botyard_operator.annotations import APPLIED
 from botyard_operator.builders.children import children, stamped
-from botyard_operator.builders.inputs import BotInputs
+from botyard_operator.builders.inputs import BotInputs, Tracing
 from tests.unit.operator.builders.golden import check
 from tests.unit.operator.builders.inputs import draining_inputs, inputs, rich_inputs
 
@@ -150,6 +150,21 @@ def test_the_configuration_reaches_the_pods_without_a_restart() -> None:
 def test_a_single_replica_has_no_disruption_budget() -> None:
     assert _by_kind(inputs(replicas=1), "PodDisruptionBudget") == []
     assert len(_by_kind(inputs(replicas=2), "PodDisruptionBudget")) == 1
+
+
+def test_traces_go_from_the_supervisor_alone_to_the_collectors_port() -> None:
+    traced = inputs(tracing=Tracing("http://collector.monitoring:4318", "0.25"))
+    pod = _by_kind(traced, "Deployment")[0]["spec"]["template"]["spec"]
+    environments = {
+        each["name"]: {e["name"]: e.get("value") for e in each.get("env", ())} for each in pod["containers"]
+    }
+    assert environments["supervisor"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.monitoring:4318"
+    assert environments["supervisor"]["OTEL_TRACES_SAMPLER_ARG"] == "0.25"
+    assert not any(name.startswith("OTEL") for name in environments["worker"])
+    egress = _by_kind(traced, "NetworkPolicy")[0]["spec"]["egress"]
+    assert {"ports": [{"port": 4318, "protocol": "TCP"}]} in egress
+    plain = _by_kind(inputs(), "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
+    assert not any(each["name"].startswith("OTEL") for each in plain["env"])
 
 
 def test_network_policies_can_be_switched_off() -> None:

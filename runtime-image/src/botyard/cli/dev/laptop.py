@@ -34,6 +34,7 @@ from botyard.gateway.routes import RoutingTable
 from botyard.gateway.server import GatewayServer, ServerSettings
 from botyard.gateway.settings import LOCAL_HOSTS
 from botyard.runtime.programs import LoadError, detect
+from botyard.tracing import tracer
 
 log = logging.getLogger("botyard.dev")
 
@@ -113,6 +114,8 @@ class Laptop:
             gateway = Gateway.on(
                 redis, table, authenticator=Nobody(), authorizer=Everything(), rate=0, hosts=LOCAL_HOSTS
             )
+            gateway.tracer = traces = tracer("botyard-dev")
+            stack.push_async_callback(asyncio.to_thread, traces.close)
             await stack.enter_async_context(accounts_written(redis, table))
             server = GatewayServer(gateway, ServerSettings(drain_timeout=5), own_signals=False)
             replicas = [
@@ -124,6 +127,7 @@ class Laptop:
                     report=functools.partial(report, each),
                     # With a Redis of our own nothing is left for anybody to go on with.
                     last_drain=DRAIN_SECONDS if redis_url else LAST_DRAIN_SECONDS,
+                    tracer=traces,
                 )
                 for each in self.bots
             ]

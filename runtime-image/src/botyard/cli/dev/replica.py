@@ -15,6 +15,7 @@ from botyard.cli.dev.inputs import Mounts
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.errors import LoadFailed
 from botyard.runtime.supervisor import Supervisor
+from botyard.tracing import NO_TRACES, Tracer
 
 log = logging.getLogger("botyard.dev")
 
@@ -48,6 +49,7 @@ class Replica:
         socket: Path,
         report: Report,
         last_drain: float = DRAIN_SECONDS,
+        tracer: Tracer = NO_TRACES,
     ) -> None:
         self._redis = redis
         self._mounts = mounts
@@ -55,6 +57,7 @@ class Replica:
         self._socket = socket
         self._report = report
         self._last_drain = last_drain
+        self._tracer = tracer
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
@@ -89,6 +92,7 @@ class Replica:
             socket_path=self._socket,
             bundle=self._bundle,
             health_host="127.0.0.1",
+            tracer=self._tracer,
         )
         stop = asyncio.Event()
         running = asyncio.create_task(supervisor.run(stop, drain_timeout=DRAIN_SECONDS))

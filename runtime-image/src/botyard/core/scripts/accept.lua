@@ -1,7 +1,7 @@
 -- Accept one event into a partition's inbox, once.
 -- KEYS: inbox, conversation, open turns, seen
 -- ARGV: key, kind, payload, event, turn, user, may act for others (1/0), max pending, de-duplication seconds,
---       conversation seconds
+--       conversation seconds, trace context (may be empty)
 -- Answers {"accepted", turn} | {"duplicate", turn} | {"overloaded", pending} | {"not-owner"}
 local inbox, conversation, open, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local key, kind, payload, event, turn, user = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -26,8 +26,13 @@ if not owner then
   redis.call("HSET", conversation, "user", user, "created", now)
 end
 redis.call("HDEL", conversation, "ended")
-local place = redis.call("XADD", inbox, "*", "event", event, "key", key, "kind", kind, "payload", payload, "turn", turn,
-  "user", owner or user, "at", now)
+local fields = {"event", event, "key", key, "kind", kind, "payload", payload, "turn", turn, "user", owner or user,
+  "at", now}
+if ARGV[11] ~= "" then
+  table.insert(fields, "trace")
+  table.insert(fields, ARGV[11])
+end
+local place = redis.call("XADD", inbox, "*", unpack(fields))
 redis.call("HSET", open, turn, cjson.encode({event = event, kind = kind, accepted = now, place = place}))
 redis.call("SET", seen, turn, "EX", seen_seconds)
 redis.call("EXPIRE", conversation, keep)
