@@ -22,6 +22,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from botyard.core import acknowledgement, sending
+from botyard.core.lane import LaneRedis
 
 SOCKET_TIMEOUT = 10.0
 """Seconds for one answer. Blocking reads ask for less than this."""
@@ -65,7 +66,7 @@ def _single(url: str, max_connections: int) -> Redis:
         url, timeout=SOCKET_TIMEOUT, max_connections=max_connections, retry=_retry(), **_TIMEOUTS
     )
     sending.mend_pool(pool)
-    return Redis.from_pool(pool)
+    return LaneRedis(pool, timeout=SOCKET_TIMEOUT, retry=_retry())
 
 
 def in_cluster(redis: Redis) -> bool:

@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError
 
 from botyard.core import acknowledgement
 from botyard.core.acknowledgement import Flushing
+from botyard.core.lane import LaneRedis
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 """A line that names scripts, which the script that has it can call as functions of KEYS and ARGV."""
@@ -38,14 +39,14 @@ class Scripts:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._execute: Any = redis.lane.ask if isinstance(redis, LaneRedis) else redis.execute_command
 
     async def run(self, name: str, *, keys: list[str], args: list[Any]) -> Any:
         """Run script `name` and return its answer as Redis gives it (bytes, integers, lists)."""
-        execute: Any = self._redis.execute_command
         try:
-            return await execute("EVALSHA", digest(name), len(keys), *keys, *args)
+            return await self._execute("EVALSHA", digest(name), len(keys), *keys, *args)
         except NoScriptError:
-            return await execute("EVAL", source(name), len(keys), *keys, *args)
+            return await self._execute("EVAL", source(name), len(keys), *keys, *args)
 
     async def run_to_disk(self, name: str, *, keys: list[str], args: list[Any]) -> Any:
         """Run script `name` as `run` does and, where the URL of Redis asks for it, wait until its writes are on disk.
