@@ -173,3 +173,30 @@ async def test_memory_without_end_ends_the_worker_only(make_bot: MakeBot) -> Non
         await bot.say(text)
     await bot.finished(3, timeout=90)
     assert await bot.texts() == ["1: two"]
+
+
+async def test_code_that_lets_no_other_code_of_its_process_run_holds_up_nobody_who_comes_later(
+    make_bot: MakeBot,
+) -> None:
+    # What a regular expression can do, or a library in C: the interpreter's lock is held for a minute.
+    bot = make_bot(
+        code=echo("import ctypes; ctypes.PyDLL(None).sleep(60) if said == 'hold' else None"),
+        limits=Limits(turn_timeout_seconds=120),
+    )
+    (replica,) = await bot.start()
+    await replica.until(lambda: "botyard_workers 2.0" in replica.get("/metrics")[1])
+    await bot.say("reset", "bad")
+    await bot.finished(1, "bad")
+    await bot.say("hold", "bad")
+    await replica.until(lambda: "botyard_turns_running 1.0" in replica.get("/metrics")[1])
+    # The first ones may have been given to that worker before it was found not to answer.
+    answered = 0
+    for number in range(50):
+        await bot.say("reset", f"good-{number}")
+        with contextlib.suppress(TimeoutError):
+            await bot.finished(1, f"good-{number}", timeout=2)
+            answered += 1
+        if answered == 3:
+            break
+    assert answered == 3
+    assert sum(turn["state"] == "open" for turn in (await bot.finished(1, "bad")).turns) == 1

@@ -9,6 +9,7 @@ Every message is a map with the field `t` (its type). Messages of a worker:
     call         {turn, id, method, args}         asks the supervisor; `answer` comes back
     drop         {turn, id}                       nobody waits for that answer any more
     done         {turn, outcome}
+    pong         {}                               answers `ping`
 
 of the host:
 
@@ -22,6 +23,7 @@ and of the supervisor:
     piece        {turn, id, events}                a part of an answer, before it
     answer       {turn, id, result | error, code}
     cancel       {turn}
+    ping         {}                               is anybody there?
     spawn, kill  {worker}                         to the host
 """
 

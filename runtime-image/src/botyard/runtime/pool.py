@@ -393,9 +393,8 @@ class WorkerPool:
         def pick() -> bool:
             nonlocal found
             assert self._config is not None
-            ready = self._common()
-            # All but the youngest work; the youngest is the spare, as long as there is another.
-            candidates = [w for w in ready if not w.turns][-1:] if exclusive else ready[: self._config.limits.workers]
+            ready = [worker for worker in self._common() if not worker.doomed]
+            candidates = [w for w in ready if not w.turns][-1:] if exclusive else self._for_anyone(ready)
             found = min(candidates, key=lambda worker: len(worker.turns), default=None)
             return found is not None
 
@@ -403,6 +402,14 @@ class WorkerPool:
         assert found is not None
         found.exclusive = exclusive
         return found
+
+    def _for_anyone(self, ready: list[PoolWorker]) -> list[PoolWorker]:
+        """Return those of the ready workers that may get a turn: those that answer."""
+        assert self._config is not None
+        # All but the youngest work; the youngest is the spare, as long as there is another.
+        regular, spare = ready[: self._config.limits.workers], ready[self._config.limits.workers :]
+        answering = [worker for worker in regular if not worker.pulse.late]
+        return answering or [worker for worker in spare if not worker.pulse.late] or regular
 
     # Connections.
 

@@ -10,6 +10,7 @@ from typing import Any
 from botyard.program import TurnOutcome, TurnRequest
 from botyard.runtime import frames
 from botyard.runtime.errors import LoadFailed, TurnCancelled, TurnTimeout, WorkerDied
+from botyard.runtime.pulse import Pulse
 from botyard.runtime.running_turn import RunningTurn
 from botyard.runtime.turn_models import TurnModels
 
@@ -37,6 +38,10 @@ class PoolWorker:
     doomed: bool = False
     """It is being killed for a turn that did not end, which is no other turn's fault."""
     ended: bool = False
+    pulse: Pulse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(busy=lambda: bool(self.turns) and not self.ended, ask=lambda: self.tell({"t": "ping"}))
 
     @property
     def ready(self) -> bool:
@@ -72,6 +77,7 @@ class PoolWorker:
             WorkerDied: The worker ended first.
         """
         self.turns[turn.name] = turn
+        self.pulse.watch()
         try:
             assert self.channel is not None
             fields = request.model_dump(by_alias=True)
@@ -107,7 +113,9 @@ class PoolWorker:
         """
         assert self.channel is not None
         kind = message["t"]
-        if kind in ("loaded", "load_failed"):
+        if kind == "pong":
+            self.pulse.answered()
+        elif kind in ("loaded", "load_failed"):
             if self.started.done():
                 return
             if kind == "loaded":

@@ -172,6 +172,8 @@ class Worker:
                 self._start(message)
             elif kind == "answer":
                 self._answer(message)
+            elif kind == "ping":
+                await self.send({"t": "pong"})
             elif kind == "piece":
                 self._piece(message)
             elif kind == "resident" and self._residents is not None:

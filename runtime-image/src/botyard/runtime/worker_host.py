@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from botyard.contract import names
@@ -29,6 +30,15 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", 
 """Variables that workers inherit. Everything else stays here."""
 
 
+@dataclass(slots=True)
+class _Worker:
+    """One that was started and is not reaped."""
+
+    process: asyncio.subprocess.Process
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: it does nothing any more, and may still be giving back its memory."""
+
+
 class WorkerHost:
     """Starts, kills and reaps the workers of one supervisor."""
 
@@ -41,7 +51,7 @@ class WorkerHost:
         """
         self._guard = MemoryGuard(self._pids, self._kill, folder=cgroup)
         self._socket_path = socket_path
-        self._workers: dict[str, asyncio.subprocess.Process] = {}
+        self._workers: dict[str, _Worker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -108,29 +118,32 @@ class WorkerHost:
             pipe.close()
             raise
         pipe.started()
-        self._workers[worker] = process
-        task = asyncio.create_task(self._watch(channel, worker, process, pipe))
+        started = self._workers[worker] = _Worker(process)
+        task = asyncio.create_task(self._watch(channel, worker, started, pipe))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _watch(
-        self, channel: frames.Channel, worker: str, process: asyncio.subprocess.Process, pipe: OutputPipe
-    ) -> None:
-        pump = asyncio.create_task(_pump(pipe.reader, worker))
-        code = await process.wait()
+    async def _watch(self, channel: frames.Channel, name: str, worker: _Worker, pipe: OutputPipe) -> None:
+        pump = asyncio.create_task(_pump(pipe.reader, name))
+        ending, killed = asyncio.create_task(worker.process.wait()), asyncio.create_task(worker.killed.wait())
+        await asyncio.wait((ending, killed), return_when=asyncio.FIRST_COMPLETED)
+        # A killed process runs no code any more, but takes half a second to give back gigabytes: its turns need not
+        # wait for that.
+        code = ending.result() if ending.done() else -signal.SIGKILL
         # What the worker left behind in its process group must not live on.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        self._workers.pop(worker, None)
-        self._reap_orphans()
-        message = {"t": "exited", "worker": worker, "code": max(code, 0), "signal": -min(code, 0)}
+        self._end_group(worker)
+        message = {"t": "exited", "worker": name, "code": max(code, 0), "signal": -min(code, 0)}
         with contextlib.suppress(ConnectionError):
             await channel.send(message)
+        await ending
+        killed.cancel()
+        self._workers.pop(name, None)
+        self._reap_orphans()
         await pipe.finish(pump)
 
     def _reap_orphans(self) -> None:
         """Reap what workers left behind: as the container's first process this one inherits it."""
-        ours = {process.pid for process in self._workers.values()}
+        ours = set(self._pids().values())
         with contextlib.suppress(ChildProcessError):
             while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if found.si_pid in ours:
@@ -138,13 +151,17 @@ class WorkerHost:
                 os.waitpid(found.si_pid, os.WNOHANG)
 
     def _pids(self) -> dict[str, int]:
-        return {name: process.pid for name, process in self._workers.items()}
+        return {name: worker.process.pid for name, worker in self._workers.items()}
 
-    def _kill(self, worker: str) -> None:
-        process = self._workers.get(worker)
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+    def _kill(self, name: str) -> None:
+        worker = self._workers.get(name)
+        if worker is not None:
+            self._end_group(worker)
+            worker.killed.set()
+
+    def _end_group(self, worker: _Worker) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.process.pid, signal.SIGKILL)
 
     async def _kill_all(self) -> None:
         """Kill all workers and return when they, and what they started, are gone."""
