@@ -4,7 +4,6 @@ import asyncio
 import contextvars
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from botyard.fsm.outbox import Outbox
 from botyard.fsm.questions import Question, is_question
 from botyard.fsm.speech import Speech, Voice
 from botyard.fsm.status import Status
+from botyard.fsm.threads import Threads
 from botyard.model import ModelCallError
 from botyard.program import TurnError, TurnIO, TurnOutcome, TurnRequest
 from botyard.retrieval import Retrieval, RetrievalError
@@ -87,7 +87,7 @@ class FsmProgram:
         self._translation = Translation.of(self._config)
         self._speech = Speech.of(self._config)
         self._retrieval = Retrieval(self._bundle, self._config)
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fsm-turn")
+        self._threads = Threads(MAX_THREADS, "fsm-turn")
 
     @classmethod
     def load(
@@ -195,7 +195,7 @@ class FsmProgram:
             except (RetrievalError, ModelCallError) as error:
                 return TurnOutcome(error=describe(error, self._bundle))
         run = partial(contextvars.copy_context().run, self._turn, request, given, register, collections)
-        return await loop.run_in_executor(self._threads, run)
+        return await self._threads.run(run)
 
     async def _answers(self, question: Question, io: TurnIO) -> list[dict[str, Any]]:
         return await self._retrieval.ask(
