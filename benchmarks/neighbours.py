@@ -3,8 +3,8 @@
     python -m benchmarks.neighbours [--turns 400] [--json FILE]
 
 One real replica with one worker. A few sessions talk, one turn at a time each; then the same again while a session
-beside them loops for ever, forks, floods the log, allocates until it is stopped, or sleeps. What is compared is the
-time from acceptance to the committed output.
+beside them loops for ever, forks, floods the log, allocates until it is stopped, sleeps, or lets no other code of its
+process run. What is compared is the time from acceptance to the committed output.
 """
 
 import argparse
@@ -45,8 +45,11 @@ if said == "allocate":
     hoard = []
     while True:
         hoard.append(bytearray(50_000_000))
+if said == "hold":
+    import ctypes
+    ctypes.PyDLL(None).sleep(600)
 """
-BAD = ("sleep", "fork", "flood", "allocate", "loop")
+BAD = ("sleep", "fork", "flood", "allocate", "loop", "hold")
 
 
 async def latencies(bot: Bot, label: str, turns: int) -> list[float]:

@@ -27,7 +27,7 @@ class Threads:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads = 0
         self._open = 0
-        """Functions that run or wait; like the number of threads only the loop's own affair, so that it needs no lock."""
+        """Functions that run or wait. Like the number of threads it is only the loop's own affair and needs no lock."""
 
     async def run(self, function: Callable[[], T]) -> T:
         """Return what `function` returns, or raise what it raises; it goes on when nobody waits for it any more."""

@@ -295,7 +295,8 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     asyncio.run(_main(sys.argv[1], sys.argv[2]))
     # Threads of the bundle may never end; nothing of this process is worth waiting for.
-    raw.flush()
+    with contextlib.suppress(OSError):  # Its host may be gone.
+        raw.flush()
     os._exit(0)
 
 
