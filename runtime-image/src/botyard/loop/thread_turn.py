@@ -48,6 +48,11 @@ class ThreadTurn:
         persona = self.request.persona
         return self.state.thread.ft_budget or (persona.budget.per_thread if persona else 0)
 
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch, by Redis's clock, which timers go by."""
+        return self.request.now_ms / 1000 if self.request.now_ms else time.time()
+
     def say(self, output: Output) -> None:
         """Send something out with the commit."""
         self._outputs.append(output)
@@ -88,7 +93,7 @@ class ThreadTurn:
             ftm_call_id=call_id,
             ftm_usage=usage,
             ftm_provenance=(provenance or {}) | ({"model": model} if model else {}),
-            ftm_created_ts=time.time(),
+            ftm_created_ts=self.now,
             ftm_author_label1=author,
         )
         self.state.append(message)
@@ -101,7 +106,7 @@ class ThreadTurn:
             said = Output(type="thread.ignored", status="error", data={"message": ignored})
             return TurnOutcome(state=self.request.state, outputs=(said,))
         state, persona = self.state, self.loop.persona.persona_id
-        state.thread.ft_updated_ts = time.time()
+        state.thread.ft_updated_ts = self.now
         state.settle()
         told = {
             "action": "thread.updated",
@@ -109,7 +114,7 @@ class ThreadTurn:
             "messages": [message.as_record() for message in self._added[-MAX_TOLD:]],
         }
         events = [NextEvent(kind="action", key=action["key"], payload=action["payload"]) for action in self.caused]
-        due = int((time.time() + SUBCHAT_SECONDS) * 1000)
+        due = int((self.now + SUBCHAT_SECONDS) * 1000)
         events += [
             NextEvent(payload={"action": "subchat.timeout", "call": call}, due_ms=due) for call in state.began_waiting
         ]

@@ -7,7 +7,6 @@ their own: what a turn costs does not grow with the thread.
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -139,7 +138,7 @@ class ThreadTurns:
                 turn.add("tool", call.result, call_id=call.call, provenance=provenance)
             return problem
         if action == "thread.archive":
-            state.thread.ft_archived_ts = time.time() if payload.get("archived", True) else 0.0
+            state.thread.ft_archived_ts = turn.now if payload.get("archived", True) else 0.0
             return None
         if action == "thread.title":
             state.titled_by = "person"
