@@ -197,6 +197,18 @@ class TurnIO(Protocol):
             Exception: Nobody can say.
         """
 
+    async def database(self, do: str, args: Mapping[str, Any], key: str) -> Any:
+        """Read or write rows of the company's database (bundles use `botyard.erp`), with the Persona's role.
+
+        Args:
+            do: What to do, such as `query` (`botyard.erp.store.requests`).
+            args: With what.
+            key: The step's; a write that was done for it is not done again.
+
+        Raises:
+            Exception: It is refused; `code` says why in one word.
+        """
+
     async def record_usage(self, event: bytes) -> None:
         """Keep what the turn used of a service (`botyard.workflow.accounting`), as JSON; the same event counts once.
 

@@ -70,6 +70,8 @@ def test_what_makes_no_sense_is_told_and_the_last_good_wish_stays(
     stalled = world.await_condition("Persona", "nora", "Stalled", "True", "SubscriptionInvalid")
     assert "spec.erp.subscriptions[1]" in stalled["message"]
     assert says in stalled["message"]
+    told = world.await_condition("Persona", "nora", "Subscribed", "False", "SubscriptionInvalid")
+    assert "the last good subscriptions stay in force" in told["message"]
     assert world.condition("Persona", "nora", "Ready")["status"] == "True"  # type: ignore[index]
     assert [wish["table"] for wish in routed(world)] == ["crm_contact"]
     world.patch("Persona", "nora", {"spec": {"erp": erp({"table": "crm_deal"})}})

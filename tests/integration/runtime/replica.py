@@ -223,8 +223,8 @@ class Replica:
         self._spawn(
             "botyard.runtime.main:run_supervisor",
             f"--config={mounts}/config", f"--personas={mounts}/personas", f"--credentials={mounts}/credentials",
-            f"--model-keys={mounts}/model", f"--platform={mounts}/platform",
-            f"--bundle={mounts}/bundle", f"--socket={self.folder}/worker.sock",
+            f"--persona-secrets={mounts}/persona-secrets", f"--model-keys={mounts}/model",
+            f"--platform={mounts}/platform", f"--bundle={mounts}/bundle", f"--socket={self.folder}/worker.sock",
             f"--draining-socket={self.folder}/former.sock", f"--draining-bundle={mounts}/former",
             "--health-port=0", f"--port-file={port_file}", f"--lease-ms={self.bot.lease_ms}",
         )  # fmt: skip

@@ -41,6 +41,15 @@ def test_values_of_secrets_are_part_of_the_setup(configuration: Configuration, t
     assert "mongodb" not in repr(nora)
 
 
+def test_the_address_of_the_database_stays_in_the_supervisor(configuration: Configuration, tmp_path: Path) -> None:
+    keep(tmp_path, json.dumps({"database": "postgresql://nora:geheim@db/shop"}))
+    configuration.load()
+    nora = configuration.personas["nora"]
+    assert nora.database == "postgresql://nora:geheim@db/shop"
+    for written in (nora.model_dump(), nora.model_dump(by_alias=True), nora.to_json(), repr(nora)):
+        assert "geheim" not in str(written)
+
+
 def test_a_persona_whose_secret_is_not_there_yet_does_not_begin(configuration: Configuration) -> None:
     configuration.load()
     assert set(configuration.personas) == {"oslo"}

@@ -125,10 +125,12 @@ class ErpSubscription(Model):
 
 
 class Erp(Model):
-    """What the Persona learns from the ERP."""
+    """What the Persona learns from the company's database, and how it reads and writes there."""
 
-    subscriptions: Annotated[tuple[ErpSubscription, ...], Field(max_length=32)] = ()
-    """Changes to receive."""
+    subscriptions: Annotated[tuple[ErpSubscription, ...], Field(max_length=32)] | None = None
+    """Changes to receive; left out beside a connection: all rows of the tables that the bundle names."""
+    connection_secret_ref: LocalObjectRef | None = None
+    """Secret whose entry `uri` is the address of the PostgreSQL database, with a role of the Persona's own."""
 
 
 class Schedule(Model):
@@ -184,7 +186,7 @@ class PersonaSpec(Model):
     budget: PersonaBudget | None = None
     """What the Persona may spend."""
     erp: Erp | None = None
-    """What the Persona learns from the ERP."""
+    """What the Persona learns from the company's database, and how it reads and writes there."""
     schedules: Annotated[
         tuple[Schedule, ...],
         Field(max_length=32),

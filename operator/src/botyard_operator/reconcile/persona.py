@@ -19,7 +19,14 @@ from botyard_operator.reconcile.persona_shards import ShardReader, budget_proble
 from botyard_operator.reconcile.problems import Problem
 from botyard_operator.reconcile.setups import Schema, schema_of, secrets_of, setup_problem
 from botyard_operator.reconcile.status import report
-from botyard_operator.reconcile.subscriptions import declared_tables, subscribed, subscription_problem, wishes
+from botyard_operator.reconcile.subscriptions import (
+    declared_tables,
+    own_tables,
+    subscribed,
+    subscription_problem,
+    unsubscribed,
+    wishes,
+)
 from botyard_operator.spending import Spending
 
 UNREADY_AFTER = 3
@@ -51,9 +58,11 @@ class PersonaReconciler:
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             return Result()
         schema = await schema_of(_bot_of(key, obj, ctx), ctx)
-        states = conditions(*await _observe(key, obj, self._reader, schema, ctx))
+        serving, problem = await _observe(key, obj, self._reader, schema, ctx)
+        states = conditions(serving, problem)
         states += setup_states(schema, obj)
-        subscribed_now = self._subscribed(key, obj, ctx)
+        wrong = problem is not None and problem.reason is Reason.SUBSCRIPTION_INVALID
+        subscribed_now = unsubscribed(problem) if problem is not None and wrong else self._subscribed(key, obj, ctx)
         states += [subscribed_now] if subscribed_now is not None else []
         fares = self._faring.of(key)
         states = with_loop(states, fares, before := obj.get("status") or {})
@@ -205,7 +214,7 @@ async def _observe(
         return serving, Problem(Reason.INVALID_SPEC, wrong, stalled=True)
     if (invalid := setup_problem(schema, persona)) is not None:
         return serving, invalid
-    if (invalid := subscription_problem(persona, declared_tables(held, ctx))) is not None:
+    if (invalid := subscription_problem(persona, declared_tables(held, ctx), await own_tables(held, ctx))) is not None:
         return serving, invalid
     secrets = await secrets_of(persona, ctx)
     if secrets.problem is not None:

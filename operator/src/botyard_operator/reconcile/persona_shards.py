@@ -28,7 +28,12 @@ from botyard_operator.reconcile.ownership import apply_changed, delete_unwanted
 from botyard_operator.reconcile.problems import Blocked
 from botyard_operator.reconcile.refresh import dated, refresh_pods
 from botyard_operator.reconcile.setups import Secrets, schema_of, secrets_of, setup_problem
-from botyard_operator.reconcile.subscriptions import declared_tables, own_subscriptions, subscription_problem
+from botyard_operator.reconcile.subscriptions import (
+    declared_tables,
+    own_subscriptions,
+    own_tables,
+    subscription_problem,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -284,7 +289,7 @@ class PersonaShardsReconciler:
         kept: dict[str, bytes] = {}
         held = ctx.caches.get(bot.kind, bot.namespace, bot.name)
         schema = await schema_of(held, ctx)
-        tables = declared_tables(held, ctx)
+        tables, own = declared_tables(held, ctx), await own_tables(held, ctx)
         for dependent in ctx.caches.dependents(bot):
             obj = ctx.caches.get(dependent.kind, dependent.namespace, dependent.name)
             if dependent.kind != "Persona" or obj is None or obj["metadata"].get("deletionTimestamp"):
@@ -292,7 +297,7 @@ class PersonaShardsReconciler:
             try:
                 persona = Persona.parse(obj)
                 usable = not persona.spec.suspend and not budget_problem(persona)
-                usable = usable and subscription_problem(persona, tables) is None
+                usable = usable and subscription_problem(persona, tables, own) is None
             except InvalidObject:
                 usable = False
             secrets = await secrets_of(persona, ctx) if usable else Secrets()

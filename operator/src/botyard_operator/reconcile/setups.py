@@ -18,8 +18,10 @@ from botyard_operator.reconcile.problems import Problem
 
 MAX_TOLD = 8
 """Keys that one message names."""
-MONGO_ENTRY = "uri"
-"""Entry of the Secret of `spec.mongo`."""
+ADDRESS_ENTRY = "uri"
+"""Entry of the Secrets of `spec.mongo` and `spec.erp.connectionSecretRef`."""
+_PLACES = {"mongo": "spec.mongo", "database": "spec.erp.connectionSecretRef"}
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,18 @@ class Schema:
 
 async def schema_of(bot: JsonObject | None, ctx: Context) -> Schema | None:
     """Return the schema that the Personas of a Bot must keep to; None: none is known, so nothing can be checked."""
+    bundle, manifest = await manifest_of(bot, ctx)
+    return parse(bundle, manifest) if bundle else None
+
+
+async def manifest_of(bot: JsonObject | None, ctx: Context) -> tuple[str, str]:
+    """Return a Bot's Bundle and the full manifest of it, as JSON text; empty where they are not known."""
     reference = ((bot or {}).get("spec") or {}).get("bundleRef") or {}
     if bot is None or not reference.get("name"):
-        return None
+        return "", ""
     namespace = reference.get("namespace") or bot["metadata"]["namespace"]
     data = await ctx.kube.config_map(namespace, names.manifest_name(reference["name"])) or {}
-    return parse(str(reference["name"]), data.get(names.MANIFEST_FILE, ""))
+    return str(reference["name"]), data.get(names.MANIFEST_FILE, "")
 
 
 def parse(bundle: str, manifest: str) -> Schema | None:
@@ -108,7 +116,7 @@ class Secrets:
     """What of a Persona is kept in Secrets.
 
     Attributes:
-        content: `{setup: {key: value}, mongo: address}` as JSON; empty: nothing.
+        content: `{setup: {key: value}, mongo: address, database: address}` as JSON; empty: nothing.
         version: Changes whenever a value may have; says nothing about it.
         problem: Why a value is not there.
     """
@@ -124,7 +132,9 @@ async def secrets_of(persona: Persona, ctx: Context) -> Secrets:
         ("setup", item.key, item.secret_key_ref.name, item.secret_key_ref.key) for item in persona.spec.setup_from
     ]
     if persona.spec.mongo is not None:
-        wanted.append(("mongo", "", persona.spec.mongo.secret_ref.name, MONGO_ENTRY))
+        wanted.append(("mongo", "", persona.spec.mongo.secret_ref.name, ADDRESS_ENTRY))
+    if persona.spec.erp is not None and (connection := persona.spec.erp.connection_secret_ref) is not None:
+        wanted.append(("database", "", connection.name, ADDRESS_ENTRY))
     if not wanted:
         return Secrets()
     namespace = persona.metadata.namespace
@@ -132,7 +142,7 @@ async def secrets_of(persona: Persona, ctx: Context) -> Secrets:
     versions: list[str] = []
     for kind, key, name, entry in wanted:
         data = await ctx.kube.secret(namespace, name)
-        what = f"setup key {key}" if kind == "setup" else "spec.mongo"
+        what = f"setup key {key}" if kind == "setup" else _PLACES[kind]
         if data is None:
             message = f"Secret {name} of {what} does not exist in namespace {namespace}: create it"
             return Secrets(problem=Problem(Reason.REFERENCE_NOT_FOUND, message))
@@ -146,8 +156,13 @@ async def secrets_of(persona: Persona, ctx: Context) -> Secrets:
             message = f"entry {entry} of Secret {name} of {what} is no text in UTF-8"
             return Secrets(problem=Problem(Reason.REFERENCE_INVALID, message))
         versions.append(str(ctx.caches.version(Key("Secret", namespace, name))))
-        if kind == "mongo":
-            found["mongo"] = value
+        if kind == "database" and not value.startswith(_POSTGRES):
+            message = (
+                f"entry {entry} of Secret {name} of {what} is no address: write postgresql://role:password@host/db"
+            )
+            return Secrets(problem=Problem(Reason.REFERENCE_INVALID, message))
+        if kind != "setup":
+            found[kind] = value.strip()
         else:
             found["setup"][key] = value
     return Secrets(json.dumps(found, sort_keys=True).encode(), ".".join(versions))

@@ -63,6 +63,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("dead-letters", "list, requeue or drop events that were given up", "botyard.cli.dead_letters"),
     Command("usage", "tell what a bot used of paid services, by day or turn", "botyard.cli.usage"),
     Command("approvals", "list calls of tools that wait for a person, allow or reject them", "botyard.cli.approvals"),
+    Command("erp", "print the SQL that lets Personas write rows", "botyard.cli.erp"),
     Command("budget", "tell what a bot and its Personas spend, and grant more", "botyard.cli.budget"),
     Command("gateway", "serve the HTTP API and the console", "botyard.cli.gateway", for_people=False),
     Command("connector", "bring changes of databases to Personas", "botyard.cli.connector", for_people=False),

@@ -40,6 +40,9 @@ class PersonaConfig(Document):
     """Not empty: a part of it is kept in Secrets (`PersonaSecrets`); another one whenever that may have changed."""
     mongo_uri: str = Field(default="", repr=False)
     """Address of its own MongoDB. Set by the runtime, from a Secret; never part of a ConfigMap."""
+    database: str = Field(default="", repr=False, exclude=True)
+    """Address of the company's database with its own role. Set by the supervisor, from a Secret; it goes nowhere else,
+    to no ConfigMap and no worker: excluded wherever the Persona is written."""
 
 
 class PersonaSecrets(Document):
@@ -49,6 +52,8 @@ class PersonaSecrets(Document):
     """Values of the setup, by key."""
     mongo: str = Field(default="", repr=False)
     """Address of its MongoDB; empty: it has none."""
+    database: str = Field(default="", repr=False)
+    """Address of the company's database with its own role; empty: it has none."""
 
 
 class PersonaShard(Document):

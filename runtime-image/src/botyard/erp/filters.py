@@ -1,105 +1,65 @@
-"""The filter language of subscriptions: `column:operator:value`, joined by AND, OR and NOT.
+"""What filters mean for a row in memory; what they look like says `botyard.erp.filter_language`.
 
-A filter that makes no sense is an error when it is read, never one that lets everything through. In contrast to SQL a
-column without a value differs from every value, so `country:!=:DE` also holds for a row without a country.
+In contrast to SQL a column without a value differs from every value, so `country:!=:DE` also holds for a row without a
+country.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from botyard.erp import filter_language as language
+from botyard.erp.filter_language import (
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    NEGATED,
+    TRUTHS,
+    Condition,
+    Expression,
+    FilterError,
+    Joined,
+    Negated,
+    Wildcard,
+    number,
+)
+
+__all__ = ["MAX_CONDITIONS", "MAX_DEPTH", "Filter", "FilterError", "Row", "meaning", "parse"]
 
 Row = Mapping[str, Any]
 Filter = Callable[[Row], bool]
 """Tells whether a row passes."""
-
-MAX_DEPTH = 8
-MAX_CONDITIONS = 100
-MAX_TEXT = 2048
-
-_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(->[A-Za-z0-9_]+)*")
-_RELATION = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
-
-
-class FilterError(ValueError):
-    """A filter that cannot be understood; the message says what to write."""
+Test = Callable[[Any], bool]
+"""Tells whether a value passes."""
 
 
 def parse(written: Any) -> Filter:
     """Return the filter that was written.
 
     Args:
-        written: A condition `"column:operator:value"`, a list (all must hold), or a mapping with the keys `AND`, `OR`
-            (lists) and `NOT`; of a mapping with several keys all must hold. `column->path` looks into JSON.
+        written: As `filter_language.read` takes it.
 
     Raises:
-        FilterError: It is none, or it is larger than `MAX_CONDITIONS` or deeper than `MAX_DEPTH`.
+        FilterError: It is none.
     """
-    return _Parser().read(written, MAX_DEPTH)
+    return meaning(language.read(written))
 
 
-class _Parser:
-    def __init__(self) -> None:
-        self._left = MAX_CONDITIONS
-
-    def read(self, written: Any, depth: int) -> Filter:
-        if depth == 0:
-            raise FilterError(f"a filter nests at most {MAX_DEPTH} levels deep")
-        if isinstance(written, str):
-            self._left -= 1
-            if self._left < 0:
-                raise FilterError(f"a filter has at most {MAX_CONDITIONS} conditions")
-            return _condition(written)
-        if isinstance(written, list | tuple):
-            return _all([self.read(part, depth - 1) for part in written])
-        if isinstance(written, Mapping):
-            return _all([self._joined(str(name), parts, depth) for name, parts in written.items()])
-        raise FilterError(f"{written!r} is no filter: write column:operator:value, a list, or AND, OR, NOT")
-
-    def _joined(self, name: str, parts: Any, depth: int) -> Filter:
-        if name == "NOT":
-            inner = self.read(parts, depth - 1)
-            return lambda row: not inner(row)
-        if name not in ("AND", "OR"):
-            raise FilterError(f"{name!r} joins nothing: write AND, OR or NOT")
-        if not isinstance(parts, list | tuple):
-            raise FilterError(f"{name} takes a list of filters")
-        filters = [self.read(part, depth - 1) for part in parts]
-        return _all(filters) if name == "AND" else _any(filters)
-
-
-def _all(filters: list[Filter]) -> Filter:
-    return lambda row: all(passes(row) for passes in filters)
-
-
-def _any(filters: list[Filter]) -> Filter:
-    return lambda row: any(passes(row) for passes in filters)
-
-
-def _condition(text: str) -> Filter:
-    if len(text) > MAX_TEXT:
-        raise FilterError(f"a condition has at most {MAX_TEXT} characters")
-    column, colon, rest = text.partition(":")
-    operator, has_value, value = rest.partition(":")
-    if not colon:
-        raise FilterError(f"{text!r} has no operator: write column:operator:value, such as contact_country:=:DE")
-    if _RELATION.fullmatch(column):
-        raise FilterError(f"{column!r} asks for another table's row: a change carries its own columns only")
-    if not _COLUMN.fullmatch(column):
-        raise FilterError(f"{column!r} is no column: write its name, with ->key to look into JSON")
-    path = tuple(column.split("->"))
-    if operator in _WITHOUT_VALUE:
-        if has_value and value:
-            raise FilterError(f"{operator} takes no value: write {column}:{operator}")
-        test = _WITHOUT_VALUE[operator]
+def meaning(expression: Expression) -> Filter:
+    """Return what tells whether a row passes an expression."""
+    if isinstance(expression, Condition):
+        path, test = expression.path, _test(expression.operator, expression.value)
         return lambda row: test(_look(row, path))
-    if operator not in _WITH_VALUE:
-        known = " ".join([*_WITH_VALUE, *_WITHOUT_VALUE])
-        raise FilterError(f"{operator!r} is no operator; operators are {known}")
-    if not has_value:
-        raise FilterError(f"{operator} needs a value: write {column}:{operator}:value")
-    compare = _WITH_VALUE[operator](value)
-    return lambda row: compare(_look(row, path))
+    if isinstance(expression, Negated):
+        inner = meaning(expression.part)
+        return lambda row: not inner(row)
+    return _joined(expression)
+
+
+def _joined(expression: Joined) -> Filter:
+    filters = [meaning(part) for part in expression.parts]
+    if expression.every:
+        return lambda row: all(passes(row) for passes in filters)
+    return lambda row: any(passes(row) for passes in filters)
 
 
 def _look(row: Row, path: tuple[str, ...]) -> Any:
@@ -115,55 +75,36 @@ def _look(row: Row, path: tuple[str, ...]) -> Any:
     return value
 
 
-Test = Callable[[Any], bool]
-
-
-def _number(value: Any) -> Decimal | None:
-    """Return a number; None of what is none. A truth is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-_TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+def _test(operator: str, written: str) -> Test:
+    if (opposite := NEGATED.get(operator)) is not None:
+        test = _test(opposite, written)
+        return lambda value: not test(value)
+    return _TESTS[operator](written)
 
 
 def _equals(written: str) -> Test:
-    number = _number(written)
-    truth = _TRUTHS.get(written.lower())
+    wanted, truth = number(written), TRUTHS.get(written.lower())
 
     def test(value: Any) -> bool:
         if isinstance(value, bool):
             return value is truth
-        if isinstance(value, int | float | Decimal):
-            return number is not None and _number(value) == number
-        return isinstance(value, str) and value == written
+        if isinstance(value, str):
+            return value == written
+        return wanted is not None and number(value) == wanted
 
     return test
-
-
-def _not(make: Callable[[str], Test]) -> Callable[[str], Test]:
-    def made(written: str) -> Test:
-        test = make(written)
-        return lambda value: not test(value)
-
-    return made
 
 
 def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
     """Numbers compare as numbers, also where a database wrote them as texts; other texts, ISO dates too, as texts."""
 
     def made(written: str) -> Test:
-        number = _number(written)
+        wanted = number(written)
 
         def test(value: Any) -> bool:
-            mine = _number(value)
-            if mine is not None and number is not None:
-                return holds(mine, number)
+            mine = number(value)
+            if mine is not None and wanted is not None:
+                return holds(mine, wanted)
             return isinstance(value, str) and holds(value, written)
 
         return test
@@ -172,73 +113,61 @@ def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
 
 
 def _one_of(written: str) -> Test:
-    tests = [_equals(part.strip()) for part in written.split(",")]
+    tests = [_equals(part) for part in language.one_of(written)]
     return lambda value: any(test(value) for test in tests)
 
 
-def _like(flags: int) -> Callable[[str], Test]:
-    """`%` stands for any text, `_` for one character, a backslash makes the next one stand for itself."""
-
-    def made(written: str) -> Test:
-        pattern, characters = "", iter(written)
-        for character in characters:
-            if character == "\\":
-                pattern += re.escape(next(characters, "\\"))
-            elif character == "%":
-                # Several in a row mean what one means; together they would make matching slow.
-                pattern += "" if pattern.endswith(".*") else ".*"
-            else:
-                pattern += "." if character == "_" else re.escape(character)
-        found = re.compile(pattern, flags | re.DOTALL)
-        return lambda value: isinstance(value, str) and found.fullmatch(value) is not None
-
-    return made
+def _like(written: str) -> Test:
+    found = re.compile("".join(map(_regular, language.pattern(written))), re.DOTALL)
+    return lambda value: isinstance(value, str) and found.fullmatch(value) is not None
 
 
-def _same_text(written: str) -> Test:
-    wanted = written.casefold()
-    return lambda value: isinstance(value, str) and value.casefold() == wanted
+def _regular(part: str | Wildcard) -> str:
+    if isinstance(part, Wildcard):
+        return ".*" if part is Wildcard.ANY else "."
+    return re.escape(part)
+
+
+def _like_in_any_case(written: str) -> Test:
+    like = _like(written.lower())
+    return lambda value: isinstance(value, str) and like(value.lower())
+
+
+def _same_in_any_case(written: str) -> Test:
+    wanted = written.lower()
+    return lambda value: isinstance(value, str) and value.lower() == wanted
 
 
 def _contains(written: str) -> Test:
     equals = _equals(written)
 
     def test(value: Any) -> bool:
-        if isinstance(value, str):
-            return written in value
-        if isinstance(value, Mapping):
+        if isinstance(value, str | Mapping):
             return written in value
         return isinstance(value, list) and any(equals(item) for item in value)
 
     return test
 
 
-def _is_null(value: Any) -> bool:
-    return value is None
+def _is_null(_: str) -> Test:
+    return lambda value: value is None
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str | list | Mapping) and len(value) == 0)
+def _is_empty(_: str) -> Test:
+    return lambda value: value is None or (isinstance(value, str | list | Mapping) and len(value) == 0)
 
 
-_WITH_VALUE: dict[str, Callable[[str], Test]] = {
+_TESTS: dict[str, Callable[[str], Test]] = {
     "=": _equals,
-    "!=": _not(_equals),
     ">": _ordered(lambda mine, other: mine > other),
     ">=": _ordered(lambda mine, other: mine >= other),
     "<": _ordered(lambda mine, other: mine < other),
     "<=": _ordered(lambda mine, other: mine <= other),
     "IN": _one_of,
-    "NOT_IN": _not(_one_of),
-    "LIKE": _like(0),
-    "ILIKE": _like(re.IGNORECASE),
-    "CIEQL": _same_text,
+    "LIKE": _like,
+    "ILIKE": _like_in_any_case,
+    "CIEQL": _same_in_any_case,
     "contains": _contains,
-    "not_contains": _not(_contains),
-}
-_WITHOUT_VALUE: dict[str, Test] = {
     "IS_NULL": _is_null,
-    "IS_NOT_NULL": lambda value: value is not None,
     "IS_EMPTY": _is_empty,
-    "IS_NOT_EMPTY": lambda value: not _is_empty(value),
 }

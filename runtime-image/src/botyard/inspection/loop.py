@@ -7,6 +7,8 @@ from botyard.contract.bot import Entrypoint
 from botyard.inspection.handlers import handled_tools
 from botyard.inspection.manifest import Credential, Finding, Manifest
 from botyard.loop.declaration import BotDeclaration
+from botyard.loop.erp_schema import use_own
+from botyard.loop.erp_tables.own import SchemaError, of_bundle
 from botyard.loop.install import Installation, installation_of
 from botyard.loop.kernels import problem_of
 from botyard.loop.loading import BotNotFoundError, entry_modules, load_bot
@@ -24,6 +26,8 @@ def describe_loop(bundle: Path, entrypoint: Entrypoint, credentials: tuple[Crede
     """
     found = entrypoint.model_copy(update={"model": "loop"})
     try:
+        own = of_bundle(bundle)
+        use_own(bundle)
         bot = load_bot(bundle, entrypoint.module, entrypoint.symbol)
     except (Exception, SystemExit) as error:
         finding = _failure(error, bundle)
@@ -46,6 +50,7 @@ def describe_loop(bundle: Path, entrypoint: Entrypoint, credentials: tuple[Crede
         extra={
             "tools": [tool.openai_style_tool()["function"] for tool in bot.tools],
             "erpTables": list(bot.erp_tables),
+            "erpSchema": {name: table.model_dump() for name, table in own.items()},
             "experts": experts,
             "schedules": installation.schedules,
             "setup": installation.setup_schema,
@@ -106,6 +111,8 @@ def _failure(error: BaseException, bundle: Path) -> Finding:
         path = Path(frame.filename)
         if path.is_relative_to(bundle.resolve()):
             where = f"{path.relative_to(bundle.resolve())}:{frame.lineno}"
+    if isinstance(error, SchemaError):
+        return Finding(severity="error", code="ErpSchemaInvalid", subject=bundle.name, message=str(error))
     if isinstance(error, BotNotFoundError):
         return Finding(severity="error", code="BotNotFound", subject=bundle.name, message=str(error), where=where)
     message = f"{type(error).__name__}: {error}"

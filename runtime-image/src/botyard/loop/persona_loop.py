@@ -20,7 +20,7 @@ from botyard.loop import shutdown as shutdowns
 from botyard.loop.context import RestartRequested, RobotContext, TestRun
 from botyard.loop.declaration import BotDeclaration
 from botyard.loop.effects import Ask, Post
-from botyard.loop.erp_schema import TABLES
+from botyard.loop.erp_schema import known_tables
 from botyard.loop.parking import Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
@@ -329,7 +329,7 @@ class PersonaLoop:
             shutdown=self._shutdown,
             parking=self._parking,
             dialect=self._bot.dialect,
-            erp_tables={*TABLES, *self._bot.erp_tables},
+            erp_tables={*known_tables(), *self._bot.erp_tables},
             test_run=self._test_run,
             ask=self._ask,
             mongo_uri=self._mongo_uri,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from botyard.contract.persona import PersonaConfig
-from botyard.loop import keys
+from botyard.loop import erp_schema, keys
 from botyard.loop.client import FlexusClient
 from botyard.loop.context import TestRun
 from botyard.loop.declaration import BotDeclaration, version_number
@@ -75,8 +75,10 @@ class LoopProgram:
         Raises:
             BotNotFoundError: The bundle starts no bot, or several.
             ValueError: The config cannot be read.
+            SchemaError: What it says of its own tables cannot be used.
             Exception: Whatever the bundle's code raises.
         """
+        erp_schema.use_own(bundle)
         bot = load_bot(bundle, module, symbol)
         if isinstance(bot.client, FlexusClient):
             bot.client.ws_id = namespace or bot.client.ws_id

@@ -87,7 +87,8 @@ class Configuration:
             # Nothing of the content may get into the log.
             log.error("secrets of persona %s cannot be read yet; it stays as it was", persona.name)
             return self.personas.get(persona.name)
-        return persona.model_copy(update={"setup": persona.setup | secrets.setup, "mongo_uri": secrets.mongo})
+        kept = {"setup": persona.setup | secrets.setup, "mongo_uri": secrets.mongo, "database": secrets.database}
+        return persona.model_copy(update=kept)
 
     def credentials(self) -> dict[str, str]:
         """Return the bundle's credentials by name, as mounted now."""

@@ -1,4 +1,4 @@
-"""What a resident may ask of the platform beside its turns: accept an event, read and write documents."""
+"""What a resident may ask of the platform beside its turns: accept an event, read and write documents and rows."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,22 @@ from botyard.core.documents import Documents
 from botyard.core.inbox import Inbox
 from botyard.core.retention import Retention
 from botyard.runtime.configuration import Configuration
+from botyard.runtime.database_calls import PREFIX, DatabaseCalls
 from botyard.runtime.persistence import persist
 
 
 class ResidentCalls:
     """Answers the residents of one replica."""
 
-    def __init__(self, redis: Redis, address: BotAddress, configuration: Configuration, retention: Retention) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        address: BotAddress,
+        configuration: Configuration,
+        retention: Retention,
+        databases: DatabaseCalls,
+    ) -> None:
+        self._databases = databases
         self._address = address
         self._configuration = configuration
         self._inbox = Inbox(redis, retention=retention)
@@ -29,7 +38,10 @@ class ResidentCalls:
         Raises:
             ValueError: There is no such method, or the arguments are wrong.
             CoreError: It is refused.
+            StoreError: The company's database was asked, and refuses.
         """
+        if method.startswith(PREFIX):
+            return await self._databases.between(resident, method, args)
         if method == "post":
             return await self._post(resident, args)
         if method.startswith("documents."):

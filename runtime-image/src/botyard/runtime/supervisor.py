@@ -24,6 +24,7 @@ from botyard.runtime import attribution, memory
 from botyard.runtime.configuration import Configuration
 from botyard.runtime.control import listen
 from botyard.runtime.courier import Courier
+from botyard.runtime.database_calls import DatabaseCalls
 from botyard.runtime.dispatcher import Dispatcher
 from botyard.runtime.draining import Draining
 from botyard.runtime.endings import ended
@@ -119,6 +120,7 @@ class Supervisor:
         )
         self._endpoint: OpenAIServer | None = None
         self._ramp = RampCounter(redis, self.address, self._ramp_now)
+        self._databases = DatabaseCalls(self.address, configuration, self.metrics.registry)
         self._runner = TurnRunner(
             redis,
             self.pool,
@@ -136,6 +138,7 @@ class Supervisor:
             older=self._older,
             ramp=self._ramp if self._older is not None else None,
             tracer=tracer,
+            databases=self._databases,
         )
         self._dispatcher = Dispatcher(self._runner, concurrency=bot.limits.concurrency, again=self._resume)
         self._reader = InboxReader(redis, self._dispatcher)
@@ -154,7 +157,7 @@ class Supervisor:
         self._health_address = (health_host, health_port)
         self._health_port_file = health_port_file
         self._reporter = PersonaReporter(redis, self.address, replica, lambda: self._configuration.personas)
-        self._resident_calls = ResidentCalls(redis, self.address, configuration, retention)
+        self._resident_calls = ResidentCalls(redis, self.address, configuration, retention, self._databases)
         self._vacating: set[Partition] = set()
         self._beat = 0.0
         self._draining = False
@@ -225,6 +228,7 @@ class Supervisor:
             if self._older is not None:
                 await self._older.pool.close()
             await self._models.close()
+            await self._databases.close()
             await self._health.close()
 
     async def _own(self) -> None:
@@ -348,6 +352,7 @@ class Supervisor:
             self._older.configure(self._configuration.bot)
         self._look.set()  # Budgets may have changed.
         self._wake_residents()
+        await self._databases.reconfigured()
 
     async def _watch_loop(self) -> None:
         while True:

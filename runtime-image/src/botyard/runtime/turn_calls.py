@@ -14,6 +14,7 @@ from botyard.core.records import Records, Selection
 from botyard.core.references import Reference, References
 from botyard.core.retention import Retention
 from botyard.core.turns import Turns
+from botyard.runtime.database_calls import PREFIX, DatabaseCalls
 from botyard.runtime.knowledge_calls import KNOWLEDGE_CALLS
 from botyard.runtime.persistence import persist
 from botyard.runtime.step_journal import JournalBounds
@@ -32,7 +33,9 @@ class TurnCalls:
         retention: Retention,
         charges: Charges | None = None,
         usage: UsageBook | None = None,
+        databases: DatabaseCalls | None = None,
     ) -> None:
+        self._databases = databases
         self._charges = charges
         self._usage = usage
         self._turns = turns
@@ -84,6 +87,8 @@ class TurnCalls:
         if method == "usage.record" and self._usage is not None:
             usage, event = self._usage, usage_of(args)
             return await persist(lambda: usage.record(entry, event))
+        if method.startswith(PREFIX) and self._databases is not None:
+            return await self._databases.in_turn(entry, method, args)
         if method in KNOWLEDGE_CALLS:
             bot = entry.partition.bot
             return await persist(lambda: KNOWLEDGE_CALLS[method](self._knowledge, bot, args))

@@ -34,6 +34,7 @@ from botyard.runtime.attachments import FileGone, attach
 from botyard.runtime.budget_events import BudgetEvents
 from botyard.runtime.budget_waits import BudgetWaits
 from botyard.runtime.configuration import Configuration
+from botyard.runtime.database_calls import DatabaseCalls
 from botyard.runtime.dispatcher import Following, Job
 from botyard.runtime.draining import Older
 from botyard.runtime.errors import ResidentLeft, TurnCancelled, TurnTimeout, WorkerDied
@@ -82,6 +83,7 @@ class TurnRunner:
         older: Older | None = None,
         ramp: RampCounter | None = None,
         tracer: Tracer = NO_TRACES,
+        databases: DatabaseCalls | None = None,
     ) -> None:
         """Prepare.
 
@@ -102,6 +104,7 @@ class TurnRunner:
             older: Runs the conversations that a former revision began; None: this one does.
             ramp: Counts the turns of both; None: nobody does.
             tracer: Gets a span of each run of a turn, with its model calls and its commit.
+            databases: Answers what turns ask of the company's database; None: nobody does.
         """
         self._ramp = ramp
         self._models = models
@@ -115,7 +118,7 @@ class TurnRunner:
         self.clock = ServerClock()
         self._turns = Turns(redis)
         self._files = Files(redis)
-        self._calls = TurnCalls(redis, self._turns, retention, quotas, usage)
+        self._calls = TurnCalls(redis, self._turns, retention, quotas, usage, databases)
         self._parking = Parking(redis)
         self._budget_waits = BudgetWaits(redis, configuration)
         self._pool = pool

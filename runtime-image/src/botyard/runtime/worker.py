@@ -105,6 +105,10 @@ class WorkerIO:
         """Count the turn in quotas of its user."""
         return dict(await self._worker.call(self._turn, "user.admit", dict(asked)))
 
+    async def database(self, do: str, args: Mapping[str, Any], key: str) -> Any:
+        """Have the supervisor read or write rows."""
+        return await self._worker.call(self._turn, f"erp.{do}", {"args": dict(args), "key": key})
+
     async def record_usage(self, event: bytes) -> None:
         """Have the supervisor keep what the turn used of a service."""
         await self._worker.call(self._turn, "usage.record", {"event": event})

@@ -17,6 +17,7 @@ from botyard import steps
 from botyard.contract.persona import PersonaConfig
 from botyard.core.records import Selection
 from botyard.loop.calls import NOT_INVENTED, no_handler
+from botyard.loop.errors import PlatformError
 from botyard.program import NextEvent, Output, Program, ResidentialProgram, TurnOutcome, TurnRequest
 from botyard.scenario.documents import ScenarioDocuments
 from botyard.scenario.model import ScenarioModel
@@ -119,6 +120,10 @@ class _IO:
     async def admit_user(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """In a scenario nobody is refused."""
         return {"admitted": True, "rows": [], "credit": 0, "budget_left": None}
+
+    async def database(self, do: str, args: Mapping[str, Any], key: str) -> Any:
+        """A scenario has no database."""
+        raise PlatformError(f"a scenario has no database to {do} rows: write the tool's result into it", "NoDatabase")
 
     async def record_usage(self, event: bytes) -> None:
         """What a scenario uses nobody is charged for."""

@@ -15,7 +15,7 @@ from botyard.cli.errors import EXIT_USAGE, CommandError
 from botyard.contract import names
 from botyard.contract.bot import BotConfig, Entrypoint, Limits, ProgrammingModel
 from botyard.contract.model import SCRIPT_SUFFIX, ModelConfig
-from botyard.contract.persona import PersonaConfig, PersonaShard
+from botyard.contract.persona import PersonaConfig, PersonaSecrets, PersonaShard
 from botyard.erp import filters
 from botyard.erp.filters import FilterError
 from botyard.models.script import ScriptError
@@ -33,6 +33,7 @@ class Mounts:
     config: Path
     personas: Path
     credentials: Path
+    persona_secrets: Path
 
 
 def bot_name(folder: Path) -> str:
@@ -138,9 +139,13 @@ def write(
     folder: Path, bot: BotConfig, shard: PersonaShard, secrets: dict[str, str], script: Path | None = None
 ) -> Mounts:
     """Write everything below `folder` as it is mounted in a pod."""
-    mounts = Mounts(folder / "config", folder / "personas", folder / "credentials")
-    for path in (mounts.config, mounts.personas / "0", mounts.credentials):
+    mounts = Mounts(folder / "config", folder / "personas", folder / "credentials", folder / "persona-secrets")
+    for path in (mounts.config, mounts.personas / "0", mounts.credentials, mounts.persona_secrets):
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for persona in shard.personas:
+        if persona.secrets_version:
+            kept = PersonaSecrets(mongo=persona.mongo_uri, database=persona.database)
+            (mounts.persona_secrets / f"{persona.name}.json").write_text(kept.to_json(), encoding="utf-8")
     (mounts.config / names.BOT_FILE).write_text(bot.to_json(), encoding="utf-8")
     (mounts.personas / "0" / names.PERSONAS_FILE).write_text(shard.to_json(), encoding="utf-8")
     if script is not None:
@@ -189,13 +194,16 @@ def _persona(document: Any, path: Path, secrets: Secrets) -> PersonaConfig:
     known = ("displayName", "setup", "maxInProgress", "budget", "schedules")
     fields = {name: spec[name] for name in known if name in spec}
     if (erp := spec.get("erp")) is not None:
-        fields["subscriptions"] = erp.get("subscriptions", ()) if isinstance(erp, dict) else erp
+        fields["subscriptions"] = _subscriptions(erp) if isinstance(erp, dict) else erp
     try:
         for item in spec.get("setupFrom") or ():
             reference = item.get("secretKeyRef") or {}
             fields.setdefault("setup", {})[item.get("key")] = _entry(secrets, reference, reference.get("key"), path)
         if "mongo" in spec:
             fields["mongoUri"] = _entry(secrets, (spec["mongo"] or {}).get("secretRef"), "uri", path)
+        if isinstance(erp, dict) and "connectionSecretRef" in erp:
+            fields["secretsVersion"] = "dev"
+            fields["database"] = _entry(secrets, erp["connectionSecretRef"], "uri", path)
         persona = PersonaConfig.model_validate({"name": metadata.get("name"), **fields})
         time_zone(persona.budget.time_zone)
         for subscription in persona.subscriptions or ():
@@ -206,6 +214,11 @@ def _persona(document: Any, path: Path, secrets: Secrets) -> PersonaConfig:
         problem = _first(error) if isinstance(error, ValidationError) else f"budget.timeZone: {error}"
         raise CommandError(f"dev: {path}: {problem}", code=EXIT_USAGE) from None
     return persona
+
+
+def _subscriptions(erp: dict[str, Any]) -> Any:
+    """Return what a Persona subscribes to; None: it leaves that to its bundle."""
+    return erp.get("subscriptions", None if "connectionSecretRef" in erp else ())
 
 
 def _first(error: ValidationError) -> str:

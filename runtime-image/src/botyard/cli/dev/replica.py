@@ -82,7 +82,10 @@ class Replica:
         """Serve with the code as it is now until it changed or everything ends."""
         ends = (ending, changing)
         configuration = Configuration(
-            config=self._mounts.config, personas=self._mounts.personas, credentials=self._mounts.credentials
+            config=self._mounts.config,
+            personas=self._mounts.personas,
+            credentials=self._mounts.credentials,
+            persona_secrets=self._mounts.persona_secrets,
         )
         configuration.load()
         supervisor = Supervisor(
