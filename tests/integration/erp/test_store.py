@@ -224,7 +224,7 @@ class TestWriting:
             ("create", {"row": {"nam": "x"}}, "UnknownColumn", "did you mean name?"),
             ("create", {"row": {}}, "Refused", "violates not-null constraint"),
             ("create", {"row": {"name": "forbidden"}}, "Refused", "violates check constraint"),
-            ("create", {"row": {"name": "x", "owner": "nobody"}}, "Refused", "violates foreign key constraint"),
+            ("create", {"row": {"name": "x", "owner": "nobody", "id": 3}}, "Refused", "violates foreign key"),
             ("create", {"row": {"name": "x" * 300}}, "BadValue", "too long for type"),
             ("create", {"row": {"name": "nul\x00"}}, "BadValue", "does not take this value"),
             ("create", {"row": {"name": "x", "price": "many"}}, "BadValue", "invalid input syntax for type numeric"),

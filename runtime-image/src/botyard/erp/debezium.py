@@ -3,6 +3,7 @@
 from typing import Any
 
 from botyard.contract.erp import Action
+from botyard.erp import debezium_values as values
 from botyard.erp.changes import MAX_ID, Change
 
 _ACTIONS: dict[str, Action] = {"c": "INSERT", "r": "INSERT", "u": "UPDATE", "d": "DELETE"}
@@ -13,8 +14,16 @@ class EnvelopeError(ValueError):
 
 
 def is_envelope(document: Any) -> bool:
-    """Tell whether a document is meant as an envelope, with its schema or without."""
-    return isinstance(document, dict) and ("op" in _payload(document) or "payload" in document)
+    """Tell whether a document is meant as an envelope, with its schema or without, or as what comes among them."""
+    return isinstance(document, dict) and (
+        "op" in _payload(document) or "payload" in document or _is_notice(_payload(document))
+    )
+
+
+def _is_notice(payload: dict[str, Any]) -> bool:
+    """Tell whether this is no change of a row: a heartbeat, a transaction's begin or end, a change of the schema."""
+    keys = payload.keys()
+    return keys == {"ts_ms"} or {"status", "id", "event_count"} <= keys or {"source", "ddl", "tableChanges"} <= keys
 
 
 def read(document: dict[str, Any], table: str) -> Change | None:
@@ -25,7 +34,8 @@ def read(document: dict[str, Any], table: str) -> Change | None:
         table: The table that it is for.
 
     Returns:
-        The change; None of what is none: the tombstone after a DELETE, a message, a TRUNCATE.
+        The change; None of what is none: the tombstone after a DELETE, a message, a TRUNCATE, a heartbeat, the begin
+        or end of a transaction, a change of the database's schema.
 
     Raises:
         EnvelopeError: It is no envelope, or one of another table.
@@ -34,7 +44,7 @@ def read(document: dict[str, Any], table: str) -> Change | None:
     if document.get("payload", payload) is None:
         return None
     op, source = payload.get("op"), payload.get("source") or {}
-    if op in ("m", "t"):
+    if op in ("m", "t") or (op is None and _is_notice(payload)):
         return None
     if op not in _ACTIONS:
         raise EnvelopeError(f"the envelope's op is {op!r}; ops are c, r, u and d")
@@ -48,7 +58,12 @@ def read(document: dict[str, Any], table: str) -> Change | None:
             raise EnvelopeError(f"the envelope's row {name} is no object")
     if op != "u" and op != "d":
         rows["old"] = None
+    schema = document.get("schema")
     try:
+        rows = {
+            name: values.row_of(row, values.schema_in(schema, place))
+            for (name, row), place in zip(rows.items(), ("after", "before"), strict=True)
+        }
         return Change(id=_identity(op, source), action=_ACTIONS[op], **rows)
     except ValueError as error:
         raise EnvelopeError(_first_line(error)) from None
