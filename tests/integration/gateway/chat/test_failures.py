@@ -10,7 +10,7 @@ from botyard.core.inbox import Entry
 from botyard.usage import keys
 from botyard.usage.book import UsageBook
 from botyard.usage.writer import UsageWriter
-from botyard.workflow.accounting import AccountingEvent
+from botyard.workflow.accounting import AccountingEvent, ServiceUsage
 from botyard.workflow.economics.policy import QuotaPolicy
 from botyard.workflow.economics.treasury import Asked
 from botyard.workflow.storage import FileStorage
@@ -65,11 +65,14 @@ async def test_sessions_usage_and_quotas_work_on_a_redis_cluster(tmp_path: Path)
                 entry = Entry("1-0", ECHO.partition("c"), "evt", "c", "message", "{}", "turn_1", "ann", 1)
                 await UsageBook(redis, ECHO).record(entry, AccountingEvent("llm").to_dict())
                 assert await UsageWriter(redis, FileStorage(tmp_path / "acct"), lambda: [ECHO]).drain(ECHO) == 1
+                used = AccountingEvent("llm", usage=ServiceUsage(total_tokens=3))
                 limits = QuotaPolicy(requests_per_day=1, tokens_per_month=5, max_concurrent=1).limits()
                 for turn, admitted in (("t1", True), ("t2", False)):
                     treasury = DirectTreasury(redis, ECHO, turn)
                     assert (await treasury.admit(Asked("ann", limits))).admitted is admitted
-                    await treasury.finish(3)
+                    if (charger := treasury.charger()) is not None:
+                        await charger.record_async(used.to_dict())
+                    await treasury.finish()
         finally:
             await redis.aclose()
 
