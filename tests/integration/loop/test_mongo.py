@@ -9,12 +9,15 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from botyard.loop import context, mongo_files
+from botyard.loop.calls import run_call
 from botyard.loop.context import RobotContext
 from botyard.loop.mongo_files import MongoFileError
 from botyard.loop.parking import Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
+from botyard.loop.tools import FCloudtoolCall
 from flexus_client_kit import ckit_mongo
+from flexus_client_kit.ckit_integrations_db import main_loop_integrations_init, static_integrations_load
 from flexus_client_kit.integrations.fi_mongo_store import handle_mongo_store
 from tests.integration.mongo.mongo import running
 
@@ -104,3 +107,15 @@ async def test_the_address_is_the_persona_s_own_and_no_other_s(rcx: RobotContext
     assert await ckit_mongo.mongo_fetch_creds(None, "nora") == address
     with pytest.raises(RuntimeError, match="not that of oslo"):
         await ckit_mongo.mongo_fetch_creds(None, "oslo")
+
+
+async def test_the_integration_keeps_files_by_calls_of_its_tool(rcx: RobotContext, address: str) -> None:
+    """As an expert calls it: through the integration that a bot asked for by name."""
+    [record] = static_integrations_load(".", ["mongo_store"])
+    await main_loop_integrations_init([record], rcx, {})
+    call = FCloudtoolCall("t1.2.0", "t1", "mongo_store", '{"op": "save", "args": {"path": "b.md", "content": "Ho"}}')
+    handler = rcx._on_call["mongo_store"]
+    assert (await run_call(handler, call)).content == "b.md is saved."
+    call.fcall_arguments = '{"op": "cat", "args": {"path": "b.md"}}'
+    assert (await run_call(handler, call)).content == "Ho"
+    await rcx.personal_mongo.client.close()

@@ -155,6 +155,7 @@ async def test_a_changed_setup_gives_a_fresh_context(stage: Stage) -> None:
     await loop.update(replace(NORA, persona_setup={"limit": 2}))
     await stage.until(lambda: len(contexts) == 2)
     assert [rcx.persona.persona_setup["limit"] for rcx in contexts] == [1, 2]
+    assert contexts[1].latest_tasks is contexts[0].latest_tasks, "what was known stays known"
 
 
 async def test_another_change_of_the_persona_keeps_the_context(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from botyard.contract.persona import PersonaConfig, ScheduleConfig
 from botyard.contract.spending import PersonaBudget
 from botyard.loop.install import FMarketplaceExpertInput, Installation
 from botyard.loop.persona_turns import PersonaTurns
+from botyard.loop.planning import MAX_OWN
 from botyard.program import NextEvent, Output, TurnOutcome, TurnRequest
 from tests.unit.loop.platform import MemoryIO, Platform
 
@@ -285,3 +286,55 @@ async def test_a_task_that_is_given_to_a_thread_gets_no_other_one(folder: Path) 
     assert [event.key for event in clock.begun] == ["nora~task_own"]
     kept = clock.platform.records[":nora"]
     assert [kept[f"task/{name}"]["ktask_inprogress_ft_id"] for name in ("own", "given")] == ["task_own", "t7"]
+
+
+class TestWhatAnExpertAdds:
+    """By the integration `schedules`, whose calls cause these events."""
+
+    ADDED: ClassVar[dict[str, str]] = {"type": "SCHED_ANY", "when": "EVERY:10m", "question": "Ask Ada."}
+
+    async def test_comes_beside_what_is_declared_and_begins_threads(self, folder: Path) -> None:
+        clock = Clockwork(folder, schedule(), prompt="You are Nora.")
+        await clock.start()
+        await clock.run(action="schedule.add", name="ask-ada", **self.ADDED)
+        assert [timer.payload["name"] for timer in clock.timers] == ["sweep", "own-ask-ada"]
+        await clock.until(NOW + 10 * MINUTE)
+        [begun] = [event.payload for event in clock.begun if event.payload["action"] == "thread.start"]
+        assert begun["messages"][0]["content"] == "Ask Ada."
+
+    async def test_twice_is_one_and_removed_is_none(self, folder: Path) -> None:
+        clock = Clockwork(folder)
+        await clock.start()
+        for when in ("EVERY:10m", "EVERY:20m"):
+            await clock.run(action="schedule.add", name="ask-ada", **{**self.ADDED, "when": when})
+        state = clock.platform.states[":nora"]
+        assert state is not None
+        assert [each["when"] for each in state["own"].values()] == ["EVERY:20m"]
+        await clock.run(action="schedule.remove", name="ask-ada")
+        assert await clock.until(NOW + 60 * MINUTE) == [], "timers of older plans mean nothing"
+
+    async def test_is_bounded(self, folder: Path) -> None:
+        clock = Clockwork(folder)
+        for number in range(MAX_OWN + 5):
+            await clock.run(action="schedule.add", name=f"s{number}", **self.ADDED)
+        state = clock.platform.states[":nora"]
+        assert state is not None
+        assert len(state["own"]) == MAX_OWN
+
+    async def test_goes_with_the_persona_that_had_it(self, folder: Path) -> None:
+        clock = Clockwork(folder)
+        await clock.run(action="schedule.add", name="ask-ada", **self.ADDED)
+        clock.persona = clock.persona.model_copy(update={"uid": "u2"})
+        await clock.start()
+        state = clock.platform.states[":nora"]
+        assert state is not None
+        assert "own" not in state
+
+    async def test_is_seen_by_the_bot_with_its_next_moment(self, folder: Path) -> None:
+        clock = Clockwork(folder, schedule())
+        await clock.start()
+        await clock.run(action="schedule.add", name="ask-ada", **self.ADDED)
+        rcx = clock.platform.loop.context
+        assert rcx is not None
+        assert set(rcx.latest_schedules) == {"sweep", "own-ask-ada"}
+        assert rcx.latest_schedules["own-ask-ada"]["next"].startswith("2027-01-15T")

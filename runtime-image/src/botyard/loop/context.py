@@ -85,6 +85,8 @@ class RobotContext:
         self.persona = persona
         self.latest_threads: dict[str, FThreadWithMessages] = {}
         self.latest_tasks: dict[str, FPersonaKanbanTaskOutput] = {}
+        self.latest_schedules: dict[str, dict[str, str]] = {}
+        """What comes by the clock, by name: {type, when, question, next}."""
         self.workdir = str(workdir)
         self.external_auth: dict[str, Any] = {}
         self.messengers: list[Any] = []

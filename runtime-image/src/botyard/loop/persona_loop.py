@@ -263,7 +263,7 @@ class PersonaLoop:
         pause, fresh = self._first_pause, True
         while not self._shutdown.is_set():
             if fresh:
-                self._context = self._new_context()
+                self._context = _with_what_is_known(self._new_context(), self._context)
             assert self._context is not None
             context, began = self._context, self._loop.time()
             watching = asyncio.create_task(self._announce(context))
@@ -334,6 +334,14 @@ class PersonaLoop:
             ask=self._ask,
             mongo_uri=self._mongo_uri,
         )
+
+
+def _with_what_is_known(fresh: RobotContext, before: RobotContext | None) -> RobotContext:
+    """Return a fresh context that knows the threads, tasks and schedules that the one before knew."""
+    if before is not None:
+        fresh.latest_threads, fresh.latest_tasks = before.latest_threads, before.latest_tasks
+        fresh.latest_schedules = before.latest_schedules
+    return fresh
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -25,6 +25,7 @@ class PersonaState:
         todo: The same.
         schedules: What is planned, by the schedule's name (see `botyard.loop.planning`).
         uid: Of the Persona that planned it.
+        own: Schedules that its experts added, by name: {type, when, question}.
     """
 
     inprogress: list[str] = field(default_factory=list)
@@ -33,6 +34,7 @@ class PersonaState:
     todo: int = 0
     schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
     uid: str = ""
+    own: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, state: Mapping[str, Any] | None) -> "PersonaState":
@@ -49,12 +51,14 @@ class PersonaState:
             todo=int(kept.get("todo", 0)),
             schedules={name: dict(planned) for name, planned in (document.get("schedules") or {}).items()},
             uid=str(document.get("uid") or ""),
+            own={name: dict(added) for name, added in (document.get("own") or {}).items()},
         )
 
     def document(self) -> dict[str, Any]:
         """Return the state to keep."""
         board = {"inprogress": self.inprogress, "done": self.done, "inbox": self.inbox, "todo": self.todo}
-        return {"board": board, "schedules": self.schedules, "uid": self.uid}
+        own = {"own": self.own} if self.own else {}
+        return {"board": board, "schedules": self.schedules, "uid": self.uid, **own}
 
     @property
     def open(self) -> int:

@@ -41,6 +41,8 @@ class PersonaTurns:
                 await schedule_turns.look(turn)
             elif action == schedule_turns.ACTION:
                 await schedule_turns.look(turn, request.payload)
+            elif action in (schedule_turns.ADD, schedule_turns.REMOVE):
+                await schedule_turns.change(turn)
             elif action.startswith("task."):
                 await self._task(action.removeprefix("task."), turn)
             elif action == "thread.updated":

@@ -12,6 +12,10 @@ from botyard.contract.persona import PersonaConfig, ScheduleConfig
 from botyard.loop.install import Installation
 from botyard.loop.schedules import TYPES, following, parse, zone_of
 
+OWN = "own-"
+"""Before the names of schedules that an expert added."""
+MAX_OWN = 20
+"""Of a Persona: schedules that experts added."""
 LATE_MS = 60_000
 """What is due so long ago was missed, not a little late."""
 
@@ -70,6 +74,21 @@ def schedules_of(persona: PersonaConfig | None, installation: Installation) -> t
         )
         for number, declared in enumerate(installation.schedules, start=1)
     )
+
+
+def with_added(
+    own: Mapping[str, Mapping[str, str]], name: str, given: Mapping[str, Any] | None
+) -> dict[str, dict[str, str]]:
+    """Return the schedules that experts added, with another one as far as there is room; None: without it."""
+    changed = {each: dict(what) for each, what in own.items() if each != name}
+    if given is not None and len(changed) < MAX_OWN:
+        changed[name] = {part: str(given.get(part) or "") for part in ("type", "when", "question")}
+    return changed
+
+
+def added(own: Mapping[str, Mapping[str, str]]) -> tuple[ScheduleConfig, ...]:
+    """Return the schedules that experts added; their names begin with `OWN`."""
+    return tuple(ScheduleConfig(name=OWN + name, **what) for name, what in own.items())
 
 
 def look(

@@ -14,7 +14,9 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
+from botyard.contract.persona import ScheduleConfig
 from botyard.loop import board, keys, planning
 from botyard.loop.board import MAX_TITLE, BoardError
 from botyard.loop.install import DEFAULT
@@ -25,6 +27,7 @@ from botyard.loop.tasks import FPersonaKanbanTaskOutput
 log = logging.getLogger("botyard.loop.schedules")
 
 ACTION = "schedule.due"
+ADD, REMOVE = "schedule.add", "schedule.remove"
 MAX_MOVED = 20
 """Tasks that one moment of a schedule takes up."""
 MAX_LISTED = 50
@@ -45,10 +48,11 @@ async def look(turn: PersonaTurn, fired: Mapping[str, object] | None = None) -> 
     config, state = turn.request.persona, turn.state
     if config is not None and config.uid and state.uid != config.uid:
         # Somebody else of the same name was hired before.
-        state.uid, state.schedules = config.uid, {}
+        state.uid, state.schedules, state.own = config.uid, {}, {}
     timer = Timer(str(fired.get("name")), int(str(fired.get("at")))) if fired is not None else None
+    schedules = (*planning.schedules_of(config, turn.installation), *planning.added(state.own))
     plan = planning.look(
-        planning.schedules_of(config, turn.installation),
+        schedules,
         state.schedules,
         now_ms=turn.request.now_ms or int(turn.now * 1000),
         zone=config.budget.time_zone if config is not None else "UTC",
@@ -56,6 +60,8 @@ async def look(turn: PersonaTurn, fired: Mapping[str, object] | None = None) -> 
         fired=timer,
     )
     state.schedules = plan.kept
+    known = {each.name: _told(each, plan.kept.get(each.name)) for each in schedules}
+    await turn.loop.in_loop(lambda rcx: setattr(rcx, "latest_schedules", known))
     for planned in plan.timers:
         payload = {"action": ACTION, "name": planned.name, "at": planned.at_ms}
         turn.cause(turn.request.key, payload, due_ms=planned.at_ms)
@@ -65,6 +71,22 @@ async def look(turn: PersonaTurn, fired: Mapping[str, object] | None = None) -> 
     for due in plan.due:
         did = await _do(turn, due)
         turn.say(ACTION, name=due.schedule.name, type=due.schedule.type, at=_iso(due), missed=due.missed, did=did)
+
+
+async def change(turn: PersonaTurn) -> None:
+    """Add a schedule that an expert wants, or remove one that an expert added."""
+    payload = turn.request.payload
+    given = payload if payload.get("action") == ADD else None
+    turn.state.own = planning.with_added(turn.state.own, str(payload.get("name")), given)
+    await look(turn)
+
+
+def _told(schedule: ScheduleConfig, planned: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return a schedule as bots and experts see it; `next` is there unless it cannot be planned."""
+    told = {"type": schedule.type, "when": schedule.when, "question": schedule.question}
+    if planned is not None:
+        told["next"] = datetime.fromtimestamp(int(planned["at"]) / 1000, UTC).isoformat(timespec="seconds")
+    return told
 
 
 async def _do(turn: PersonaTurn, due: Due) -> str:

@@ -20,6 +20,7 @@ MODULES = {
     "mongo_store": "mongo_store",
     "postgres": "postgres",
     "print_widget": "print_widget",
+    "schedules": "schedules",
     "skills": "skill_texts",
 }
 """Modules of this package whose `integration(settings)` makes the integration of a name."""
