@@ -156,6 +156,8 @@ class ModelSpec(Model):
     """Other models for single roles, by the role's name."""
     script: ConfigMapScript | None = None
     """Answers of the scripted provider."""
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 32
+    """Calls of one model that one replica makes at once; further ones wait up to 120 s."""
 
 
 class Credential(Model):

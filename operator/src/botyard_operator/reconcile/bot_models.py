@@ -54,7 +54,9 @@ async def models_of(bot: Bot, ctx: Context) -> Models:
     if size > MAX_SCRIPTS:
         message = f"the scripts of spec.model have {size} bytes: shorten them to {MAX_SCRIPTS} together"
         raise Blocked(Problem(Reason.REFERENCE_INVALID, message))
-    return Models(ModelConfig(**own.model_dump(), roles=roles), reader.keys, reader.scripts)
+    return Models(
+        ModelConfig(**own.model_dump(), roles=roles, concurrency=spec.concurrency), reader.keys, reader.scripts
+    )
 
 
 def _complete(spec: ModelSpec, role: RoleModel, place: str) -> ModelSpec:
