@@ -32,7 +32,7 @@ CREATE TABLE crm_contact (contact_id text PRIMARY KEY, contact_first_name text, 
 ALTER TABLE crm_contact REPLICA IDENTITY FULL;
 """
 ALL = Subscription(table="*", personas=("nora",))
-WAIT = 90.0
+WAIT = 150.0
 
 
 class Shop:

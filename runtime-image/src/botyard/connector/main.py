@@ -28,8 +28,6 @@ from botyard.core.activity import Activity
 from botyard.core.connection import connect
 from botyard.core.inbox import MAX_PENDING
 from botyard.core.leases import LEASE_MS
-from botyard.gateway.config_map_routes import ConfigMapRoutes
-from botyard.gateway.kubernetes_client import open_client
 from botyard.gateway.route_sources import FileRoutes
 from botyard.gateway.routes import RoutingTable
 from botyard.gateway.waking import Waker
@@ -81,6 +79,10 @@ async def serve(settings: Settings) -> None:
         if settings.routes_file is not None:
             follow = FileRoutes(settings.routes_file).run(table)
         else:
+            # Only here: the client of Kubernetes takes most of the start, and elsewhere a file has the table.
+            from botyard.gateway.config_map_routes import ConfigMapRoutes
+            from botyard.gateway.kubernetes_client import open_client
+
             client = await stack.enter_async_context(open_client(settings.kubeconfig))
             follow = ConfigMapRoutes(client, settings.system_namespace).run(table)
         metrics = Metrics()

@@ -26,7 +26,9 @@ class Metrics:
         self.left_out = self._counter("shortened_changes", "Changes of which values were left out as too large.")
         self.streaming = self._gauge("streaming", "1 where this replica reads the source.")
         self.lag_bytes = self._gauge("lag_bytes", "Bytes of PostgreSQL's log that are not confirmed yet.")
-        self.lag_seconds = self._gauge("lag_seconds", "Age of the last stored change when it was stored; 0 when idle.")
+        self.lag_seconds = self._gauge(
+            "lag_seconds", "Age of the change that is being stored or was stored last; 0 when idle."
+        )
         self.slot_room = self._gauge("slot_room_bytes", "Bytes until PostgreSQL may give the slot up; -1: no limit.")
         self.problem = Gauge(
             "botyard_connector_problem", "1 for what is wrong now.", ["source", "reason"], registry=self.registry

@@ -35,7 +35,10 @@ for number, wanted in ipairs(cmsgpack.unpack(ARGV[6])) do
   if first then
     local conversation, open = KEYS[3] .. key, KEYS[4] .. key
     local about = redis.call("HMGET", conversation, "user", "ended")
-    if not about[1] then redis.call("HSET", conversation, "user", "", "created", now) end
+    if not about[1] then
+      redis.call("HSET", conversation, "user", "", "created", now)
+      redis.call("EXPIRE", conversation, keep)
+    end
     if about[2] then redis.call("HDEL", conversation, "ended") end
     -- Of the key's own: partitions are shared, and what a turn journals is kept by its event.
     local event, turn = "erp:" .. source .. ":" .. first .. ":" .. key, ARGV[5] .. number
@@ -43,8 +46,8 @@ for number, wanted in ipairs(cmsgpack.unpack(ARGV[6])) do
       '{"action":"erp.changed","changes":[' .. table.concat(found, ",") .. "]}", "turn", turn,
       "user", about[1] or "", "at", now)
     redis.call("HSET", open, turn, cjson.encode({event = event, kind = "action", accepted = tonumber(now), place = place}))
-    redis.call("EXPIRE", conversation, keep)
-    redis.call("EXPIRE", open, keep)
+    -- Each commit prolongs both; a Persona's own key lives for years without one.
+    if redis.call("HLEN", open) == 1 then redis.call("EXPIRE", open, keep) end
     stored, made = stored + #found, made + 1
   end
 end
