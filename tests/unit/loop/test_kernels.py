@@ -44,6 +44,11 @@ if coins > budget * 0.5:
         assert result.post_cd_instruction == "Come to an end: 60 of 100 coins are spent."
         assert result.kill_tools
 
+    async def test_words_are_looked_for_in_answers_that_only_call_tools(self, kernels: Kernels) -> None:
+        answer = FThreadMessageOutput("t", 1, "assistant", None, [{"id": "c"}])
+        source = 'kill_tools = "DONE" not in messages[-1]["content"]'
+        assert (await kernels.run(source, [answer], coins=0, budget=0)).kill_tools
+
     async def test_functions_loops_and_comprehensions_work(self, kernels: Kernels) -> None:
         source = """
 def users():

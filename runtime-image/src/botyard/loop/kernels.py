@@ -145,10 +145,13 @@ class Kernels:
 
 
 def shown(message: FThreadMessageOutput) -> dict[str, Any]:
-    """Return a message as kernels see it: names without the prefix, and those of the kit beside them."""
+    """Return a message as kernels see it: names without the prefix, and those of the kit beside them.
+
+    An answer that only calls tools has an empty content: kernels look for words in it.
+    """
     plain = {
         "role": message.ftm_role,
-        "content": message.ftm_content,
+        "content": "" if message.ftm_content is None else message.ftm_content,
         "tool_calls": message.ftm_tool_calls or [],
         "call_id": message.ftm_call_id,
         "num": message.ftm_num,
