@@ -405,6 +405,70 @@ def test_another_autoscaler_beside_our_own_is_told_until_one_is_gone(world: Worl
     world.await_condition("Bot", "repairs", "ScalingConflict", None)
 
 
+def test_what_others_wrote_into_children_stays(world: World) -> None:
+    world.ready_bot()
+    foreign = {"metadata": {"labels": {"team": "shop"}, "annotations": {"example.com/seen": "yes"}}}
+    kinds = [
+        ("Deployment", "repairs"),
+        ("Service", "repairs"),
+        ("ConfigMap", "repairs-bot"),
+        ("Secret", "repairs-platform"),
+    ]
+    for kind, name in kinds:
+        world.patch(kind, name, foreign)
+    world.patch("Deployment", "repairs", {"spec": {"minReadySeconds": 3}})
+    world.patch("Bot", "repairs", {"spec": {"config": {"a": 1}, "resources": {"requests": {"cpu": "1"}}}})
+    eventually(lambda: '"1"' in _template(world) and '"cpu"' in _template(world), "the edit is applied")
+    world.settle()
+    for kind, name in kinds:
+        metadata = world.await_object(kind, name)["metadata"]
+        assert metadata["labels"]["team"] == "shop", kind
+        assert metadata["annotations"]["example.com/seen"] == "yes", kind
+        managers = {entry["manager"]: entry["operation"] for entry in metadata["managedFields"]}
+        assert managers["botyard"] == "Apply", kind
+    assert world.await_object("Deployment", "repairs")["spec"]["minReadySeconds"] == 3
+
+
+def test_a_script_that_appears_later_heals_and_its_changes_reach_the_pods(world: World) -> None:
+    world.bundle()
+    world.bot(model={"provider": "scripted", "script": {"configMapRef": {"name": "script"}}})
+    missing = world.await_condition("Bot", "repairs", "Ready", "False", "ReferenceNotFound")
+    assert "ConfigMap script" in missing["message"]
+    world.create("ConfigMap", "script", data={"other.yaml": ""})
+    invalid = world.await_condition("Bot", "repairs", "Ready", "False", "ReferenceInvalid")
+    assert "script.yaml" in invalid["message"]
+    world.patch("ConfigMap", "script", {"data": {"script.yaml": "rules: [{reply: {text: one}}]"}})
+    world.await_object("Deployment", "repairs")
+    world.rolled_out()
+    world.await_condition("Bot", "repairs", "Ready", "True")
+    before = _template(world)
+    world.patch("ConfigMap", "script", {"data": {"script.yaml": "rules: [{reply: {text: two}}]"}})
+    eventually(lambda: "two" in str(world.await_object("ConfigMap", "repairs-bot")["data"]), "the pods have it")
+    assert _template(world) == before
+
+
+def test_pods_that_nobody_can_place_or_that_exceed_the_quota_are_told(world: World) -> None:
+    world.bundle()
+    world.bot()
+    world.await_object("Deployment", "repairs")
+    _pod(world, "repairs-abc")
+    full = "0/3 nodes are available."
+    unplaced = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": full}
+    world.patch("Pod", "repairs-abc", {"status": {"conditions": [unplaced]}}, subresource="status")
+    told = world.await_condition("Bot", "repairs", "Ready", "False", "Unschedulable")
+    assert "pod repairs-abc cannot be scheduled: 0/3 nodes are available" in told["message"]
+    assert world.condition("Bot", "repairs", "Stalled") is None, "room may come by itself"
+    world.delete("Pod", "repairs-abc")
+    refused = 'pods "repairs-x" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5'
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": refused}
+    world.patch("Deployment", "repairs", {"status": {"conditions": [failure]}}, subresource="status")
+    told = world.await_condition("Bot", "repairs", "Ready", "False", "QuotaExceeded")
+    assert "exceeded quota: compute" in told["message"]
+    world.patch("Deployment", "repairs", {"status": {"conditions": None}}, subresource="status")
+    world.rolled_out()
+    world.await_condition("Bot", "repairs", "Ready", "True")
+
+
 CAUSES = {
     "code": lambda world: world.bundle_artifact(revision="main@sha1:" + "2d" * 20, digest="sha256:" + "b2" * 32),
     "dependencies": lambda world: world.patch(

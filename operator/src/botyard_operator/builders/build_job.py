@@ -7,20 +7,24 @@ for reading it while this build runs.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from botyard.contract import names
 from botyard.contract.build import BuildRequest
-from botyard_operator.builders.deployment import USER
-from botyard_operator.builders.job_policy import only_the_operator
-from botyard_operator.builders.pod_security import restricted_container, restricted_pod
+from botyard_operator.builders.jobs import (
+    KEEP_SECONDS,
+    job_container,
+    job_labels,
+    job_pod,
+    only_the_operator,
+    owned_object,
+    token_secret,
+)
+from botyard_operator.builders.labels import owner_reference
 from botyard_operator.reconcile.base import JsonObject
 
 COMPONENT = "build"
-KEEP_SECONDS = 1800
-"""How long a Job that ended stays, for `kubectl logs`."""
 _SLACK_SECONDS = 300
 """Beyond the build's own limits: scheduling, pulling the image, fetching and delivering."""
 _INDEX_ENTRY = "index-url"
@@ -70,7 +74,7 @@ def manifest_config_map(bundle: str, namespace: str, uid: str, manifest: str, ma
         machines: The machines of the revisions that the Bundle keeps, as JSON.
     """
     return {
-        **_meta("v1", "ConfigMap", names.manifest_name(bundle), bundle, namespace, uid),
+        **_object("v1", "ConfigMap", names.manifest_name(bundle), bundle, namespace, uid),
         "data": {names.MANIFEST_FILE: manifest, names.MACHINES_FILE: machines},
     }
 
@@ -81,34 +85,9 @@ def index_url(request: BuildRequest, token: str) -> str:
     return f"{parts.scheme}://build:{token}@{parts.netloc}{parts.path}/index/simple/"
 
 
-def _meta(api_version: str, kind: str, name: str, bundle: str, namespace: str, uid: str) -> JsonObject:
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "labels": _labels(bundle),
-            "ownerReferences": [
-                {
-                    "apiVersion": names.API_VERSION,
-                    "kind": "Bundle",
-                    "name": bundle,
-                    "uid": uid,
-                    "controller": True,
-                }
-            ],
-        },
-    }
-
-
-def _labels(bundle: str) -> dict[str, str]:
-    return {
-        "app.kubernetes.io/name": "botyard",
-        "app.kubernetes.io/component": COMPONENT,
-        "app.kubernetes.io/managed-by": "botyard",
-        names.LABEL_BUNDLE: bundle,
-    }
+def _object(api_version: str, kind: str, name: str, bundle: str, namespace: str, uid: str) -> JsonObject:
+    labels, owner = job_labels(COMPONENT, names.LABEL_BUNDLE, bundle), owner_reference(bundle, uid, "Bundle")
+    return owned_object(api_version, kind, name, namespace=namespace, labels=labels, owner=owner)
 
 
 def _secret(inputs: BuildInputs) -> JsonObject:
@@ -117,10 +96,8 @@ def _secret(inputs: BuildInputs) -> JsonObject:
         names.BUILD_TOKEN_FILE: inputs.build_token,
         _INDEX_ENTRY: index_url(inputs.request, inputs.index_token),
     }
-    obj = _meta("v1", "Secret", names.build_name(inputs.bundle), inputs.bundle, inputs.namespace, inputs.uid)
-    obj["type"] = "Opaque"
-    obj["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in entries.items()}
-    return obj
+    obj = _object("v1", "Secret", names.build_name(inputs.bundle), inputs.bundle, inputs.namespace, inputs.uid)
+    return token_secret(obj, entries)
 
 
 def _network_policy(inputs: BuildInputs) -> JsonObject | None:
@@ -128,7 +105,7 @@ def _network_policy(inputs: BuildInputs) -> JsonObject | None:
     if not inputs.network_policy:
         return None
     name = names.build_name(inputs.bundle)
-    obj = _meta("networking.k8s.io/v1", "NetworkPolicy", name, inputs.bundle, inputs.namespace, inputs.uid)
+    obj = _object("networking.k8s.io/v1", "NetworkPolicy", name, inputs.bundle, inputs.namespace, inputs.uid)
     labels = {"app.kubernetes.io/component": COMPONENT, names.LABEL_BUNDLE: inputs.bundle}
     obj["spec"] = only_the_operator(labels, inputs.system_namespace)
     return obj
@@ -137,7 +114,7 @@ def _network_policy(inputs: BuildInputs) -> JsonObject | None:
 def _job(inputs: BuildInputs) -> JsonObject:
     limits = inputs.request.limits
     name = job_name(inputs.bundle, inputs.request.id)
-    obj = _meta("batch/v1", "Job", name, inputs.bundle, inputs.namespace, inputs.uid)
+    obj = _object("batch/v1", "Job", name, inputs.bundle, inputs.namespace, inputs.uid)
     obj["spec"] = {
         # The operator itself tries again, with growing pauses and where it may help.
         "backoffLimit": 0,
@@ -145,18 +122,10 @@ def _job(inputs: BuildInputs) -> JsonObject:
         "ttlSecondsAfterFinished": KEEP_SECONDS,
         "template": {
             "metadata": {
-                "labels": _labels(inputs.bundle),
+                "labels": job_labels(COMPONENT, names.LABEL_BUNDLE, inputs.bundle),
                 "annotations": {"kubectl.kubernetes.io/default-container": "builder"},
             },
-            "spec": {
-                "restartPolicy": "Never",
-                "automountServiceAccountToken": False,
-                "enableServiceLinks": False,
-                "terminationGracePeriodSeconds": 5,
-                "securityContext": restricted_pod(USER),
-                "containers": [_courier(inputs), _builder(inputs)],
-                "volumes": _volumes(inputs),
-            },
+            "spec": job_pod(containers=[_courier(inputs), _builder(inputs)], volumes=_volumes(inputs)),
         },
     }
     return obj
@@ -164,13 +133,9 @@ def _job(inputs: BuildInputs) -> JsonObject:
 
 def _container(inputs: BuildInputs, name: str, command: str) -> JsonObject:
     return {
-        "name": name,
-        "image": inputs.image,
-        "imagePullPolicy": inputs.image_pull_policy,
-        "args": [command],
+        **job_container(name, [command], image=inputs.image, pull_policy=inputs.image_pull_policy),
         "env": [{"name": names.ENV_BUILD, "value": inputs.request.to_json()}],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": restricted_container(),
     }
 
 

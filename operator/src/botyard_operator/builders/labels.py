@@ -29,12 +29,12 @@ def labels(bot: str) -> dict[str, str]:
     }
 
 
-def owner_reference(bot: str, uid: str) -> JsonObject:
-    """Return the reference that makes a Bot the controller of its child."""
+def owner_reference(name: str, uid: str, kind: str = "Bot") -> JsonObject:
+    """Return the reference that makes a Bot (or an object of another kind of ours) the controller of its child."""
     return {
         "apiVersion": names.API_VERSION,
-        "kind": "Bot",
-        "name": bot,
+        "kind": kind,
+        "name": name,
         "uid": uid,
         "controller": True,
     }

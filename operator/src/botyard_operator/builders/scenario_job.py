@@ -6,24 +6,27 @@ code, and has neither the Bot's credentials nor anybody's address.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
 
 from botyard.contract import names
-from botyard_operator.builders.deployment import USER
 from botyard_operator.builders.inputs import Artifact, Layer
-from botyard_operator.builders.job_policy import only_the_operator
+from botyard_operator.builders.jobs import (
+    KEEP_SECONDS,
+    job_container,
+    job_labels,
+    job_pod,
+    only_the_operator,
+    owned_object,
+    token_secret,
+)
 from botyard_operator.builders.labels import owner_reference
-from botyard_operator.builders.pod_security import restricted_container, restricted_pod
 from botyard_operator.reconcile.base import JsonObject
 
 COMPONENT = "scenarios"
 DEADLINE_SECONDS = 900
 """All scenarios together, with scheduling and fetching."""
-KEEP_SECONDS = 1800
-"""How long a Job that ended stays, for `kubectl logs`."""
 RETRIES = 2
 """Of a pod that ends without saying how the scenarios went: it was evicted, or killed for its memory."""
 FORMAT = 1
@@ -72,35 +75,19 @@ def scenario_objects(inputs: ScenarioInputs) -> list[JsonObject]:
 
 
 def _object(inputs: ScenarioInputs, api_version: str, kind: str, name: str) -> JsonObject:
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": {
-            "name": name,
-            "namespace": inputs.namespace,
-            "labels": {**_labels(inputs), names.LABEL_BOT: inputs.bot},
-            "ownerReferences": [owner_reference(inputs.bot, inputs.uid)],
-        },
-    }
+    labels, owner = {**_labels(inputs), names.LABEL_BOT: inputs.bot}, owner_reference(inputs.bot, inputs.uid)
+    return owned_object(api_version, kind, name, namespace=inputs.namespace, labels=labels, owner=owner)
 
 
 def _labels(inputs: ScenarioInputs) -> dict[str, str]:
     """Return the pods' labels: without the Bot's own, which its Service and its scaling select."""
-    return {
-        "app.kubernetes.io/name": "botyard",
-        "app.kubernetes.io/component": COMPONENT,
-        "app.kubernetes.io/managed-by": "botyard",
-        names.LABEL_SCENARIOS: inputs.bot,
-    }
+    return job_labels(COMPONENT, names.LABEL_SCENARIOS, inputs.bot)
 
 
 def _secret(inputs: ScenarioInputs) -> JsonObject:
     files = (names.ARTIFACT_TOKEN_FILE, names.LAYER_TOKEN_FILE)
     entries = dict(zip(files, inputs.tokens, strict=False))
-    obj = _object(inputs, "v1", "Secret", object_name(inputs.bot))
-    obj["type"] = "Opaque"
-    obj["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in entries.items()}
-    return obj
+    return token_secret(_object(inputs, "v1", "Secret", object_name(inputs.bot)), entries)
 
 
 def _network_policy(inputs: ScenarioInputs) -> JsonObject:
@@ -127,32 +114,21 @@ def _job(inputs: ScenarioInputs) -> JsonObject:
         "ttlSecondsAfterFinished": KEEP_SECONDS,
         "template": {
             "metadata": {"labels": _labels(inputs)},
-            "spec": {
-                "restartPolicy": "Never",
-                "automountServiceAccountToken": False,
-                "enableServiceLinks": False,
-                "terminationGracePeriodSeconds": 5,
-                "securityContext": restricted_pod(USER),
-                "initContainers": [_fetch(inputs)],
-                "containers": [_scenarios(inputs)],
-                "volumes": [
+            "spec": job_pod(
+                before=[_fetch(inputs)],
+                containers=[_scenarios(inputs)],
+                volumes=[
                     *({"name": name, "emptyDir": {}} for name in ("bundle", "layer", "fetch-tmp", "scenarios-tmp")),
                     {"name": "tokens", "secret": {"secretName": object_name(inputs.bot)}},
                 ],
-            },
+            ),
         },
     }
     return obj
 
 
 def _container(inputs: ScenarioInputs, name: str, args: list[str]) -> JsonObject:
-    return {
-        "name": name,
-        "image": inputs.image,
-        "imagePullPolicy": inputs.image_pull_policy,
-        "args": args,
-        "securityContext": restricted_container(),
-    }
+    return job_container(name, args, image=inputs.image, pull_policy=inputs.image_pull_policy)
 
 
 def _fetch(inputs: ScenarioInputs) -> JsonObject:
