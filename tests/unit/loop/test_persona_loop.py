@@ -13,8 +13,9 @@ import pytest
 from botyard.loop import effects, shutdown
 from botyard.loop.context import RobotContext
 from botyard.loop.declaration import BotDeclaration
+from botyard.loop.loop_health import LoopHealth
 from botyard.loop.parking import LoopEnded, Parked
-from botyard.loop.persona_loop import LoopHealth, PersonaLoop
+from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.tools import FCloudtoolCall
 

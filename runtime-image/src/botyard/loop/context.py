@@ -6,11 +6,9 @@ each key (the last one wins), exceptions of handlers logged and not raised.
 
 import asyncio
 import contextvars
-import functools
-import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from typing import Any, Literal
 from botyard.loop import effects
 from botyard.loop import shutdown as shutdowns
 from botyard.loop.calls import CallOutcome, run_call
+from botyard.loop.handlers import Handler, asynchronous, positional, stopping
 from botyard.loop.parking import LoopEnded, Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
@@ -26,7 +25,6 @@ from botyard.loop.threads import FThreadMessageOutput, FThreadOutput, FThreadWit
 
 log = logging.getLogger("botyard.loop")
 
-Handler = Callable[..., Awaitable[Any]]
 KEPT_MESSAGES = 200
 """Messages of a thread that `RobotContext.latest_threads` holds."""
 Dialect = Literal["document", "code"]
@@ -116,24 +114,24 @@ class RobotContext:
 
     def on_updated_message(self, handler: Handler) -> Handler:
         """Register the handler of new and changed messages: `(message)`."""
-        self._on_message = _asynchronous(handler)
+        self._on_message = asynchronous(handler)
         return handler
 
     def on_updated_thread(self, handler: Handler) -> Handler:
         """Register the handler of changed threads: `(thread)`."""
-        self._on_thread = _asynchronous(handler)
+        self._on_thread = asynchronous(handler)
         return handler
 
     def on_updated_task(self, handler: Handler) -> Handler:
         """Register the handler of changed tasks: `(task)`, or `(action, old, new)`."""
-        self._on_task = _asynchronous(handler)
+        self._on_task = asynchronous(handler)
         return handler
 
     def on_tool_call(self, name: str) -> Callable[[Handler], Handler]:
         """Register the handler of a tool: `(toolcall, args)`."""
 
         def register(handler: Handler) -> Handler:
-            self._on_call[name] = _asynchronous(handler)
+            self._on_call[name] = asynchronous(handler)
             return handler
 
         return register
@@ -148,7 +146,7 @@ class RobotContext:
             raise ValueError(f"there is no ERP table {table!r}; tables are {', '.join(sorted(self._erp_tables))}")
 
         def register(handler: Handler) -> Handler:
-            self._handler_per_erp_table_change[table] = _asynchronous(handler)
+            self._handler_per_erp_table_change[table] = asynchronous(handler)
             return handler
 
         return register
@@ -157,7 +155,7 @@ class RobotContext:
         """Register the handler of messages from outside, such as those of TELEGRAM."""
 
         def register(handler: Handler) -> Handler:
-            self._on_emessage[messenger.upper()] = _asynchronous(handler)
+            self._on_emessage[messenger.upper()] = asynchronous(handler)
             return handler
 
         return register
@@ -244,7 +242,7 @@ class RobotContext:
         event.context.run(shutdowns.enter, self._shutdown)
         # A task of its own, because only a task can run in another context; it is awaited here, one at a time.
         running = asyncio.create_task(self._outcome(event), context=event.context)
-        event.stop = _stopping(running)
+        event.stop = stopping(running)
         if not event.begun.done():
             event.begun.set_result(None)
         try:
@@ -284,7 +282,7 @@ class RobotContext:
     def _arguments(self, handler: Handler, event: Parked) -> tuple[Any, ...]:
         if event.kind == "task":
             _, _, new = event.args
-            return event.args if _positional(handler) >= 3 else (new,)
+            return event.args if positional(handler) >= 3 else (new,)
         if event.kind == "erp" and self._dialect == "document":
             action, old, new = event.args
             return action, new, old
@@ -317,41 +315,3 @@ def current() -> RobotContext:
     if (context := _current.get()) is None:
         raise RuntimeError("only code of a Persona's loop can do this")
     return context
-
-
-def _asynchronous(handler: Callable[..., Any]) -> Handler:
-    """Return `handler` as something to await; one that only returns its result blocks its own loop while it runs.
-
-    Raises:
-        TypeError: It cannot be called.
-    """
-    if inspect.iscoroutinefunction(handler):
-        return handler
-    if not callable(handler):
-        raise TypeError(f"{handler!r} cannot be called; handlers are `async def`")
-
-    @functools.wraps(handler, updated=())
-    async def handle(*args: Any) -> Any:
-        returned = handler(*args)
-        return await returned if inspect.isawaitable(returned) else returned
-
-    return handle
-
-
-def _stopping(running: asyncio.Task[Any]) -> Callable[[], None]:
-    """Return what cancels a task from any thread."""
-    loop = running.get_loop()
-
-    def stop() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(running.cancel)
-
-    return stop
-
-
-def _positional(handler: Handler) -> int:
-    """Return how many positional arguments a handler takes."""
-    kinds = [parameter.kind for parameter in inspect.signature(handler).parameters.values()]
-    if inspect.Parameter.VAR_POSITIONAL in kinds:
-        return 3
-    return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)

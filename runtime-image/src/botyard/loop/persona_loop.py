@@ -10,9 +10,8 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from botyard.loop import context as contexts
 from botyard.loop import effects
@@ -21,6 +20,7 @@ from botyard.loop.context import RestartRequested, RobotContext, TestRun
 from botyard.loop.declaration import BotDeclaration
 from botyard.loop.effects import Ask, Post
 from botyard.loop.erp_schema import known_tables
+from botyard.loop.loop_health import LoopHealth
 from botyard.loop.parking import Parked, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
@@ -38,8 +38,6 @@ RESTART_GRACE = 30.0
 TAKES_EVENTS_WITHIN = 30.0
 """Seconds that a main loop gets to register its handlers before events are held against what it has."""
 
-LoopState = Literal["running", "failing", "ended"]
-
 
 class BotExited(Exception):
     """The bundle's code asked the whole process to end."""
@@ -47,23 +45,6 @@ class BotExited(Exception):
 
 STOPS_WITHIN = 5.0
 """Seconds that a handler gets to stop before the thread goes on without it."""
-
-
-@dataclass(frozen=True)
-class LoopHealth:
-    """How a Persona's loop fares.
-
-    Attributes:
-        state: `failing` while it pauses after an end that nobody asked for.
-        failures: Such ends in a row; kept until it has run steadily.
-        message: The last one's exception, or empty.
-        unhandled: Tools that the bot offers and has no handler for, once it takes events.
-    """
-
-    state: LoopState = "running"
-    failures: int = 0
-    message: str = ""
-    unhandled: tuple[str, ...] = ()
 
 
 class PersonaLoop:

@@ -14,8 +14,9 @@ from botyard.loop.declaration import BotDeclaration, version_number
 from botyard.loop.errors import PlatformError
 from botyard.loop.install import Installation, installation_of
 from botyard.loop.loading import load_bot
+from botyard.loop.loop_health import LoopHealth
 from botyard.loop.parking import LoopEnded
-from botyard.loop.persona_loop import LoopHealth, PersonaLoop
+from botyard.loop.persona_loop import PersonaLoop
 from botyard.loop.persona_turns import PersonaTurns, failed
 from botyard.loop.personas import FPersonaOutput, persona_of
 from botyard.loop.thread_model import ask
