@@ -139,6 +139,24 @@ async def test_a_lease_that_is_held_is_not_given_to_another(world: World) -> Non
     assert await Leases(world.redis, owner="replica-b").acquire(lease.partition) is not None
 
 
+async def test_a_lease_is_lost_where_redis_forgot_commits_under_it(world: World) -> None:
+    await world.say("one")
+    lease, (entry,) = await world.lease(), await world.waiting()
+    leases = Leases(world.redis, owner=lease.owner)
+    older = await world.redis.dump(keys.lease(lease.partition))
+    assert await leases.renew(lease)
+    await world.turns.commit(lease, entry, Commit(record="{}"))
+    assert await leases.renew(lease)
+    await world.redis.restore(keys.lease(lease.partition), 0, older, replace=True)
+    assert not await leases.renew(lease)
+    # Also where those that it forgot were another owner's.
+    await world.redis.hset(keys.lease(lease.partition), "commits", 5)
+    taken = await world.lease()
+    assert await leases.renew(taken)
+    await world.redis.hset(keys.lease(lease.partition), "commits", 4)
+    assert not await leases.renew(taken)
+
+
 async def test_an_epoch_never_comes_back_even_if_redis_forgot_it(world: World) -> None:
     before = await world.lease("replica-a", lease_ms=1)
     await world.redis.delete(keys.lease(before.partition))

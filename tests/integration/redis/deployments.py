@@ -23,6 +23,8 @@ class Nodes:
         self._commands: dict[int, list[str]] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="by-redis-nodes-"))
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
+        self.data: list[int] = []
+        """Ports of those that are no sentinels, whether they run or not."""
 
     def start(self, *options: str, sentinel: str = "") -> int:
         """Start one more; return its port."""
@@ -34,6 +36,8 @@ class Nodes:
         command = [self._program, str(config), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         command += ["--sentinel"] if sentinel else ["--save", "", "--appendonly", "yes", *options]
         self._commands[port] = command
+        if not sentinel:
+            self.data.append(port)
         self.restart(port)
         return port
 
@@ -92,16 +96,17 @@ def redis_cluster() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def cluster_nodes(*options: str, program: str = "redis-server") -> Iterator[tuple[str, Nodes]]:
-    """A cluster of three primaries; yields its URL and its nodes."""
+def cluster_nodes(*options: str, program: str = "redis-server", replicas: int = 0) -> Iterator[tuple[str, Nodes]]:
+    """A cluster of three primaries with so many replicas each; yields its URL and its nodes."""
     nodes = Nodes(program)
     try:
         clustered = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *options)
-        ports = [nodes.start(*clustered) for _ in range(3)]
+        ports = [nodes.start(*clustered) for _ in range(3 * (1 + replicas))]
         places = [f"127.0.0.1:{port}" for port in ports]
         subprocess.run(
-            ["redis-cli", "--cluster", "create", *places, "--cluster-yes"], check=True, stdout=subprocess.DEVNULL
-        )
+            ["redis-cli", "--cluster", "create", *places, "--cluster-yes", "--cluster-replicas", str(replicas)],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
         until(
             lambda: all(client(port).execute_command("CLUSTER INFO")["cluster_state"] == "ok" for port in ports),
             "the cluster",

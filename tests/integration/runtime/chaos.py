@@ -19,7 +19,7 @@ LEASE_MS = 1500
 class Chaos:
     """Does harm until it is told to stop, and always leaves at least one replica that can work."""
 
-    def __init__(self, bot: Bot, server: RedisServer, rng: random.Random) -> None:
+    def __init__(self, bot: Bot, server: RedisServer | None, rng: random.Random) -> None:
         self.bot = bot
         self.server = server
         self.rng = rng
@@ -60,6 +60,7 @@ class Chaos:
         replica.resume()
 
     async def kill_redis(self, _: Replica) -> None:
+        assert self.server is not None
         self.server.kill()
         await asyncio.sleep(self.rng.uniform(0.0, 1.0))
         self.server.start()

@@ -1,6 +1,7 @@
 """Redis goes away and comes back: nothing that was accepted is lost, nothing is committed twice."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,49 @@ async def test_a_replica_that_starts_before_redis_waits_for_it(bot: Bot, own_red
     await starting
     await bot.finished(2)
     assert await bot.texts() == ["1: hello"]
+
+
+async def test_after_redis_came_back_with_an_older_file_the_conversation_goes_on_from_there(
+    own_redis: RedisServer, tmp_path: Path
+) -> None:
+    gate, acted = tmp_path / "gate", tmp_path / "acted"
+    code = echo(f"""
+    import botyard, pathlib, time
+    while said == "two" and not pathlib.Path({str(gate)!r}).exists():
+        time.sleep(0.01)
+    botyard.blocking_step("act", lambda: pathlib.Path({str(acted)!r}).open("a").write(said + " "))
+    """)
+    bot = Bot(connect(own_redis.url), own_redis.url, tmp_path / "bot", code=code)
+    file, older = own_redis.folder / "appendonlydir", tmp_path / "older"
+    try:
+        await bot.start()
+        for text in ("reset", "one"):
+            await bot.say(text)
+        await bot.finished(2)
+        await bot.say("two")
+        own_redis.kill()
+        shutil.copytree(file, older)
+        own_redis.start()
+        gate.touch()
+        await bot.finished(3)
+        await bot.say("three")
+        await bot.finished(4)
+        assert await bot.texts() == ["1: one", "2: two", "3: three"]
+
+        own_redis.kill()
+        shutil.rmtree(file)
+        older.rename(file)
+        own_redis.start()
+        # What was accepted until then runs again, and takes its steps again; what came later was never there.
+        await bot.finished(3)
+        assert await bot.texts() == ["1: one", "2: two"]
+        await bot.say("four")
+        await bot.finished(4)
+        assert await bot.texts() == ["1: one", "2: two", "3: four"]
+        assert acted.read_text().split() == ["one", "two", "three", "two", "four"]
+    finally:
+        bot.stop()
+        await bot.redis.aclose()
 
 
 async def test_a_lost_answer_of_a_commit_is_told_to_nobody(own_redis: RedisServer, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Who may commit in a partition: leases with epochs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
@@ -12,6 +12,14 @@ LEASE_MS = 6000
 """Life of a lease without renewal. With a look every second, a dead replica is replaced within 7.5 s."""
 
 
+@dataclass(slots=True)
+class Known:
+    """What the owner of a lease was told of its partition."""
+
+    commits: int = 0
+    """How many there were; Redis knows of fewer where it came back with an older state."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A lease that was held when it was granted; only a script can tell whether it still is."""
@@ -19,6 +27,7 @@ class Lease:
     partition: Partition
     owner: str
     epoch: int
+    known: Known = field(default_factory=Known, compare=False, repr=False)
 
 
 class Leases:
@@ -44,14 +53,20 @@ class Leases:
         )
         if answer[0] == 0:
             return None
-        return Lease(partition, self._owner, int(answer[0]))
+        return Lease(partition, self._owner, int(answer[0]), Known(int(answer[1])))
 
     async def renew(self, lease: Lease) -> bool:
-        """Prolong `lease`; False when it was lost."""
+        """Prolong `lease`; False when it was lost.
+
+        It counts as lost, too, where Redis came back with an older state: what its owner has committed may be in the
+        inbox again, and is read again only by who takes the partition anew.
+        """
         answer = await self._scripts.run(
-            "lease_renew", keys=[keys.lease(lease.partition)], args=[lease.owner, lease.epoch, self._lease_ms]
+            "lease_renew",
+            keys=[keys.lease(lease.partition)],
+            args=[lease.owner, lease.epoch, self._lease_ms, lease.known.commits],
         )
-        return bool(answer)
+        return bool(answer == 1)
 
     async def release(self, lease: Lease) -> None:
         """Give `lease` back and wake the replicas that may want the partition."""

@@ -217,10 +217,11 @@ class Turns:
         )
         _raise_refusal(answer[0], lease, entry)
         last = int(answer[1])
-        if following is None or answer[2][0] != b"ok":
+        lease.known.commits = max(lease.known.commits, int(answer[2]))
+        if following is None or answer[3][0] != b"ok":
             return Committed(last)
         try:
-            return Committed(last, _begun(answer[2]))
+            return Committed(last, _begun(answer[3]))
         except ValueError:
             # Whoever begins it for itself is told what is wrong with its state.
             return Committed(last)

@@ -2,7 +2,7 @@
 -- KEYS: lease, inbox, attempts, state, conversation, open turns, outputs, history, timers, journal, outbox,
 --       dead letters, versions, records, names of the records
 -- ARGV: owner, epoch, entry, turn, live channel, msgpack of the commit (see botyard.core.turns)
--- Answers {"ok", number of the last output} | {"stale"} | {"duplicate"} | {"full"}
+-- Answers {"ok", number of the last output, commits that there were in the partition} | {"stale"} | {"duplicate"} | {"full"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 local entry, turn, channel = ARGV[3], ARGV[4], ARGV[5]
@@ -88,4 +88,4 @@ redis.call("DEL", KEYS[10])
 for index = 5, 8 do redis.call("EXPIRE", KEYS[index], commit.keep) end
 redis.call("EXPIRE", KEYS[14], commit.keep)
 redis.call("EXPIRE", KEYS[15], commit.keep)
-return {"ok", last}
+return {"ok", last, redis.call("HINCRBY", KEYS[1], "commits", 1)}
