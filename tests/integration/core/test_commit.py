@@ -149,6 +149,13 @@ async def test_a_lease_is_lost_where_redis_forgot_commits_under_it(world: World)
     assert await leases.renew(lease)
     await world.redis.restore(keys.lease(lease.partition), 0, older, replace=True)
     assert not await leases.renew(lease)
+    await world.say("two")
+    (entry,) = await world.waiting()
+    # What it forgot comes first.
+    with pytest.raises(StaleOwner):
+        await world.turns.begin(lease, entry)
+    with pytest.raises(StaleOwner):
+        await world.turns.commit(lease, entry, Commit(record="{}"))
     # Also where those that it forgot were another owner's.
     await world.redis.hset(keys.lease(lease.partition), "commits", 5)
     taken = await world.lease()

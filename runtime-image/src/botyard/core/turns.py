@@ -108,7 +108,7 @@ class Turns:
                 it is another one.
 
         Raises:
-            StaleOwner: The lease was lost.
+            StaleOwner: The lease was lost, or Redis came back with an older state.
             AlreadyCommitted: The event is not in the inbox any more.
             StillParked: It was put aside.
             ValueError: The stored state cannot be read.
@@ -125,7 +125,7 @@ class Turns:
                 keys.journal(partition, entry.event),
                 keys.parked(partition),
             ],
-            args=[lease.owner, lease.epoch, entry.id, entry.turn, entry.key, run],
+            args=[lease.owner, lease.epoch, entry.id, entry.turn, entry.key, run, lease.known.commits],
         )
         _raise_refusal(answer[0], lease, entry)
         if answer[0] == b"parked":
@@ -145,7 +145,7 @@ class Turns:
             run: Names that run; where the commit's answer is lost, `begin` with this name gives it.
 
         Raises:
-            StaleOwner: The lease was lost; nothing was written.
+            StaleOwner: The lease was lost, or Redis came back with an older state; nothing was written.
             AlreadyCommitted: This event was committed before; nothing was written.
             RecordsFull: The key would hold too many records; nothing was written.
             NotFlushed: Everything was written and is not known to be on disk; commit again.
@@ -169,6 +169,7 @@ class Turns:
                 {"here": partition.bot.partition(event.key) == partition, **asdict(event)} for event in commit.events
             ],
             "now": commit.now_ms,
+            "known": lease.known.commits,
         }
         if commit.records:
             packed["records"] = [

@@ -3,10 +3,12 @@
 --       dead letters, versions, records, names of the records
 -- ARGV: owner, epoch, entry, turn, live channel, msgpack of the commit (see botyard.core.turns)
 -- Answers {"ok", number of the last output, commits that there were in the partition} | {"stale"} | {"duplicate"} | {"full"}
-local held = redis.call("HMGET", KEYS[1], "owner", "epoch")
+local held = redis.call("HMGET", KEYS[1], "owner", "epoch", "commits")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 local entry, turn, channel = ARGV[3], ARGV[4], ARGV[5]
 local commit = cmsgpack.unpack(ARGV[6])
+-- Redis has an older state: an event that was committed may be in the inbox again, before this one.
+if tonumber(held[3] or 0) < commit.known then return {"stale"} end
 local records = commit.records or {}
 if #records > 0 then
   local more = redis.call("HLEN", KEYS[14])

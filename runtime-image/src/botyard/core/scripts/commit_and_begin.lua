@@ -6,6 +6,6 @@
 local done = commit(KEYS, ARGV)
 if done[1] == "ok" then
   done[4] = begin({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[16], KEYS[17]},
-    {ARGV[1], ARGV[2], ARGV[7], ARGV[8], ARGV[9], ARGV[10]})
+    {ARGV[1], ARGV[2], ARGV[7], ARGV[8], ARGV[9], ARGV[10], 0})
 end
 return done
