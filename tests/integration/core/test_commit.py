@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from botyard.core.dead_letters import DeadLetters
 from botyard.core.deliveries import Deliveries
 from botyard.core.errors import AlreadyCommitted, Expired, NotOwner, Overloaded, StaleOwner, StillParked
 from botyard.core.forks import Forks
-from botyard.core.leases import Leases
+from botyard.core.leases import Lease, Leases
 from botyard.core.parking import Parking
 from botyard.core.retention import Retention
 from botyard.core.turns import Commit, NextEvent
@@ -148,6 +149,8 @@ async def test_a_lease_is_lost_where_redis_forgot_commits_under_it(world: World)
     await world.turns.commit(lease, entry, Commit(record="{}"))
     assert await leases.renew(lease)
     await world.redis.restore(keys.lease(lease.partition), 0, older, replace=True)
+    with pytest.raises(StaleOwner):
+        await world.turns.commit(lease, entry, Commit(record="{}"))
     assert not await leases.renew(lease)
     await world.say("two")
     (entry,) = await world.waiting()
@@ -156,6 +159,13 @@ async def test_a_lease_is_lost_where_redis_forgot_commits_under_it(world: World)
         await world.turns.begin(lease, entry)
     with pytest.raises(StaleOwner):
         await world.turns.commit(lease, entry, Commit(record="{}"))
+    # Also where those that it forgot were found to be done before, their answers having been lost.
+    other = Lease(lease.partition, lease.owner, lease.epoch)
+    await world.redis.hset(keys.lease(lease.partition), "commits", 3)
+    with pytest.raises(AlreadyCommitted):
+        await world.turns.begin(other, replace(entry, id="1-0"))
+    await world.redis.hset(keys.lease(lease.partition), "commits", 2)
+    assert not await leases.renew(other)
     # Also where those that it forgot were another owner's.
     await world.redis.hset(keys.lease(lease.partition), "commits", 5)
     taken = await world.lease()

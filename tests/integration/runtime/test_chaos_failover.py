@@ -76,7 +76,7 @@ class Failovers(Chaos):
         self.lagging = lagging
         """What becomes the new primary lags behind."""
         self.epoch = 0
-        """Failovers that began."""
+        """Grows when a failover begins, and when it ends."""
 
     async def harm(self) -> None:
         """Do every harm once, in any order."""
@@ -103,6 +103,11 @@ class Failovers(Chaos):
         nodes.kill(lost.port)
         nodes.processes[lost.replica].send_signal(signal.SIGCONT)
         until(lambda: client(lost.replica).info("replication")["role"] == "master", "the new primary")
+        if self.kind == "sentinel":
+            (sentinel,) = nodes.processes.keys() - set(nodes.data)
+            asked = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")
+            until(lambda: int(client(sentinel).execute_command(*asked)[1]) == lost.replica, "the sentinel")
+        self.epoch += 1
         nodes.restart(lost.port)
         if self.kind == "sentinel":
             # Sentinel does so by itself, after ten seconds.
@@ -115,7 +120,7 @@ class Sent:
 
     text: str
     began: int
-    """Failovers that had begun when it was sent."""
+    """The epoch in which it was sent."""
     acknowledged: int
     """The same, when it was acknowledged."""
 
@@ -137,8 +142,8 @@ def holes(sent: list[Sent], answered: list[str]) -> list[str]:
     """Return what is missing and is not the end of what was acknowledged before a failover."""
     found, kept = [], set(answered)
     last = max(message.acknowledged for message in sent)
-    for epoch in range(last + 1):
-        # Whatever was sent before a failover and acknowledged after its beginning may be on either side of it.
+    for epoch in range(0, last + 1, 2):
+        # Whatever was sent or acknowledged during a failover may be on either side of it.
         safe = [message.text for message in sent if message.began == message.acknowledged == epoch]
         while epoch < last and safe and safe[-1] not in kept:
             safe.pop()

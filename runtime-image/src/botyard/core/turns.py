@@ -127,7 +127,7 @@ class Turns:
             ],
             args=[lease.owner, lease.epoch, entry.id, entry.turn, entry.key, run, lease.known.commits],
         )
-        _raise_refusal(answer[0], lease, entry)
+        _raise_refusal(answer, lease, entry)
         if answer[0] == b"parked":
             raise StillParked(None if answer[1] < 0 else int(answer[1]) / 1000)
         return _begun(answer)
@@ -216,7 +216,7 @@ class Turns:
                 *begun,
             ],
         )
-        _raise_refusal(answer[0], lease, entry)
+        _raise_refusal(answer, lease, entry)
         last = int(answer[1])
         lease.known.commits = max(lease.known.commits, int(answer[2]))
         if following is None or answer[3][0] != b"ok":
@@ -312,10 +312,13 @@ def _begun(answer: list[Any]) -> Begun:
     )
 
 
-def _raise_refusal(outcome: bytes, lease: Lease, entry: Entry) -> None:
+def _raise_refusal(answer: list[Any], lease: Lease, entry: Entry) -> None:
+    outcome = answer[0]
     if outcome == b"stale":
         raise StaleOwner(f"{lease.partition} has another owner")
     if outcome == b"full":
         raise RecordsFull(f"{entry.key!r} would hold more than {MAX_RECORDS} records; remove old ones")
     if outcome in (b"gone", b"duplicate"):
+        # Also a commit whose answer was lost is known of.
+        lease.known.commits = max(lease.known.commits, int(answer[1]))
         raise AlreadyCommitted(f"event {entry.event} was committed before")

@@ -85,7 +85,8 @@ class InboxReader:
                 await self._changed.wait()
                 continue
             try:
-                self._offer(await self._read())
+                asked = dict(self._positions)
+                self._offer(await self._read(), asked)
             except Unavailable as error:
                 log.warning("the inboxes cannot be read, trying again: %s", error)
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
@@ -113,11 +114,12 @@ class InboxReader:
             return [{stream: position} for stream, position in streams.items()]
         return [streams]
 
-    def _offer(self, answer: list[tuple[bytes, Any]]) -> None:
+    def _offer(self, answer: list[tuple[bytes, Any]], asked: dict[Partition, str]) -> None:
         by_stream = {keys.inbox(partition).encode(): partition for partition in self._positions}
         for stream, entries in answer:
             partition = by_stream.get(stream)
-            if partition is None:
+            # A partition that was lost and taken anew meanwhile is read from its beginning.
+            if partition is None or self._positions[partition] != asked.get(partition):
                 continue
             for entry_id, fields in entries:
                 self._positions[partition] = entry_id.decode()

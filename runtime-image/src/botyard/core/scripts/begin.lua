@@ -3,13 +3,15 @@
 -- ARGV: owner, epoch, entry, turn, key, run (the same one is counted once; empty: always another one),
 -- commits that its owner knows of
 -- Answers {"ok", attempt, crashes, state, ends of the conversation, journal (flat ordinal, record, …),
--- to be cancelled (1/0), runs that were put aside, revision and schema of the state, now (ms)} | {"parked", ms left or -1} | {"stale"} | {"gone"}
+-- to be cancelled (1/0), runs that were put aside, revision and schema of the state, now (ms)} | {"parked", ms left or -1} | {"stale"} | {"gone", commits}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch", "commits")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 -- Redis has an older state: an event that was committed may be in the inbox again, before this one.
 if tonumber(held[3] or 0) < tonumber(ARGV[7]) then return {"stale"} end
 local entry = ARGV[3]
-if #redis.call("XRANGE", KEYS[2], entry, entry) == 0 then return {"gone"} end
+if #redis.call("XRANGE", KEYS[2], entry, entry) == 0 then
+  return {"gone", tonumber(held[3] or 0)}
+end
 local about = redis.call("HMGET", KEYS[5], "ends", "cancel:" .. ARGV[4], "revision", "schema")
 local parked = redis.call("HGET", KEYS[7], ARGV[5])
 if parked then

@@ -2,7 +2,7 @@
 -- KEYS: lease, inbox, attempts, state, conversation, open turns, outputs, history, timers, journal, outbox,
 --       dead letters, versions, records, names of the records
 -- ARGV: owner, epoch, entry, turn, live channel, msgpack of the commit (see botyard.core.turns)
--- Answers {"ok", number of the last output, commits that there were in the partition} | {"stale"} | {"duplicate"} | {"full"}
+-- Answers {"ok", number of the last output, commits that there were in the partition} | {"stale"} | {"duplicate", commits} | {"full"}
 local held = redis.call("HMGET", KEYS[1], "owner", "epoch", "commits")
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return {"stale"} end
 local entry, turn, channel = ARGV[3], ARGV[4], ARGV[5]
@@ -22,7 +22,7 @@ end
 if redis.call("XDEL", KEYS[2], entry) == 0 then
   -- A write of this connection, for WAITAOF: the first commit may not be on disk yet.
   redis.call("EXPIRE", KEYS[8], commit.keep)
-  return {"duplicate"}
+  return {"duplicate", tonumber(held[3] or 0)}
 end
 
 -- A conversation that was ended while this turn ran keeps nothing of what belonged to before.
