@@ -12,6 +12,7 @@ _FREE_FORM = frozenset({"config", "setup", "podTemplate", "resources", "files"})
 
 _TARGETS = {
     "secretRef": "Secret",
+    "connectionSecretRef": "Secret",
     "secretKeyRef": "Secret",
     "indexSecretRef": "Secret",
     "configMapRef": "ConfigMap",

@@ -106,6 +106,23 @@ def test_a_value_from_a_secret_reaches_the_pods_and_nothing_that_others_read(wor
         assert "s3cret" not in json.dumps(world.get(kind, name))
 
 
+def test_the_address_of_the_database_is_kept_and_a_changed_one_follows(world: World) -> None:
+    world.ready_bot()
+    world.persona("nora", erp={"connectionSecretRef": {"name": "crm-database"}})
+    absent = world.await_condition("Persona", "nora", "Ready", "False", "ReferenceNotFound")
+    assert "Secret crm-database of spec.erp.connectionSecretRef does not exist" in absent["message"]
+    secret(world, "crm-database", uri="mysql://nora:s3cret@db/shop")
+    wrong = world.await_condition("Persona", "nora", "Ready", "False", "ReferenceInvalid")
+    assert "write postgresql://role:password@host/db" in wrong["message"]
+    for password in ("s3cret", "s3cret-too"):
+        address = f"postgresql://nora:{password}@db/shop"
+        secret(world, "crm-database", uri=address)
+        world.await_condition("Persona", "nora", "Ready", "True")
+        eventually(lambda address=address: kept(world, "nora")["database"] == address, "the pods' Secret has it")
+    for kind, name in (("Persona", "nora"), ("ConfigMap", "repairs-personas-0"), ("Deployment", "repairs")):
+        assert "s3cret" not in json.dumps(world.get(kind, name))
+
+
 def test_a_secret_that_changes_is_in_force_without_a_new_pod(world: World) -> None:
     world.ready_bot()
     world.running_pod("repairs-abc")

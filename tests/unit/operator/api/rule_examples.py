@@ -310,6 +310,7 @@ PERSONA = [
     Example("Persona", "spec.schedules[].when", "write EVERY:5m", schedule(when="WEEKDAYS:MO:FR/09:00"),
             schedule(when="WEEKDAYS:MO:FR/9:00")),
     field("Persona", "mongo.secretRef.name", OBJECT_NAME, "mongo", "Mongo"),
+    field("Persona", "erp.connectionSecretRef.name", OBJECT_NAME, "nora-database", "Nora"),
 ]  # fmt: skip
 
 EXAMPLES = [*BUNDLE, *BOT, *PERSONA]
