@@ -1,8 +1,11 @@
 """What a bot's pods may do and what they know. Their namespace enforces the restricted standard."""
 
+import json
+
 import pytest
 
 from demo.commands import DemoError
+from tests.cluster.bots import counter
 from tests.cluster.spaces import Space
 
 
@@ -41,3 +44,35 @@ def test_the_workers_process_can_read_no_secret_of_the_platform(shared: Space) -
     assert "artifact-token" not in inside
     with pytest.raises(DemoError):
         shared.run("exec", name, "-c", "worker", "--", "cat", "/etc/botyard/platform/redis-url")
+
+
+def test_one_replica_after_the_other_may_be_evicted(space: Space) -> None:
+    space.push(counter("v1"))
+    space.bundle()
+    space.bot(replicas=2)
+    space.ready("bundle/counter", "bot/counter")
+    space.eventually("two pods are ready", lambda: len(ready(space)) == 2, "bot/counter")
+    first, second = ready(space)
+    evict(space, first)
+    with pytest.raises(DemoError, match="disruption budget"):
+        evict(space, second)
+    space.eventually("the first one is replaced", lambda: len(ready(space) - {first}) == 2, "bot/counter")
+    evict(space, second)
+
+
+def ready(space: Space) -> set[str]:
+    """Return the names of the pods that are ready and stay."""
+    return {
+        pod["metadata"]["name"]
+        for pod in space.pods()
+        for each in (pod.get("status") or {}).get("conditions") or ()
+        if each["type"] == "Ready" and each["status"] == "True"
+    }
+
+
+def evict(space: Space, pod: str) -> None:
+    """Ask for a pod's eviction, as `kubectl drain` does."""
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": space.namespace}}
+    path = space.tree.with_suffix(".eviction")
+    path.write_text(json.dumps(body))
+    space.run("create", "--raw", f"/api/v1/namespaces/{space.namespace}/pods/{pod}/eviction", "-f", str(path))
