@@ -29,6 +29,9 @@ LOG_BURST = 4 * LOG_RATE
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE")
 """Variables that workers inherit. Everything else stays here."""
 
+_PF_EXITING = 0x4
+"""Linux sets it before a process that ends gives back memory and connections."""
+
 
 @dataclass(slots=True)
 class _Worker:
@@ -156,8 +159,10 @@ class WorkerHost:
     def _kill(self, name: str) -> None:
         worker = self._workers.get(name)
         if worker is not None:
+            by_itself = _is_ending(worker.process.pid)
             self._end_group(worker)
-            worker.killed.set()
+            if not by_itself:
+                worker.killed.set()
 
     def _end_group(self, worker: _Worker) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -168,6 +173,15 @@ class WorkerHost:
         for worker in list(self._workers):
             self._kill(worker)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _is_ending(pid: int) -> bool:
+    """Tell whether a process is on its way out already: then how it ended is its own affair (see proc(5), flags)."""
+    try:
+        flags = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[6])
+    except OSError:
+        return True
+    return bool(flags & _PF_EXITING)
 
 
 async def _pump(stream: asyncio.StreamReader, worker: str) -> None:
