@@ -60,6 +60,11 @@ async def test_the_same_change_again_reaches_nobody(erp: System) -> None:
     assert len(await waiting(erp)) == 2
 
 
+async def test_each_persona_has_an_event_of_its_own(erp: System) -> None:
+    await send(erp, {"id": "42", "action": "INSERT", "new": ANNA})
+    assert {entry.event for entry in await erp.waiting()} == {"erp:crm_contact:42::nora", "erp:crm_contact:42::oslo"}
+
+
 async def test_a_change_that_got_half_way_reaches_the_others_when_it_is_sent_again(erp: System) -> None:
     change = {"id": "42", "action": "INSERT", "new": ANNA}
     routes = Routes(routes=tuple(erp.gateway.table))

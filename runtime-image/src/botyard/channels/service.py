@@ -101,7 +101,7 @@ class ChannelService:
                     payload=message.payload,
                     user=f"{name}:{message.user}",
                     may_act_for_others=True,
-                    event_id=f"{name}:{message.id}" if message.id else None,
+                    event_id=f"{key}:{message.id}" if message.id else None,
                 )
             )
             if delivery := self._deliveries.get(name):

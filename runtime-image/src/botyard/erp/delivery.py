@@ -87,14 +87,16 @@ class Delivery:
         content = payload(table, change)
 
         async def accept(persona: str) -> bool:
+            key = keys.persona_key(persona)
             async with gate:
                 receipt = await self._inbox.accept(
                     bot,
-                    key=keys.persona_key(persona),
+                    key=key,
                     kind="action",
                     payload=content,
                     may_act_for_others=True,
-                    event_id=event,
+                    # What an event has done is remembered by its id alone, also where Personas share a partition.
+                    event_id=f"{event}:{key}",
                     max_pending=self._max_pending,
                 )
             return not receipt.duplicate

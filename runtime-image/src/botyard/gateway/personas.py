@@ -77,7 +77,7 @@ async def post_task(gateway: Gateway, request: Request) -> Response:
         "by": {"user": admission.principal.subject},
     }
     receipt = await _accept(
-        admission, keys.persona_key(persona), payload, event_id=f"task.{body.id}" if body.id else None
+        admission, keys.persona_key(persona), payload, event_id=f"task.{persona}.{body.id}" if body.id else None
     )
     return _answered(keys.persona_key(persona), receipt, task=task)
 
