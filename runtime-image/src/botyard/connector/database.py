@@ -32,6 +32,20 @@ def _options(more: str) -> dict[str, Any]:
     }
 
 
+def _check_address(address: str) -> None:
+    """Refuse an address that libpq cannot read, or in which a part of the password would be the server's name.
+
+    Raises:
+        Problem: It is one.
+    """
+    try:
+        parts = extensions.parse_dsn(address)
+    except (psycopg2.Error, ValueError):
+        raise problems.malformed_address() from None
+    if "@" in str(parts.get("host", "")):
+        raise problems.malformed_address()
+
+
 class Database:
     """Questions to one database, on a connection that is made when it is needed first.
 
@@ -76,6 +90,7 @@ class Database:
             raise
 
     def _connect(self) -> Any:
+        _check_address(self._address)
         try:
             connection = psycopg2.connect(self._address, **_options(f"-c statement_timeout={STATEMENT_MS}"))
         except (psycopg2.Error, ValueError, UnicodeError) as error:
@@ -113,6 +128,7 @@ class Replication:
     """
 
     def __init__(self, address: str) -> None:
+        _check_address(address)
         try:
             self._connection: Any = psycopg2.connect(
                 address, connection_factory=LogicalReplicationConnection, **_options("")

@@ -51,6 +51,9 @@ def of_connecting(error: Exception) -> Problem:
     """Return what a failed connection to PostgreSQL means."""
     text = _first_line(error)
     lowered = text.lower()
+    if lowered.startswith("invalid "):
+        # What libpq says of an address that it cannot read repeats parts of it.
+        return malformed_address()
     if "wal_level" in lowered:
         return wal_level("lower")
     if "must be superuser or replication role" in lowered or "permission denied to start wal sender" in lowered:
@@ -65,6 +68,14 @@ def of_connecting(error: Exception) -> Problem:
             f"PostgreSQL does not let us in: {text}. Look at the source's Secret and at pg_hba.conf",
         )
     return Problem("Unreachable", f"PostgreSQL cannot be reached: {text}")
+
+
+def malformed_address() -> Problem:
+    """Return what to do about an address that is none. It says nothing of the address: it holds a password."""
+    return Problem(
+        "AccessDenied",
+        "the source's address is none of PostgreSQL; write special characters of the password as %XX",
+    )
 
 
 def wal_level(found: str) -> Problem:
