@@ -89,7 +89,7 @@ async def claim(connection: AsyncConnection[Any], key: str) -> list[Written]:
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
     try:
         found = await connection.execute(
-            "SELECT action, row_id, before::text, after::text FROM botyard_audit "
+            "SELECT action, row_id, before::text, after::text FROM public.botyard_audit "
             "WHERE db_role = current_user AND (key = %s OR key >= %s AND key < %s) ORDER BY id",
             (key, f"{key}#", f"{key}$"),
         )
@@ -105,7 +105,7 @@ async def claim(connection: AsyncConnection[Any], key: str) -> list[Written]:
 async def record(connection: AsyncConnection[Any], key: str, actor: Actor, table: str, written: list[Written]) -> None:
     """Keep what was written, in the transaction that writes it."""
     insert = (
-        "INSERT INTO botyard_audit (key, namespace, bot, persona, thread, task, turn, event, action, table_name, "
+        "INSERT INTO public.botyard_audit (key, namespace, bot, persona, thread, task, turn, event, action, table_name, "
         "row_id, before, after) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)"
     )
     who = (actor.namespace, actor.bot, actor.persona, actor.thread, actor.task, actor.turn, actor.event)

@@ -13,7 +13,7 @@ from psycopg import errors as sqlstate
 from botyard.erp import filter_language
 from botyard.erp.filter_language import FilterError
 from botyard.erp.filter_sql import Parameters
-from botyard.erp.store import statements
+from botyard.erp.store import audit, statements
 from botyard.erp.store.catalog import Table
 from botyard.erp.store.database import Database
 from botyard.erp.store.errors import AGAIN, NOT_AGAIN, StoreError, told
@@ -36,8 +36,10 @@ async def attempt(database: Database, table: str, work: Callable[[Connection, Ta
     """Do `work` in a transaction; again where another try may go well.
 
     Raises:
-        StoreError: It was not done.
+        StoreError: It was not done; or it is of the record of what bots wrote (`NotAllowed`).
     """
+    if table == audit.TABLE:
+        raise StoreError("NotAllowed", "the record of what bots wrote is not theirs to read or to write")
     pause = FIRST_PAUSE
     for tries in range(TRIES):
         try:
