@@ -88,6 +88,8 @@ class TestReading:
             ("query", {"table": "machine", "order": ["nam"]}, "UnknownColumn", "did you mean name?"),
             ("query", {"table": "machine", "columns": ["nam"]}, "UnknownColumn", "did you mean name?"),
             ("query", {"table": "machine", "limit": 5000}, "BadRequest", "limit"),
+            ("query", {"table": "botyard_audit"}, "NotAllowed", "not theirs"),
+            ("get", {"table": "botyard_audit", "id": 1}, "NotAllowed", "not theirs"),
             ("query", {"table": "secret"}, "NotAllowed", "may not read secret"),
             ("get", {"table": "heap", "id": 1}, "NoKey", "has no primary key"),
             ("get", {"table": "machine", "id": "seven"}, "BadValue", "invalid input syntax"),
@@ -307,3 +309,30 @@ class TestConnections:
     ) -> None:
         await databases.keep(())
         assert database.pool.closed
+
+
+@pytest.mark.parametrize(
+    ("do", "arguments"),
+    [
+        ("create", {"row": {"key": "k"}}),
+        ("patch", {"id": 1, "changes": {"bot": "other"}}),
+        ("delete", {"id": 1}),
+        ("archive", {"id": 1, "column": "written_at"}),
+        ("batch", {"key": "key", "rows": [{"key": "k"}]}),
+    ],
+)
+async def test_the_record_of_what_bots_wrote_is_not_theirs_to_write(
+    database: Database, owner: psycopg.Connection, do: str, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(StoreError, match="not theirs") as refused:
+        await write(database, "forged", do, table="botyard_audit", **arguments)
+    assert refused.value.code == "NotAllowed"
+    assert audit(owner) == []
+
+
+async def test_sums_are_exact_and_bounded(database: Database, owner: psycopg.Connection) -> None:
+    owner.execute("INSERT INTO machine (name, exact) VALUES ('a', 1e40)")
+    done = await write(database, "one", "patch", table="machine", id=1, changes={"exact": {"$increment": "0.1"}})
+    assert done["row"]["exact"] == "1" + "0" * 40 + ".1"
+    with pytest.raises(StoreError, match="for numbers"):
+        await write(database, "two", "patch", table="machine", id=1, changes={"exact": {"$increment": "1e999999"}})

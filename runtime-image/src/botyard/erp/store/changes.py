@@ -1,12 +1,16 @@
 """What a patch does to a row: plain values, and those that follow from what the row has."""
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from botyard.erp.store.errors import StoreError
 
 OPERATORS = ("$append", "$remove", "$increment", "$decrement")
+PRECISION = 2000
+"""Digits that a sum may have."""
+MAX_EXPONENT = 1000
+"""Numbers from ten to this power on, and as small ones, are not added: a sum would have more digits than it keeps."""
 
 
 def resolved(changes: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +46,8 @@ def _resolved(name: str, value: Any, now: Any) -> Any:
         number = _number(name, operator, 0 if now is None else now)
         by = _number(name, operator, operand)
         # As a text no digit is lost.
-        return str(number + by if operator == "$increment" else number - by)
+        with localcontext(Context(prec=PRECISION)):
+            return str(number + by if operator == "$increment" else number - by)
     items = [] if now is None else now
     if not isinstance(items, list):
         raise StoreError("BadValue", f"{name}: {operator} is for lists")
@@ -56,7 +61,7 @@ def _number(name: str, operator: str, value: Any) -> Decimal:
             number = Decimal(str(value))
         except InvalidOperation:
             number = Decimal("NaN")
-        if number.is_finite():
+        if number.is_finite() and abs(number.adjusted()) < MAX_EXPONENT:
             return number
     raise StoreError("BadValue", f"{name}: {operator} is for numbers, not for {str(value)[:80]!r}")
 
