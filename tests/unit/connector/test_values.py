@@ -25,6 +25,7 @@ from botyard.connector.values import Converters, parse_array
         (1082, "2026-11-21", "2026-11-21"),
         (17, "\\xdead", "3q0="),
         (3802, '{"a": 1.10}', {"a": 1.1}),
+        (114, '{"a": "\\ud83d\\ude00"}', {"a": "\U0001f600"}),
         (1007, "{1,NULL,3}", [1, None, 3]),
         (1231, "{1.10}", ["1.10"]),
     ],
@@ -32,6 +33,22 @@ from botyard.connector.values import Converters, parse_array
 def test_a_type_has_a_form(oid: int, text: str, value: Any) -> None:
     convert = Converters().of(oid)
     assert (convert(text) if convert else text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"a": "\\ud800"}', id="half of a pair"),
+        pytest.param('{"\\uD800": 1}', id="half of a pair in a name"),
+        pytest.param("[1e400]", id="too large"),
+        pytest.param("[" * 101 + "]" * 101, id="deep"),
+        pytest.param("[" * 100_000 + "]" * 100_000, id="very deep"),
+    ],
+)
+def test_a_document_that_has_no_other_form_stays_a_text(text: str) -> None:
+    convert = Converters().of(114)
+    assert convert is not None
+    assert convert(text) == text
 
 
 def test_types_of_the_database_are_learned() -> None:

@@ -19,6 +19,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+MAX_DEPTH = 100
+"""Levels of a JSON document; one with more stays a text."""
 Convert = Callable[[str], Any]
 
 
@@ -50,10 +52,32 @@ def _zone(text: str) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_float=_finite)
+        if "\\ud" in text.lower():
+            # Half of a pair of surrogates has no form in UTF-8.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        # PostgreSQL takes numbers and depths that Python does not.
+        # PostgreSQL takes numbers, texts and depths that others do not.
         return text
+    return text if _is_deep(value) else value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large")
+    return number
+
+
+def _is_deep(value: Any) -> bool:
+    """Tell whether a document has more than `MAX_DEPTH` levels."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return False
+        level = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
+    return True
 
 
 _SCALARS: dict[int, Convert] = {
