@@ -48,8 +48,26 @@ def test_one_place_in_the_log_is_one_change() -> None:
     assert first is not None
     assert again is not None
     assert other is not None
-    assert first.id == again.id == "erp:24023128:555"
+    assert first.id == again.id
+    assert str(first.id).startswith("erp:24023128:555:c:")
     assert other.id != first.id
+
+
+def test_changes_of_one_place_are_told_apart() -> None:
+    """Rows of a COPY, and the two halves of a changed primary key."""
+    found = [
+        read(envelope("c", None, {"a": 1}), "crm_contact"),
+        read(envelope("c", None, {"a": 2}), "crm_contact"),
+        read(envelope("d", {"a": 1}, None), "crm_contact"),
+    ]
+    assert len({change.id for change in found if change}) == 3
+
+
+def test_a_name_that_no_id_may_have_is_hashed() -> None:
+    long, odd = (read(envelope("c", None, {"a": 1}, db=db), "crm_contact") for db in ("x" * 63, "müll db"))
+    assert long is not None
+    assert odd is not None
+    assert long.id != odd.id
 
 
 def test_rows_of_a_snapshot_have_no_place_of_their_own() -> None:

@@ -1,12 +1,17 @@
 """Changes in the envelopes of Debezium, as its connectors for Postgres write them."""
 
+import hashlib
+import json
+import re
 from typing import Any
 
 from botyard.contract.erp import Action
 from botyard.erp import debezium_values as values
-from botyard.erp.changes import MAX_ID, Change
+from botyard.erp.changes import Change
 
 _ACTIONS: dict[str, Action] = {"c": "INSERT", "r": "INSERT", "u": "UPDATE", "d": "DELETE"}
+_PART = re.compile(r"[A-Za-z0-9_./+=@-]{0,32}")
+"""What a part of an id may have: four of them fit into one."""
 
 
 class EnvelopeError(ValueError):
@@ -64,7 +69,7 @@ def read(document: dict[str, Any], table: str) -> Change | None:
             name: values.row_of(row, values.schema_in(schema, place))
             for (name, row), place in zip(rows.items(), ("after", "before"), strict=True)
         }
-        return Change(id=_identity(op, source), action=_ACTIONS[op], **rows)
+        return Change(id=_identity(op, source, payload), action=_ACTIONS[op], **rows)
     except ValueError as error:
         raise EnvelopeError(_first_line(error)) from None
 
@@ -74,12 +79,27 @@ def _payload(document: dict[str, Any]) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else document
 
 
-def _identity(op: str, source: dict[str, Any]) -> str | None:
-    """Return what names the change in its database: one place in the log holds one change."""
+def _identity(op: str, source: dict[str, Any], payload: dict[str, Any]) -> str | None:
+    """Return what names the change in its database.
+
+    One place in the log may hold several changes: the rows of a COPY, or the DELETE and INSERT that Debezium makes of a
+    changed primary key. What they do to which row tells them apart.
+    """
     lsn = source.get("lsn")
     if lsn is None or op == "r":
         return None
-    return f"{source.get('db', '')}:{lsn}:{source.get('txId', '')}"[:MAX_ID]
+    rows = _digest(json.dumps([payload.get("before"), payload.get("after")], sort_keys=True))
+    return ":".join([*(_fit(source.get(name, "")) for name in ("db", "lsn", "txId")), op, rows])
+
+
+def _fit(part: Any) -> str:
+    """Return a part of an id, hashed where an id cannot have it."""
+    text = str(part)
+    return text if _PART.fullmatch(text) else _digest(text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def _first_line(error: ValueError) -> str:
