@@ -64,3 +64,39 @@ async def test_a_snapshot_that_was_cut_off_is_gone_on_with(shop: Shop, monkeypat
     # At most the portion that was under way came twice.
     first = [each["new"]["contact_id"] for each in found if each["change"] == "INSERT"]
     assert len(first) - len(set(first)) <= 51
+
+
+async def test_a_second_snapshot_comes_whole_also_where_nothing_happened_between(shop: Shop) -> None:
+    shop.run(insert(1, 3))
+    await shop.follow()
+    for number, value in enumerate(("a", "b"), start=1):
+        await shop.stop()
+        shop.change(snapshot=value)
+        await shop.follow()
+        await shop.until_changes(3 * number)
+
+
+async def test_a_snapshot_goes_on_also_where_nothing_happened_between(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run(insert(1, 300))
+    await shop.follow()
+    await shop.stop()
+    shop.change(snapshot="first")
+    monkeypatch.setattr(snapshot, "PORTION", 10)
+    for least in (30, 60, 90):
+        shop.start()
+
+        async def some(least: int = least) -> bool:
+            return len(await shop.changes()) >= least
+
+        await shop.until(some)
+        await shop.stop()
+    await shop.follow()
+
+    async def complete() -> bool:
+        return {f"{number:06}" for number in range(1, 301)} <= {
+            each["new"]["contact_id"] for each in await shop.changes()
+        }
+
+    await shop.until(complete)

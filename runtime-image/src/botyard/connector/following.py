@@ -74,9 +74,13 @@ class Follower:
         entered = contextlib.ExitStack()
         await asyncio.to_thread(entered.enter_context, database.snapshot(exported))
         try:
-            await self._send_rows(database, place(self._progress.generation, start, 0))
+            await self._send_rows(database, self._before(start))
         finally:
             await asyncio.to_thread(entered.close)
+
+    def _before(self, lsn: int) -> str:
+        """Return a place behind all commits before `lsn`, and before one that is exactly there."""
+        return place(self._progress.generation, max(0, lsn - 1), 0)
 
     async def _send_rows(self, database: Database, at: str) -> None:
         self._report.enter("snapshot")
@@ -93,6 +97,7 @@ class Follower:
             await self._writer.write(changes)
             await self._store.write(reached)
             count += len(changes)
+            self._progress = reached
             self._count()
         self._progress = replace(self._progress, wanted="", sent=self._progress.wanted, table="", after="")
         await self._store.write(self._progress)
@@ -159,15 +164,12 @@ class Follower:
             await asyncio.to_thread(entered.enter_context, database.snapshot())
             seen: Moment = await asyncio.to_thread(snapshot.moment, database)
             reader.stop_before = lambda begin: not seen.sees(begin)
-            at = place(self._progress.generation, 0, 0)
             while not reader.stopped:
                 told = await self._portion(stream, reader)
-                at = transactions.last_place or at
                 if not told.size and stream.seen >= seen.lsn:
                     break
-            if not reader.stopped:
-                at = max(at, place(self._progress.generation, seen.lsn, 0))
-            await self._send_rows(database, at)
+            border = seen.lsn if reader.held is None else reader.held.commit_lsn
+            await self._send_rows(database, self._before(border))
             reader.stop_before = lambda begin: False
             transactions.skips = seen.sees
         finally:

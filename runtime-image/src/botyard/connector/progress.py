@@ -23,6 +23,8 @@ class Progress:
         sent: The value of `snapshot` for which all rows have been sent.
         table: Of the snapshot, the table whose rows are being sent.
         after: The key of its last row that was sent, as JSON; empty: none was.
+        count: Rows of snapshots that were sent so far. It never goes back, so that on an idle database, too, rows that
+            are sent later have a later place.
     """
 
     generation: int = 0
@@ -32,6 +34,7 @@ class Progress:
     sent: str = ""
     table: str = ""
     after: str = ""
+    count: int = 0
 
 
 def home(source: Source) -> Partition:
@@ -51,8 +54,9 @@ class ProgressStore:
         found: Mapping[Any, Any] = await self._redis.hgetall(self._key)
         texts = {name.decode(): value.decode() for name, value in found.items()}
         fields: dict[str, Any] = {name: texts[name] for name in asdict(Progress()) if name in texts}
-        if "generation" in fields:
-            fields["generation"] = int(fields["generation"])
+        for name in ("generation", "count"):
+            if name in fields:
+                fields[name] = int(fields[name])
         if "made" in fields:
             fields["made"] = fields["made"] == "1"
         return Progress(**fields)

@@ -71,7 +71,7 @@ async def portions(
     Raises:
         Problem: The rows of a table cannot be read.
     """
-    number = 0
+    number = progress.count
     for name, where in sorted((f"{schema}.{table}", (schema, table)) for schema, table in found.tables):
         if progress.table and name < progress.table:
             continue
@@ -87,7 +87,7 @@ async def portions(
                     change = Change.model_construct(action="INSERT", new=dict(values), old=None)
                     placed.append(Placed(found.tables[where], change, f"{start}+{number:010X}", now_us()))
                     number += 1
-                progress = replace(progress, table=name, after=last)
+                progress = replace(progress, table=name, after=last, count=number)
                 yield placed, progress
             after = last
             if len(rows) < PORTION or not last:
@@ -98,12 +98,14 @@ def _portion(
     database: Database, where: Place, key: tuple[str, ...], after: str, converters: Converters
 ) -> tuple[list[Mapping[str, object]], str]:
     """Return the next rows, and the key of the last one as JSON; of a table without key all rows, and nothing."""
-    table = ".".join(f'"{part}"' for part in where)
-    question, values = f"SELECT * FROM {table}", []  # noqa: S608 - the catalog's names, quoted
+    values = json.loads(after) if key and after else []
+    # A percent sign stands for a value where values are given.
+    percent = "%%" if values else "%"
+    table = ".".join(_quoted(part, percent) for part in where)
+    question = f"SELECT * FROM {table}"  # noqa: S608 - the catalog's names, quoted
     if key:
-        columns = ", ".join(f'"{column}"' for column in key)
-        if after:
-            values = json.loads(after)
+        columns = ", ".join(_quoted(column, percent) for column in key)
+        if values:
             question += f" WHERE ({columns}) > ({', '.join(['%s'] * len(values))})"
         question += f" ORDER BY {columns} LIMIT {PORTION}"
     described, rows = database.ask_texts(question, values)
@@ -115,6 +117,10 @@ def _portion(
         names = [name for name, _ in described]
         last = json.dumps([rows[-1][names.index(column)] for column in key])
     return [row(columns_read, values) for values in rows], last
+
+
+def _quoted(name: str, percent: str) -> str:
+    return '"' + name.replace('"', '""').replace("%", percent) + '"'
 
 
 def _unreadable(error: Failed, table: str) -> Problem:

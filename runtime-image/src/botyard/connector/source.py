@@ -30,6 +30,8 @@ CHECK_EVERY = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY_SECONDS = 60.0
 """After which a stream that then ends begins with the first pause again."""
+SNAPSHOTS_APART = 1_000_000
+"""Numbers of rows that lie between two snapshots."""
 _MAKING = "(being made)"
 """In the place of `renewed` while a slot is being made."""
 
@@ -126,8 +128,10 @@ class SourceReader:
                 found = Notice("RedisUnavailable", f"Redis does not answer: {type(error).__name__}")
             except Failed as error:
                 found = Notice("Failed", f"PostgreSQL refuses: {problems.text_of(error)}")
-            except ValueError as error:
-                found = Notice("AccessDenied", str(error))
+            except Exception as error:
+                # The other sources go on.
+                found = Notice("Failed", f"{type(error).__name__}: the connector's log has it")
+                log.exception("%s: reading failed", self._source.name)
             if self._report.failure != found:
                 log.error("%s: %s: %s", self._source.name, found.reason, found.message)
             self._report.waits = None
@@ -143,7 +147,10 @@ class SourceReader:
         Raises:
             Problem: Something has to be done first, or the stream ended.
         """
-        where = await asyncio.to_thread(address, self._addresses, self._source)
+        try:
+            where = await asyncio.to_thread(address, self._addresses, self._source)
+        except ValueError as error:
+            raise Problem("AccessDenied", str(error)) from None
         database = Database(where)
         replication: Replication | None = None
         try:
@@ -191,7 +198,9 @@ class SourceReader:
             there = None
         wanted = source.snapshot if source.snapshot != progress.sent else ""
         if wanted != progress.wanted:
-            progress = replace(progress, wanted=wanted, table="", after="")
+            # More than a portion that was stored, and not yet counted.
+            count = progress.count + (SNAPSHOTS_APART if wanted else 0)
+            progress = replace(progress, wanted=wanted, table="", after="", count=count)
         if there is not None:
             if progress.renewed == _MAKING or not progress.made:
                 progress = replace(progress, made=True, renewed=source.renew, generation=max(1, progress.generation))

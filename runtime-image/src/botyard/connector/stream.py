@@ -32,7 +32,8 @@ class PortionReader:
         self._stream = stream
         self._transactions = transactions
         self._learn = learn
-        self._held: pgoutput.Begin | None = None
+        self.held: pgoutput.Begin | None = None
+        """The transaction before which the last portion ended."""
         self.stop_before: Callable[[pgoutput.Begin], bool] = lambda begin: False
         """Asked before each transaction; True: the portion ends there, and the transaction is the next one's first."""
         self.stopped = False
@@ -46,8 +47,8 @@ class PortionReader:
         """
         told = Told()
         self.stopped = False
-        if self._held is not None:
-            begin, self._held = self._held, None
+        if self.held is not None:
+            begin, self.held = self.held, None
             self._transactions.take(begin, told)
         count = 0
         while len(told.changes) < MOST_CHANGES and told.size < MOST_BYTES:
@@ -73,7 +74,7 @@ class PortionReader:
             if isinstance(message, Relation) and (types := self._transactions.types_of(message)):
                 await asyncio.to_thread(self._learn, types)
             if isinstance(message, pgoutput.Begin) and self.stop_before(message):
-                self._held, self.stopped = message, True
+                self.held, self.stopped = message, True
                 return False
             self._transactions.take(message, told)
         except pgoutput.DecodeError as error:

@@ -97,8 +97,6 @@ class Transactions:
         self._begin: Begin | None = None
         self._skipped = False
         self._index = 0
-        self.last_place = ""
-        """Of the last change."""
         self.changed_columns: dict[str, tuple[str, ...]] = {}
         """Columns of each followed table, as they were last told."""
 
@@ -161,8 +159,8 @@ class Transactions:
             )
         else:
             change, unchanged = _update(table, message)
-        self.last_place = place(self._generation, self._begin.commit_lsn, index)
-        told.changes.append(Placed(table.name, change, self.last_place, self._begin.commit_us, unchanged))
+        at = place(self._generation, self._begin.commit_lsn, index)
+        told.changes.append(Placed(table.name, change, at, self._begin.commit_us, unchanged))
 
 
 def _update(table: _Table, message: Update) -> tuple[Change, tuple[str, ...]]:
