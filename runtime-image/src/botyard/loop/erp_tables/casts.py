@@ -41,12 +41,12 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _timestamp(value: Any) -> dt.datetime | str:
-    """Return a time with its zone; one that was written without is UTC. What PostgreSQL calls infinity stays a text."""
+    """Return a time with its zone; one that was written without is UTC. What Python has no time for stays a text."""
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
         if isinstance(value, str):
-            if value in _ENDLESS:
+            if _is_beyond(value):
                 return value
             found = dt.datetime.fromisoformat(value)
             return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
@@ -58,11 +58,16 @@ def _timestamp(value: Any) -> dt.datetime | str:
     raise ValueError(f"{_short(value)} is no time")
 
 
+def _is_beyond(value: str) -> bool:
+    """Tell whether this is one of PostgreSQL's times that Python has none for: infinity, or before Christ."""
+    return value in _ENDLESS or value.endswith(" BC")
+
+
 def _date(value: Any) -> dt.date | str:
     """Return a day; a number counts days since 1970."""
     try:
         if isinstance(value, str):
-            return value if value in _ENDLESS else dt.date.fromisoformat(value[:10])
+            return value if _is_beyond(value) else dt.datetime.fromisoformat(value).date()
         if isinstance(value, int) and not isinstance(value, bool):
             return _DAY_ZERO + dt.timedelta(days=value)
     except (ValueError, OverflowError):
