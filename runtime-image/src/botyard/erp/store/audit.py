@@ -105,8 +105,8 @@ async def claim(connection: AsyncConnection[Any], key: str) -> list[Written]:
 async def record(connection: AsyncConnection[Any], key: str, actor: Actor, table: str, written: list[Written]) -> None:
     """Keep what was written, in the transaction that writes it."""
     insert = (
-        "INSERT INTO public.botyard_audit (key, namespace, bot, persona, thread, task, turn, event, action, table_name, "
-        "row_id, before, after) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)"
+        "INSERT INTO public.botyard_audit (key, namespace, bot, persona, thread, task, turn, event, action, "
+        "table_name, row_id, before, after) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)"
     )
     who = (actor.namespace, actor.bot, actor.persona, actor.thread, actor.task, actor.turn, actor.event)
     rows = [
