@@ -180,3 +180,46 @@ async def test_a_thread_gets_another_title_and_goes_into_the_archive(loop: Syste
     problem(await loop.http.patch(path, json=body, headers=bearer("ben")), 404, "unknown-conversation")
     problem(await loop.http.patch(path, json={}, headers=bearer("ann")), 422, "invalid-body")
     problem(await loop.http.patch(path, json={"titel": "x"}, headers=bearer("ann")), 422, "invalid-body")
+
+
+async def begun_by_a_bot(system: System, thread: str, *, owner: str = "") -> None:
+    """Have a thread that a bot began: it has commits, but no user."""
+    key = f"nora~{thread}"
+    await system.redis.hset(core_keys.conversation(ECHO.partition(key), key), "commits", 1)  # type: ignore[misc]
+    await records(system, ":nora", {f"thread/{thread}": {"ft_id": thread, "owner_fuser_id": owner}})
+
+
+@pytest.mark.parametrize("path", ["threads", "messages"])
+async def test_what_a_bot_began_stays_everybody_s(loop: System, path: str) -> None:
+    await begun_by_a_bot(loop, "task_t1")
+    for user in ("ann", "ben"):
+        assert (await loop.http.get(f"{NORA}/threads/task_t1", headers=bearer(user))).status_code == 200
+        where, about = (
+            (f"{NORA}/threads/task_t1/messages", {}) if path == "threads" else
+            (f"{BASE}/messages", {"conversation": "nora~task_t1"})
+        )  # fmt: skip
+        assert (await post(loop, where, {"text": "How far?"} | about, user=user)).status_code == 202
+    assert [payload["user"] for _, _, payload in await waiting(loop)] == ["ann", "ben"]
+
+
+@pytest.mark.parametrize("thread", ["task_t9", "sched_sweep_1", "thread_x"])
+async def test_nobody_takes_the_name_of_work_to_come(loop: System, thread: str) -> None:
+    for where, body in (
+        (f"{NORA}/threads/{thread}/messages", {"text": "Mine"}),
+        (f"{NORA}/calls/{thread}.2.0/confirm", {"allow": True}),
+        (f"{BASE}/messages", {"text": "Mine", "conversation": f"nora~{thread}"}),
+        (f"{BASE}/messages", {"text": "Mine", "persona": "nora", "conversation": thread}),
+    ):
+        problem(await post(loop, where, body), 404, "unknown-conversation")
+    assert await waiting(loop) == []
+
+
+async def test_a_subchat_belongs_to_the_user_of_its_thread(loop: System) -> None:
+    await begun_by_a_bot(loop, "thread_sub", owner="ann")
+    path, confirm = f"{NORA}/threads/thread_sub", f"{NORA}/calls/thread_sub.2.0/confirm"
+    said = {"text": "hi", "conversation": "nora~thread_sub"}
+    assert (await loop.http.get(path, headers=bearer("ann"))).status_code == 200
+    problem(await loop.http.get(path, headers=bearer("ben")), 404, "unknown-conversation")
+    for where, body in ((confirm, {"allow": True}), (f"{BASE}/messages", said)):
+        assert (await post(loop, where, body)).status_code == 202
+        problem(await post(loop, where, body, user="ben"), 403, "conversation-of-another-user")

@@ -195,6 +195,15 @@ async def test_several_calls_can_be_decided_at_once(platform: Platform) -> None:
     ]
 
 
+async def test_of_two_decisions_on_one_call_the_first_counts(platform: Platform) -> None:
+    platform.answers = [calls(("write", {"text": "x"})), says("Not written.")]
+    await platform.say("write x")
+    decided = [{"call": "t1.2.0", "allow": False}, {"call": "t1.2.0", "allow": True}]
+    await platform.run({"action": "call.confirm", "calls": decided})
+    assert done == []
+    assert platform.messages()[-1] == ("assistant", "Not written.")
+
+
 async def test_a_confirmation_that_comes_twice_or_for_nothing_changes_nothing(platform: Platform) -> None:
     platform.answers = [calls(("write", {"text": "x"})), says("Written.")]
     await platform.say("write x")
@@ -219,6 +228,14 @@ async def test_subchats_bring_the_result_of_the_call_that_waits_for_them(platfor
     assert platform.messages()[-1] == ("assistant", "Together.")
     said = [(o.data["role"], o.data["call_id"]) for o in platform.outputs if o.type == "thread.message"]
     assert ("tool", "t1.2.0") in said, "clients and the bot's loop are told of the result, too"
+
+
+async def test_subchats_belong_to_whom_their_thread_belongs_to(platform: Platform) -> None:
+    platform.answers = [calls(("ask_others", {"questions": ["a?"]})), says("A!"), says("Together.")]
+    await platform.say("ask")
+    await platform.deliver()
+    owners = [state["thread"]["owner_fuser_id"] for state in platform.states.values() if state]
+    assert owners == ["ada", "ada"]
 
 
 async def test_a_call_that_waits_for_no_subchat_at_all_is_answered_at_once(platform: Platform) -> None:

@@ -53,9 +53,12 @@ class Conversations:
         self._scripts = Scripts(redis)
 
     async def owner(self, bot: BotAddress, conversation: str) -> str | None:
-        """Return the user whose conversation it is, or None when there is none."""
-        owner = await self._redis.hget(keys.conversation(bot.partition(conversation), conversation), "user")
-        return None if owner is None else text(owner)
+        """Return the user whose conversation it is, "" where a bot began it, or None when there is none."""
+        fields = keys.conversation(bot.partition(conversation), conversation)
+        owner, commits = await self._redis.hmget(fields, "user", "commits")
+        if owner is None:
+            return None if commits is None else ""
+        return text(owner)
 
     async def progress(self, bot: BotAddress, conversation: str) -> Progress:
         """Return how far a conversation is; nothing of it where there is none."""

@@ -14,6 +14,7 @@ from botyard.gateway.access import Admission, admit, admit_default
 from botyard.gateway.context import Gateway
 from botyard.gateway.models.messages import Accepted, MessageRequest
 from botyard.gateway.problems import Problem
+from botyard.gateway.thread_owners import check_name, owner_of
 from botyard.loop import keys
 
 
@@ -121,6 +122,8 @@ def _addressed(conversation: str, body: MessageRequest, admission: Admission) ->
 
 
 async def _accept(admission: Admission, body: MessageRequest, user: str, conversation: str) -> Receipt:
+    if loop := admission.route.model == "loop":
+        check_name(conversation, await owner_of(admission, conversation))
     payload = body.model_dump(mode="json", include={"text", "payload", "options"})
     payload["files"] = await files.resolve(admission, body.files)
     payload["user"] = user
@@ -146,6 +149,8 @@ async def _accept(admission: Admission, body: MessageRequest, user: str, convers
     try:
         return await accept(for_others=False)
     except NotOwner:
+        if loop and await owner_of(admission, conversation) in ("", user):
+            return await accept(for_others=True)
         if body.user is None and await admission.may_act_for_others():
             return await accept(for_others=True)
         raise Problem("conversation-of-another-user") from None

@@ -29,6 +29,7 @@ from botyard.gateway.models.threads import (
     WaitingCall,
 )
 from botyard.gateway.problems import Problem
+from botyard.gateway.thread_owners import check_name, owner_of
 from botyard.loop import keys
 from botyard.loop.persona_turns import TASK, THREAD
 from botyard.loop.tasks import FPersonaKanbanTaskOutput
@@ -218,7 +219,7 @@ async def _readable(admission: Admission, persona: str, thread: str) -> str:
         Problem: `unknown-conversation`, also for those of other users.
     """
     key = keys.thread_key(persona, thread)
-    owner = await admission.gateway.conversations.owner(admission.bot, key)
+    owner = await owner_of(admission, key)
     if owner is not None and (owner in ("", admission.principal.subject) or await admission.may_act_for_others()):
         return key
     raise Problem("unknown-conversation", "There is no such thread.")
@@ -243,10 +244,12 @@ async def _accept(
     gateway, route = admission.gateway, admission.route
     if not (route.ready or route.wakes or route.queue):
         raise Problem("bot-not-ready", route.message, retry_after=5)
-    if counted:
-        await gateway.quotas.check(admission.bot, admission.principal.subject, key=key, event=event_id)
     # A board belongs to everybody who may use the bot; a thread to the user who began it.
     shared = key.startswith(":")
+    owner = "" if shared else await owner_of(admission, key)
+    check_name(key, owner)
+    if counted:
+        await gateway.quotas.check(admission.bot, admission.principal.subject, key=key, event=event_id)
     try:
         receipt = await gateway.inbox.accept(
             admission.bot,
@@ -254,7 +257,7 @@ async def _accept(
             kind=kind,
             payload=payload,
             user="" if shared else admission.principal.subject,
-            may_act_for_others=shared or await _is_nobodys(admission, key) or await admission.may_act_for_others(),
+            may_act_for_others=owner in ("", admission.principal.subject) or await admission.may_act_for_others(),
             event_id=event_id,
             max_pending=gateway.max_pending,
         )
@@ -263,11 +266,6 @@ async def _accept(
     await gateway.waker.need(route)
     gateway.metrics.accepted.labels(kind, str(receipt.duplicate).lower()).inc()
     return receipt
-
-
-async def _is_nobodys(admission: Admission, key: str) -> bool:
-    """Tell whether no user began a thread: that of a task, a schedule, another thread."""
-    return await admission.gateway.conversations.owner(admission.bot, key) == ""
 
 
 def _answered(conversation: str, receipt: Receipt, *, task: str | None = None, thread: str | None = None) -> Response:

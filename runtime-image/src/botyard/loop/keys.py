@@ -22,6 +22,11 @@ def task_of(key: str) -> str:
     return thread.removeprefix("task_") if thread.startswith("task_") else ""
 
 
+def is_the_persona_s(thread: str) -> bool:
+    """Tell whether a thread has a name that Personas give: of a task, a schedule, a thread that a bot began."""
+    return thread.startswith(("task_", "sched_", "thread_"))
+
+
 def parse(key: str) -> tuple[str, str]:
     """Return the Persona and the thread of a key; the thread is empty for the Persona's own.
 

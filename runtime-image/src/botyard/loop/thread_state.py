@@ -96,7 +96,7 @@ class ThreadState:
         thread.ft_fexp_name = str(payload.get("expert") or DEFAULT)
         thread.ft_task_id = str(payload.get("task") or "")
         thread.ft_budget = int(payload.get("budget") or 0)
-        thread.owner_fuser_id = str(payload.get("user") or "")
+        thread.owner_fuser_id = str(payload.get("owner") or payload.get("user") or "")
         if isinstance(parent := payload.get("parent"), Mapping):
             thread.ft_subchat_dest_ft_id = str(parent["thread"])
             thread.ft_subchat_dest_fcall_id = str(parent["call"])
@@ -170,7 +170,10 @@ class ThreadState:
             names = ", ".join(str(answer.get("call")) for answer in decided)
             return f"no call waits for this confirmation any more: {names}"
         for answer in known:
-            kept = self.waiting.pop(str(answer["call"]))
+            kept = self.waiting.pop(str(answer["call"]), None)
+            if kept is None:
+                # The same call twice: the first decision counts.
+                continue
             del kept["confirmation"]
             allowed = answer.get("allow") is True
             decision = {"confirmed": True} if allowed else {"rejected": str(answer.get("reason") or "")}

@@ -113,7 +113,10 @@ class ThreadTurn:
             "thread": state.thread.as_record() | {"ft_budget": self.budget},
             "messages": [message.as_record() for message in self._added[-MAX_TOLD:]],
         }
-        events = [NextEvent(kind="action", key=action["key"], payload=action["payload"]) for action in self.caused]
+        events = [
+            NextEvent(kind="action", key=action["key"], payload=self._owned(action["payload"]))
+            for action in self.caused
+        ]
         due = int((self.now + SUBCHAT_SECONDS) * 1000)
         events += [
             NextEvent(payload={"action": "subchat.timeout", "call": call}, due_ms=due) for call in state.began_waiting
@@ -125,6 +128,12 @@ class ThreadTurn:
         return TurnOutcome(
             state=state.document(), records=state.records(), outputs=tuple(self._outputs), events=tuple(events)
         )
+
+    def _owned(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the payload of an action; the thread's subchats belong to whom the thread belongs to."""
+        if payload.get("action") == "thread.start" and "parent" in payload:
+            return payload | {"owner": self.state.thread.owner_fuser_id}
+        return payload
 
 
 def _shown(message: FThreadMessageOutput) -> dict[str, Any]:

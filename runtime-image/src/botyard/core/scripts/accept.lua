@@ -8,6 +8,8 @@ local key, kind, payload, event, turn, user = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local max_pending, seen_seconds, keep = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local owner = redis.call("HGET", conversation, "user")
+-- A bot began it: it stays nobody's, whoever speaks first.
+if not owner and redis.call("HEXISTS", conversation, "commits") == 1 then owner = "" end
 if owner and owner ~= user and ARGV[7] ~= "1" then
   return {"not-owner"}
 end
