@@ -43,7 +43,10 @@ def can_wait(state: ThreadState, code: str) -> bool:
 
 
 def cut(state: ThreadState) -> int:
-    """Return how many of the window's messages are old: at least one; results of tools stay with their calls."""
+    """Return how many of the window's messages are old; results of tools stay with their calls.
+
+    0 where the newest results, which the model has not seen, belong to the first message.
+    """
     keep, size = len(state.window), 0
     for message in reversed(state.window):
         size += _size(message)
@@ -53,6 +56,10 @@ def cut(state: ThreadState) -> int:
     keep = min(max(keep, 1), len(state.window) - 1)
     while keep < len(state.window) - 1 and state.window[keep].ftm_role == "tool":
         keep += 1
+    results = {message.ftm_call_id for message in state.window[keep:] if message.ftm_role == "tool"}
+    for number, message in enumerate(state.window[:keep]):
+        if any(call["id"] in results for call in message.ftm_tool_calls or ()):
+            return number
     return keep
 
 

@@ -207,7 +207,8 @@ class ThreadTurns:
     async def _compact(self, turn: ThreadTurn) -> None:
         """Have the model sum up what is old, so that the rest fits."""
         state = turn.state
-        old = compaction.cut(state)
+        if not (old := compaction.cut(state)):
+            return
         through = state.window[old - 1].ftm_num
 
         async def run(key: str) -> dict[str, Any]:
