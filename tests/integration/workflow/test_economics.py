@@ -266,6 +266,16 @@ async def test_side_by_side_no_more_are_admitted_than_may_be(redis_client: Redis
     assert sum(found) == 7
 
 
+async def test_what_is_recorded_behind_a_turn_is_charged_too(redis_client: Redis) -> None:
+    limits = NativePolicy(tokens_per_day=100).limits()
+    first = DirectTreasury(redis_client, BOT, "turn1")
+    await first.admit(Asked("u1", limits))
+    await first.finish()
+    await first.record_usage(b'{"event_id": "e1", "usage": {"total_tokens": 100}}')
+    second = DirectTreasury(redis_client, BOT, "turn2")
+    assert not (await second.admit(Asked("u1", limits))).admitted
+
+
 async def test_what_was_paid_for_is_not_forgotten(redis_client: Redis) -> None:
     await Ledger(redis_client, BOT).grant("g1", quotas.credit_of("u1"), 5, record="{}")
     key = f"by:{{{BOT}}}:budget:a:{accounts.credit('u1')}"

@@ -78,7 +78,8 @@ class DirectTreasury:
         except LedgerUnavailable as error:
             # The slot lapses with its lease.
             log.error("the turn %s cannot be settled, it owes %s tokens: %s", self._turn, self._owed, error)
-        self._charges, self._held, self._keeping = (), None, None
+        # Who is charged stays known: some usage is recorded behind the turn.
+        self._held, self._keeping = None, None
 
     async def _pay(self) -> None:
         for event, tokens in list(self._owed.items()):
