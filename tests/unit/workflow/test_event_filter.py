@@ -103,3 +103,18 @@ async def test_a_filter_may_be_asynchronous_and_its_no_is_a_no() -> None:
         comm.delta(text=str(index), index=index)
     await comm.flush()
     assert [each.data.get("idx") for each in relay.sent] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("awaits", [True, False])
+async def test_a_filter_cannot_send(awaits: bool) -> None:
+    class Talks:
+        async def allow_event(self, **given: Any) -> bool:
+            sending = comm.step(step="asked", status="started")
+            if awaits:
+                await sending
+            return True
+
+    relay = MemoryRelay()
+    comm = build_comm_from_comm_context(task(), relay=relay, event_filter=Talks())
+    await asyncio.wait_for(comm.delta(text="x", index=0), 10)
+    assert relay.sent == []

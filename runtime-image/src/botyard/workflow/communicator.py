@@ -252,7 +252,12 @@ class ChatCommunicator:
         )
 
     async def emit(self, event: str, data: envelopes.Envelope, *, broadcast: bool = False) -> None:
-        """Send an envelope under the name `event`, unless the filter forbids it."""
+        """Send an envelope under the name `event`, unless the filter forbids it.
+
+        Raises:
+            RuntimeError: A filter sends.
+        """
+        event_filter.check_sending()
         told = data.get("event") or {}
         described = EventFilterInput(
             type=data.get("type"),
@@ -317,6 +322,7 @@ class ChatCommunicator:
         )
 
     def _send(self, event: str, type: str, *, broadcast: bool = False, **members: Any) -> Sending:  # noqa: A002
+        event_filter.check_sending()
         return Sending(self.emit(event, self._made(type, **members), broadcast=broadcast), self._pending)
 
     def _made(self, type: str, **members: Any) -> envelopes.Envelope:  # noqa: A002

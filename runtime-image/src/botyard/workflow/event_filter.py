@@ -1,5 +1,6 @@
 """Which of a workflow's events a user receives."""
 
+import contextvars
 import inspect
 import logging
 from dataclasses import dataclass
@@ -62,6 +63,19 @@ class DefaultEventFilter:
         return key in PUBLIC_EVENTS or key in PUBLIC_ROUTES
 
 
+_deciding: contextvars.ContextVar[bool] = contextvars.ContextVar("botyard_event_filter_decides", default=False)
+
+
+def check_sending() -> None:
+    """Refuse to send from within a filter: the event would wait for the filter, and the filter for the event.
+
+    Raises:
+        RuntimeError: A filter is deciding.
+    """
+    if _deciding.get():
+        raise RuntimeError("an event filter cannot send events")
+
+
 def waits(filter: IEventFilter | None) -> bool:  # noqa: A002 - what it is
     """Tell whether a filter is asynchronous."""
     return filter is not None and inspect.iscoroutinefunction(getattr(filter, "allow_event", None))
@@ -78,6 +92,7 @@ async def allowed(
     """Ask a filter, which may be asynchronous; one that fails lets nothing through."""
     if filter is None:
         return True
+    before = _deciding.set(True)
     try:
         answer: Any = filter.allow_event(user_type=user_type, user_id=user_id, event=event, data=data)
         # A coroutine that nobody awaits would count as a yes.
@@ -85,3 +100,5 @@ async def allowed(
     except Exception:
         log.exception("%s failed on %s; the event is not sent", type(filter).__name__, event.route_key)
         return False
+    finally:
+        _deciding.reset(before)
