@@ -154,6 +154,7 @@ def _judging(options: argparse.Namespace) -> Judging | None:
 def _rates(prices: Path | None, model: str) -> Rates:
     """Return what a model costs: a coin for each token where no price table is given."""
     if prices is None:
+        print("No --prices: what judging costs is counted in tokens, not in money; a token is a coin.", file=sys.stderr)
         return rates_of(SCRIPTED.prices[0])
     try:
         return find_price(parse_prices(prices.read_text(encoding="utf-8")), "openai", model, int(time.time() * 1000))[1]
@@ -208,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=BUDGET,
         metavar="COINS",
-        help=f"what it may cost in all, in millionths of a dollar ({BUDGET})",
+        help=f"what it may cost in all, in millionths of a dollar, or in tokens where --prices is missing ({BUDGET})",
     )
     parser.add_argument(
         "--prices", type=Path, metavar="FILE", help="price table with that model; without one a token costs a coin"
