@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from botyard.loop.calls import CallOutcome
-from botyard.loop.context import Dialect, RestartRequested, RobotContext
+from botyard.loop.context import KEPT_THREADS, Dialect, RestartRequested, RobotContext
 from botyard.loop.errors import AlreadyFakedResult, NeedsConfirmation, TransportError, WaitForSubchats
 from botyard.loop.parking import LoopEnded, Parked, ParkedKind, Parking
 from botyard.loop.personas import FPersonaOutput
 from botyard.loop.shutdown import Shutdown
+from botyard.loop.threads import FThreadOutput
 from botyard.loop.tools import FAILED, MAX_RESULT, FCloudtoolCall, ToolResult
 
 
@@ -312,3 +313,11 @@ async def test_events_that_wait_when_the_loop_ends_are_told(bench: Bench) -> Non
         event.done.result(0)
     with pytest.raises(LoopEnded):
         bench.park("message", 2)
+
+
+async def test_threads_that_were_heard_of_last_are_remembered(bench: Bench) -> None:
+    for name in ("first", "second", *map(str, range(KEPT_THREADS - 2)), "first", "new"):
+        bench.rcx.remember_thread(FThreadOutput.from_record({"ft_id": name, "ft_persona_id": "nora"}), [])
+    assert len(bench.rcx.latest_threads) == KEPT_THREADS
+    assert "second" not in bench.rcx.latest_threads
+    assert "first" in bench.rcx.latest_threads

@@ -1,5 +1,6 @@
 """Schedules of a Persona, turn by turn: timers, what is due, what was missed, what a clock jumps over."""
 
+import asyncio
 import copy
 import json
 from collections.abc import Iterator
@@ -320,6 +321,8 @@ class TestWhatAnExpertAdds:
         state = clock.platform.states[":nora"]
         assert state is not None
         assert len(state["own"]) == MAX_OWN
+        refused = [output.data["name"] for output in clock.said if output.type == "schedule.invalid"]
+        assert refused == [f"own-s{MAX_OWN + 4}"]
 
     async def test_goes_with_the_persona_that_had_it(self, folder: Path) -> None:
         clock = Clockwork(folder)
@@ -332,9 +335,14 @@ class TestWhatAnExpertAdds:
 
     async def test_is_seen_by_the_bot_with_its_next_moment(self, folder: Path) -> None:
         clock = Clockwork(folder, schedule())
+        async with asyncio.timeout(60):
+            # The loop begins in a thread of its own.
+            while clock.platform.loop.context is None:
+                await asyncio.sleep(0.01)
         await clock.start()
         await clock.run(action="schedule.add", name="ask-ada", **self.ADDED)
         rcx = clock.platform.loop.context
         assert rcx is not None
         assert set(rcx.latest_schedules) == {"sweep", "own-ask-ada"}
         assert rcx.latest_schedules["own-ask-ada"]["next"].startswith("2027-01-15T")
+        assert rcx.latest_schedules["own-ask-ada"]["zone"] == clock.persona.budget.time_zone

@@ -52,9 +52,10 @@ async def test_one_is_added_and_removed_with_the_turn(caused: effects.Effects) -
         ("add", {"name": "a", "when": "soon"}, "soon"),
         ("add", {"name": "a", "when": "EVERY:5m", "type": "SCHED_X"}, "there is no type"),
         ("add", {"name": "a", "when": "EVERY:5m", "question": "x" * (MAX_QUESTION + 1)}, "characters"),
+        ("add", {"name": "a", "when": "EVERY:4m"}, "EVERY:5m"),
         ("remove", {"name": "sweep"}, "no schedule 'sweep' was added"),
     ],
-    ids=["name", "when", "type", "question", "declared"],
+    ids=["name", "when", "type", "question", "often", "declared"],
 )
 async def test_what_cannot_be_done_is_told(caused: effects.Effects, op: str, given: dict[str, str], said: str) -> None:
     told = await answer(rcx(), {"op": op, "args": given})

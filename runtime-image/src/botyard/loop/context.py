@@ -27,6 +27,8 @@ log = logging.getLogger("botyard.loop")
 
 KEPT_MESSAGES = 200
 """Messages of a thread that `RobotContext.latest_threads` holds."""
+KEPT_THREADS = 500
+"""Threads that it holds: those that were heard of last."""
 Dialect = Literal["document", "code"]
 """`document`: handlers of rows get (action, new, old); `code`: (action, old, new)."""
 
@@ -84,7 +86,7 @@ class RobotContext:
         self.latest_threads: dict[str, FThreadWithMessages] = {}
         self.latest_tasks: dict[str, FPersonaKanbanTaskOutput] = {}
         self.latest_schedules: dict[str, dict[str, str]] = {}
-        """What comes by the clock, by name: {type, when, question, next}."""
+        """What comes by the clock, by name: {type, when, question, zone, next}."""
         self.workdir = str(workdir)
         self.external_auth: dict[str, Any] = {}
         self.messengers: list[Any] = []
@@ -217,7 +219,10 @@ class RobotContext:
 
     def remember_thread(self, thread: FThreadOutput, messages: Iterable[FThreadMessageOutput]) -> None:
         """Have `latest_threads` show a thread as it is now, with these messages beside those that are known."""
-        known = self.latest_threads.setdefault(thread.ft_id, FThreadWithMessages(thread.ft_persona_id, thread))
+        known = self.latest_threads.pop(thread.ft_id, None) or FThreadWithMessages(thread.ft_persona_id, thread)
+        self.latest_threads[thread.ft_id] = known
+        while len(self.latest_threads) > KEPT_THREADS:
+            del self.latest_threads[next(iter(self.latest_threads))]
         known.thread_fields = thread
         known.thread_messages |= {message_key(message): message for message in messages}
         for key in sorted(known.thread_messages)[:-KEPT_MESSAGES]:

@@ -16,6 +16,8 @@ OWN = "own-"
 """Before the names of schedules that an expert added."""
 MAX_OWN = 20
 """Of a Persona: schedules that experts added."""
+SHORTEST_MS = 300_000
+"""Period of a schedule that an expert adds: each time costs a thread."""
 LATE_MS = 60_000
 """What is due so long ago was missed, not a little late."""
 

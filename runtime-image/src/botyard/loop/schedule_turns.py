@@ -51,16 +51,17 @@ async def look(turn: PersonaTurn, fired: Mapping[str, object] | None = None) -> 
         state.uid, state.schedules, state.own = config.uid, {}, {}
     timer = Timer(str(fired.get("name")), int(str(fired.get("at")))) if fired is not None else None
     schedules = (*planning.schedules_of(config, turn.installation), *planning.added(state.own))
+    zone = config.budget.time_zone if config is not None else "UTC"
     plan = planning.look(
         schedules,
         state.schedules,
         now_ms=turn.request.now_ms or int(turn.now * 1000),
-        zone=config.budget.time_zone if config is not None else "UTC",
+        zone=zone,
         seed=turn.request.key,
         fired=timer,
     )
     state.schedules = plan.kept
-    known = {each.name: _told(each, plan.kept.get(each.name)) for each in schedules}
+    known = {each.name: _told(each, zone, plan.kept.get(each.name)) for each in schedules}
     await turn.loop.in_loop(lambda rcx: setattr(rcx, "latest_schedules", known))
     for planned in plan.timers:
         payload = {"action": ACTION, "name": planned.name, "at": planned.at_ms}
@@ -77,13 +78,17 @@ async def change(turn: PersonaTurn) -> None:
     """Add a schedule that an expert wants, or remove one that an expert added."""
     payload = turn.request.payload
     given = payload if payload.get("action") == ADD else None
-    turn.state.own = planning.with_added(turn.state.own, str(payload.get("name")), given)
+    name = str(payload.get("name"))
+    turn.state.own = planning.with_added(turn.state.own, name, given)
+    if given is not None and name not in turn.state.own:
+        message = f"{planning.MAX_OWN} schedules were added already; remove one first"
+        turn.say("schedule.invalid", status="error", name=planning.OWN + name, message=message)
     await look(turn)
 
 
-def _told(schedule: ScheduleConfig, planned: Mapping[str, Any] | None) -> dict[str, str]:
+def _told(schedule: ScheduleConfig, zone: str, planned: Mapping[str, Any] | None) -> dict[str, str]:
     """Return a schedule as bots and experts see it; `next` is there unless it cannot be planned."""
-    told = {"type": schedule.type, "when": schedule.when, "question": schedule.question}
+    told = {"type": schedule.type, "when": schedule.when, "question": schedule.question, "zone": zone}
     if planned is not None:
         told["next"] = datetime.fromtimestamp(int(planned["at"]) / 1000, UTC).isoformat(timespec="seconds")
     return told

@@ -11,7 +11,7 @@ from typing import Any
 from botyard.loop import effects, keys, planning
 from botyard.loop.context import RobotContext
 from botyard.loop.integrations.registry import Integration, Settings
-from botyard.loop.schedules import TYPES, parse
+from botyard.loop.schedules import TYPES, Every, parse
 from botyard.loop.tools import CloudTool, FCloudtoolCall
 
 HELP = f"""Work that comes by the clock of this bot.
@@ -21,6 +21,7 @@ op="add", args={{"name": "ask-ada", "when": "WEEKDAYS:MO/09:00", "question": "As
 op="remove", args={{"name": "ask-ada"}}                one that was added like this
 
 "when": EVERY:5m, EVERY:2h, WEEKDAYS:MO:FR/09:00, MONTHDAY:1/08:30, MONTHDAY:-1/17:30 (the last day).
+Days and times go by the time zone that the list tells as "zone"; the shortest period is 5 minutes.
 "type": SCHED_ANY (a thread with the question; if left out) or one of {", ".join(TYPES)}.
 """
 TOOL = CloudTool(
@@ -83,9 +84,11 @@ async def _add(rcx: RobotContext, name: str, given: Mapping[str, Any]) -> str:
     if len(question) > MAX_QUESTION:
         return f"Error: the question has {len(question)} characters; {MAX_QUESTION} are kept."
     try:
-        parse(when)
+        rule = parse(when)
     except ValueError as error:
         return f"Error: {error}"
+    if isinstance(rule, Every) and rule.period_ms < planning.SHORTEST_MS:
+        return f"Error: the shortest period is EVERY:{planning.SHORTEST_MS // 60_000}m."
     own = [each for each in rcx.latest_schedules if each.startswith(planning.OWN)]
     if planning.OWN + name not in own and len(own) >= planning.MAX_OWN:
         return f"Error: {planning.MAX_OWN} schedules were added already; remove one first."
