@@ -62,11 +62,16 @@ def test_after_a_return_everything_goes_on_with_the_revision_before(older: Older
     assert all(older.takes("c", made_by, {"text": "on"}, config(0)) for made_by in (None, OLD, NEW))
 
 
-@pytest.mark.parametrize("ramped", [config(None), config(10, revision="r3")])
+@pytest.mark.parametrize("ramped", [config(None), config(0, revision="r1")], ids=["none", "of the older one"])
 def test_without_a_ramp_only_what_it_began_ends_there(older: Older, ramped: BotConfig) -> None:
     assert older.takes("c", OLD, {"text": "on"}, ramped)
     assert not older.takes("c", None, {"text": "on"}, ramped)
     assert not older.takes("c", NEW, {"text": "on"}, ramped)
+
+
+def test_nothing_more_begins_on_a_revision_whose_place_a_third_one_takes(older: Older) -> None:
+    ramped = config(10, revision="r3")
+    assert all(older.takes("c", made_by, {"text": "on"}, ramped) for made_by in (None, OLD, NEW))
 
 
 def test_it_has_as_many_workers_as_the_newest_while_it_has_work(older: Older) -> None:

@@ -47,7 +47,7 @@ class Ramp(Document):
     id: str
     """Of this attempt: decides which conversations come first, and under which name turns are counted."""
     revision: str
-    """The new one: replicas of another do as if there were no ramp."""
+    """The new one: on a newer replica of another, beside the revision before, no conversation begins any more."""
     share: int = Field(default=0, ge=0, le=100)
     """Percentage of new conversations that begin on it; 0: all go on with the revision before."""
 

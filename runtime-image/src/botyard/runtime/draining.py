@@ -33,8 +33,14 @@ class Older:
         self.pool.configure(self._sized(config))
 
     def ramp(self, config: BotConfig) -> Ramp | None:
-        """Return how far the newest revision has got; None: it takes all that does not end here."""
-        return config.ramp if config.ramp is not None and config.ramp.revision == self.newest else None
+        """Return how far the newest revision has got; None: it takes all that does not end here.
+
+        A third one that is to be ramped takes the newest one's place: until it comes, nothing more begins on that.
+        """
+        found = config.ramp
+        if found is None or found.revision == self.revision:
+            return None
+        return found if found.revision == self.newest else found.model_copy(update={"share": 0})
 
     def takes(self, key: str, made_by: Mapping[str, str] | None, payload: Mapping[str, Any], config: BotConfig) -> bool:
         """Tell whether an event is for this revision.

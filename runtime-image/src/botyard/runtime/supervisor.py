@@ -309,7 +309,10 @@ class Supervisor:
         }
 
     def _ramp_now(self) -> Ramp | None:
-        return self._older.ramp(self._configuration.bot) if self._older is not None else None
+        """Return the ramp that turns are counted for: what another revision did says nothing of the ramped one."""
+        older = self._older
+        found = older.ramp(self._configuration.bot) if older is not None else None
+        return found if found is not None and older is not None and found.revision == older.newest else None
 
     def _wake_residents(self) -> None:
         for house in self._houses():
