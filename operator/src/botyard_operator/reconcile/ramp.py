@@ -68,10 +68,11 @@ def decide(bot: Bot, inputs: BotInputs, pods: Pods, now: datetime) -> Ramping | 
     previous = _previous(bot, inputs, pods)
     if previous is None:
         return None
-    known = _known(bot, inputs)
+    known = _known(bot, inputs, pods)
     share, since = (known.share, known.since) if known is not None else (0, "")
     brought = pods.runs is not None and pods.runs.digest == inputs.artifact.digest
-    steady = brought and pods.rollout is not None and pods.rollout.complete
+    # Where the Bot sleeps, nothing begins on a revision: time alone proves nothing of it.
+    steady = brought and pods.rollout is not None and pods.rollout.wanted > 0 and pods.rollout.complete
     if steady:
         reached = _reached(bot, inputs.artifact.revision, share, since, now)
         share, since = reached, since if reached == share else now.astimezone(UTC).strftime(_TIME)
@@ -189,7 +190,7 @@ def _previous(bot: Bot, inputs: BotInputs, pods: Pods) -> Revision | None:
     runs, beside, good = pods.runs, pods.beside, bot.status.good_revision
     if not _asked(bot) or runs is None or good is None or _back(bot, inputs):
         return None
-    if (known := _known(bot, inputs)) is not None and known.share == 100:
+    if (known := _known(bot, inputs, pods)) is not None and known.share == 100:
         return None
     if runs.digest == good.digest:
         return runs if beside is None else None
@@ -197,9 +198,12 @@ def _previous(bot: Bot, inputs: BotInputs, pods: Pods) -> Revision | None:
     return beside if beside is not None and beside.digest == good.digest else None
 
 
-def _known(bot: Bot, inputs: BotInputs) -> RampStatus | None:
-    found = bot.status.ramp
-    return found if found is not None and found.digest == inputs.artifact.digest else None
+def _known(bot: Bot, inputs: BotInputs, pods: Pods) -> RampStatus | None:
+    """Return what the status tells of this attempt: the figures of one that failed say nothing of the next."""
+    found, failed = bot.status.ramp, bot.status.failed_revision
+    if found is None or pods.runs is None or not pods.runs.digest == found.digest == inputs.artifact.digest:
+        return None
+    return found if failed is None or failed.digest != found.digest else None
 
 
 def _id(bot: Bot, inputs: BotInputs) -> str:

@@ -1,5 +1,6 @@
 """A new revision that takes over step by step, and what ends that early."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -209,6 +210,40 @@ def test_asking_for_it_ramps_the_revision_anew_with_others_first(space: Ramped) 
     assert space.share == 10
     assert space.status["ramp"]["id"] != before
     assert "failedRevision" not in space.status
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["taken back", "about to be"])
+def test_figures_of_a_failed_attempt_do_not_condemn_the_next(space: Ramped, back: bool) -> None:
+    space.rolled_out()
+    failed = space.status["ramp"]["id"]
+    figures = RampFigures(failed, FAILING, Tally(turns=100))
+    if back:
+        space.counted(FAILING)
+    else:
+        space.figures.tell(BOT, figures, ("shop", "clerk"), lambda key, delay=0.0: None, urgent=True)
+        asyncio.run(space.reconciler.reconcile(BOT, space.context))
+    assert space.status["failedRevision"]["digest"] == artifact(2)["digest"]
+    assert "ramp" in space.status, "the pods before are not there yet"
+    space.annotate(requestedAt="now")
+    space.reconcile()
+    space.rolled_out()
+    assert space.share == 10
+    assert space.status["ramp"]["id"] != failed
+    assert "onNew" not in space.status["ramp"]
+    assert "failedRevision" not in space.status
+
+
+def test_a_bot_that_sleeps_takes_no_step(space: Ramped) -> None:
+    space.rolled_out()
+    space.edit(replicas=0)
+    space.reconcile()
+    space.rolled_out()
+    space.later()
+    assert space.share == 10
+    space.edit(replicas=1)
+    space.reconcile()
+    space.rolled_out()
+    assert space.share == 50
 
 
 def test_a_revision_that_cannot_start_never_gets_a_conversation(space: Ramped) -> None:
