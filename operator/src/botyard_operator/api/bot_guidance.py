@@ -150,7 +150,7 @@ BOT: Mapping[Reason, Guidance] = {
     ),
     Reason.SCALED_BY_OTHERS: Guidance(
         "HorizontalPodAutoscaler keda-hpa-repairs (KEDA makes one for a ScaledObject) scales the Bot, too: delete it, "
-        "or leave out spec.autoscaling; until then the operator does not scale it",
+        "or leave out spec.autoscaling; until then the operator only wakes it",
         "Keep one of the two: the other autoscaler, or `spec.autoscaling`.",
     ),
     Reason.DEFAULT_CONFLICT: Guidance(

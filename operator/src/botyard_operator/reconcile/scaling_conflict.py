@@ -33,6 +33,6 @@ async def scaling_conflict(bot: Bot, ctx: Context) -> ConditionState | None:
         return None
     message = (
         f"HorizontalPodAutoscaler {', '.join(others)} (KEDA makes one for a ScaledObject) scales the Bot, too: delete "
-        "it, or leave out spec.autoscaling; until then the operator does not scale it"
+        "it, or leave out spec.autoscaling; until then the operator only wakes it"
     )
     return ConditionState(ConditionType.SCALING_CONFLICT, "True", Reason.SCALED_BY_OTHERS, message)

@@ -176,12 +176,13 @@ class Autoscaler:
         spec = obj.get("spec") or {}
         if not spec.get("autoscaling") or spec.get("suspend"):
             return None
-        if find((obj.get("status") or {}).get("conditions"), ConditionType.SCALING_CONFLICT) is not None:
-            return None
         try:
-            return Bot.parse(obj)
+            bot = Bot.parse(obj)
         except InvalidObject:
             return None
+        # Nobody else brings a Bot back that sleeps: a HorizontalPodAutoscaler leaves no replicas alone.
+        conflict = find((obj.get("status") or {}).get("conditions"), ConditionType.SCALING_CONFLICT)
+        return None if conflict is not None and bot.spec.replicas > 0 else bot
 
     def _forget(self, bots: Iterable[Bot]) -> None:
         """Drop what is remembered of Bots that are gone; marks are of Bots that exist, too."""
