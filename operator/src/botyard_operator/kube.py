@@ -31,6 +31,8 @@ REQUEST_TIMEOUT = 30.0
 _ATTEMPTS = 4
 """Tries of a request that the server asks to send again (429, 503 with Retry-After)."""
 _LONGEST_RETRY_AFTER = 5.0
+_SELECTED = "100"
+"""Objects in one page of those that are selected by labels."""
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -228,13 +230,20 @@ class KubeClient:
         return await self._request("GET", f"{self.host}{resource.path(namespace)}{query}", None, JSON, accept)
 
     async def select(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[JsonObject]:
-        """Read the objects of a namespace that have these labels, past the caches; at most a page of them."""
+        """Read the objects of a namespace that have these labels, past the caches, page by page."""
         selector = ",".join(f"{label}={value}" for label, value in sorted(labels.items()))
         resource = resources.of(kind)
-        answer = await self.list(resource, namespace, labelSelector=selector, limit="50")
-        self._metrics.api_reads.labels(resource.kind, "200").inc()
-        # Entries of a list carry no kind of their own.
-        return [{"apiVersion": resource.api_version, "kind": kind, **item} for item in answer.get("items") or ()]
+        found: list[JsonObject] = []
+        page = {"labelSelector": selector, "limit": _SELECTED}
+        while True:
+            answer = await self.list(resource, namespace, **page)
+            self._metrics.api_reads.labels(resource.kind, "200").inc()
+            # Entries of a list carry no kind of their own.
+            found += [{"apiVersion": resource.api_version, "kind": kind, **item} for item in answer.get("items") or ()]
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            page["continue"] = following
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None:
         """Return the decoded data of a Secret; None when it does not exist.

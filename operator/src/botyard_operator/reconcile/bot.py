@@ -97,12 +97,14 @@ class BotReconciler:
             return _Outcome(Problem(Reason.INVALID_SPEC, message, stalled=True))
         if bot.spec.suspend:
             return _Outcome(bot=bot)
+        # Before all that may end the pass: the autoscaler stands aside for as long as the status tells of it.
+        scaled = await scaling_conflict(bot, ctx)
         live = ctx.caches.get("Deployment", key.namespace, key.name)
         resolved: Resolved | None = None
         try:
             resolved = await resolve(bot, live, self._gate, ctx)
             if resolved.nothing_to_run:
-                return _Outcome(resolved.held, bot, resolved)
+                return _Outcome(resolved.held, bot, resolved, scaled=scaled)
             now = ctx.clock.now()
             wanted = [
                 dated(child, bot=key, caches=ctx.caches, now=now) if read_live(child) else child
@@ -115,11 +117,11 @@ class BotReconciler:
                 kept.add(names.persona_secrets_name(key.name))
                 await delete_unwanted(kind, kept, key, bot.metadata.uid, ctx)
         except Blocked as blocked:
-            return _Outcome(blocked.problem, bot, resolved)
+            return _Outcome(blocked.problem, bot, resolved, scaled=scaled)
         except PodTemplateRefused as error:
-            return _Outcome(Problem(Reason.INVALID_SPEC, str(error), stalled=True), bot, resolved)
+            return _Outcome(Problem(Reason.INVALID_SPEC, str(error), stalled=True), bot, resolved, scaled=scaled)
         problem = await refresh_pods(key, ctx) or resolved.held or _default_conflict(key, bot, ctx)
-        return _Outcome(problem, bot, resolved, bool(written), await scaling_conflict(bot, ctx))
+        return _Outcome(problem, bot, resolved, bool(written), scaled)
 
     async def _report(self, key: Key, obj: JsonObject, outcome: _Outcome, ctx: Context) -> bool:
         """Write the status; return whether what it tells is to be acted on at once."""
