@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.25
 """Pause between a change of the children and the report: by then their controllers have answered, and one write tells
 what two or three would have told."""
+_OF_REVISIONS = ("previousRevision", "goodRevision", "failedRevision", "ramp", "scenarios")
+"""Fields of the status that nothing else remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ class BotReconciler:
             "personas": {"total": total, "ready": count},
             "spentToday": spent.coins if spent is not None else before.get("spentToday"),
         }
+        if outcome.bot is None:  # A spec that cannot be read says nothing of them.
+            fields |= {name: before.get(name) for name in _OF_REVISIONS}
         if await report(obj, states, fields, ctx):
             logger.info(
                 "bot reported",

@@ -233,6 +233,16 @@ def test_figures_of_a_failed_attempt_do_not_condemn_the_next(space: Ramped, back
     assert "failedRevision" not in space.status
 
 
+def test_a_spec_that_cannot_be_read_forgets_nothing(space: Ramped) -> None:
+    space.rolled_out()
+    space.counted(FAILING)
+    kept = {name: space.status[name] for name in ("goodRevision", "failedRevision", "ramp")}
+    space.edit(replicas="many")
+    space.reconcile()
+    assert (space.condition("Stalled") or {})["reason"] == "InvalidSpec"
+    assert {name: space.status.get(name) for name in kept} == kept
+
+
 def test_a_bot_that_sleeps_takes_no_step(space: Ramped) -> None:
     space.rolled_out()
     space.edit(replicas=0)
