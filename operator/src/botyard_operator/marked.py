@@ -50,6 +50,8 @@ class Marked(ABC, Generic[Told]):
         self._since = 0
         self._marks: dict[Place, int] = {}
         self._later: set[Place] = set()
+        self._reading: set[Place] = set()
+        """Of the present look, whose marks are taken: read again where it fails."""
 
     def of(self, key: Key) -> Told | None:
         """Return what a status may tell of an object; None: nothing is known."""
@@ -63,6 +65,7 @@ class Marked(ABC, Generic[Told]):
         await synced.wait()
         silent = False
         while True:
+            self._reading = set()
             try:
                 await self.look(caches, enqueue)
                 silent = False
@@ -70,6 +73,7 @@ class Marked(ABC, Generic[Told]):
                 if not silent:
                     logger.warning("%s cannot be read: %s", self.what, error)
                 silent = True
+                self._later |= self._reading
             await asyncio.sleep(LOOK_SECONDS)
 
     @abstractmethod
@@ -90,6 +94,7 @@ class Marked(ABC, Generic[Told]):
                 self._marks[namespace, name] = at
                 found.add((namespace, name))
         self._later.clear()
+        self._reading = set(found)
         return sorted(found)
 
     def tell(self, key: Key, told: Told, bot: Place, enqueue: Enqueue, *, urgent: bool) -> None:
