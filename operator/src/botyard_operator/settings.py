@@ -81,7 +81,7 @@ class Settings:
     """How long a leader that does not renew its Lease is respected; it gives up itself after two thirds of that."""
     watch_seconds: int = 100
     """How long the API server keeps a watch open before it is renewed; shorter where something between drops silent
-    connections. A watch that was not renewed for one and a half times this is deaf: /healthz fails."""
+    connections. A watch that is half of this, and at least 30 seconds, overdue is deaf: /healthz fails."""
     log_level: str = "INFO"
     identity: str = "botyard-operator"
     """This process in the Lease: the pod's name."""

@@ -36,6 +36,8 @@ _CLIENT_MARGIN = 0.3
 """Of a watch's time: how much later than the server the client ends it, if the server does not."""
 _DEAF_MARGIN = 0.5
 """Of a watch's time: how much later it must have been started anew, or else it hears nothing any more."""
+_LEAST_DEAF_SECONDS = 30.0
+"""At least so much later: an API server that is busy takes its time over short watches, too."""
 
 _LONGEST_PAUSE_SECONDS = 30.0
 _FIRST_PRUNE_SECONDS = 20.0
@@ -52,7 +54,7 @@ class WatchHealth:
     """
 
     def __init__(self, watch_seconds: float) -> None:
-        self._deaf_after = watch_seconds * (1 + _DEAF_MARGIN)
+        self._deaf_after = watch_seconds + max(watch_seconds * _DEAF_MARGIN, _LEAST_DEAF_SECONDS)
         self._answered: dict[str, float] = {}
         self._listed: dict[str, float] = {}
         self.relisted = asyncio.Event()
@@ -152,6 +154,7 @@ class Watches:
             try:
                 await prune(self._kube, self._caches, self._namespaces)
             except (ApiError, RetryLater) as error:
+                pause = _FIRST_PRUNE_SECONDS
                 logger.warning("the caches could not be compared with the API server: %s", error)
 
     def _registry(self) -> kopf.OperatorRegistry:
