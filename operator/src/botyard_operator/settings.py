@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from botyard.contract import names
 
@@ -167,7 +168,7 @@ class Settings:
             artifact_cache_bytes=whole("ARTIFACT_CACHE_BYTES", default.artifact_cache_bytes),
             allow_insecure_sources=flag("ALLOW_INSECURE_SOURCES", default.allow_insecure_sources),
             network_policies=flag("NETWORK_POLICIES", default.network_policies),
-            tracing_endpoint=text("TRACING_ENDPOINT", default.tracing_endpoint),
+            tracing_endpoint=_collector(text("TRACING_ENDPOINT", default.tracing_endpoint)),
             tracing_ratio=text("TRACING_RATIO", default.tracing_ratio),
             builds=flag("BUILDS", default.builds),
             build_concurrency=max(1, whole("BUILD_CONCURRENCY", default.build_concurrency)),
@@ -182,6 +183,21 @@ class Settings:
             identity=environ.get("POD_NAME") or environ.get("HOSTNAME") or default.identity,
             kubeconfig=environ.get("KUBECONFIG"),
         )
+
+
+def _collector(url: str) -> str:
+    """Return the address of a collector of traces; every Bot's policy and pods are made from it."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if url and not good:
+        raise SettingsError(
+            "BOTYARD_TRACING_ENDPOINT must be http:// or https://, a host and, where it has another, a port up to "
+            "65535, such as http://collector.monitoring:4318"
+        )
+    return url
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

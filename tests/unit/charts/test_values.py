@@ -20,6 +20,8 @@ from tests.unit.charts.conftest import Template, TemplateError
         ({"opperator": {}}, "additional properties 'opperator' not allowed"),
         ({"operator": {"logLevel": "LOUD"}}, "operator/logLevel"),
         ({"namespaces": ["Shop"]}, "namespaces/0"),
+        ({"tracing": {"endpoint": "otel:4318"}}, "tracing/endpoint"),
+        ({"tracing": {"endpoint": "http://otel:port"}}, "tracing/endpoint"),
         ({"images": {"runtime": {"pullPolicy": "Sometimes"}}}, "pullPolicy"),
         ({"redis": {"url": "http://redis:6379"}}, "redis/url"),
         ({"gateway": {"auth": {"ways": ["everybody"]}}}, "gateway/auth/ways/0"),

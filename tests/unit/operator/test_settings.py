@@ -38,3 +38,14 @@ def test_a_bucket_is_read_and_what_is_none_is_refused(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match="BOTYARD_ARTIFACT_BUCKET") as refused:
             artifact_store(Settings.from_environment(environment | wrong))
         assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["http://otel:99999", "http://otel:port", "otel:4318", "http://", "http://[otel"])
+def test_an_address_of_a_collector_that_is_none_is_refused_by_name(url: str) -> None:
+    with pytest.raises(SettingsError, match="BOTYARD_TRACING_ENDPOINT must be .* such as http://"):
+        Settings.from_environment({"BOTYARD_TRACING_ENDPOINT": url})
+
+
+@pytest.mark.parametrize("url", ["", "http://otel", "https://otel.example.com:4318/v1", "http://[fd00::1]:4318"])
+def test_an_address_of_a_collector_is_taken(url: str) -> None:
+    assert Settings.from_environment({"BOTYARD_TRACING_ENDPOINT": url}).tracing_endpoint == url
