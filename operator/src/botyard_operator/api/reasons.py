@@ -185,7 +185,7 @@ class Reason(_Documented):
     PODS_NOT_READY = "PodsNotReady", "No replica is ready yet.", "Bot"
     ROLLING_OUT = "RollingOut", "Replicas are being replaced.", "Bot"
     RAMPING = "Ramping", "A new revision takes over step by step, beside the one that ran before.", "Bot"
-    RAMP_FAILED = "RampFailed", "Turns of a revision that was ramped failed; the one before took over again.", "Bot"
+    RAMP_FAILED = "RampFailed", "A revision that was ramped failed; the one before took over again.", "Bot"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", "The rollout did not advance in time.", "Bot"
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses the pods.", "Bundle", "Bot"
     PODS_REFUSED = "PodsRefused", "The pods cannot be created; the message has the answer.", "Bundle", "Bot"

@@ -132,7 +132,7 @@ def failed(
         return None
     cause = rollout.problem
     if cause is not None and cause.reason == Reason.CRASH_LOOP and f"container {DRAINING}" not in cause.message:
-        return _failure(inputs, cause.reason, cause.message)
+        return _failure(inputs, Reason.RAMP_FAILED, f"{cause.reason}: {cause.message}")
     if figures is None or figures.ramp != ramping.status.id:
         return None
     new, old, allowed = figures.new, figures.old, bot.spec.rollout.ramp_failures

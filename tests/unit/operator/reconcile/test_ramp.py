@@ -282,6 +282,11 @@ def test_a_container_that_keeps_ending_ends_the_ramp_of_its_own_revision(
     space._put("Deployment", unready)
     space.reconcile()
     assert space.runs == runs
+    if runs == 1:
+        failed = space.status["failedRevision"]
+        assert (failed["reason"], failed["message"].partition(": ")[0]) == ("RampFailed", "CrashLoop")
+        space.rolled_out()
+        assert (space.condition("RolledOut") or {})["reason"] == "RampFailed"
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "forgotten"])
