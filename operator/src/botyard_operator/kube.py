@@ -236,7 +236,7 @@ class KubeClient:
         found: list[JsonObject] = []
         page = {"labelSelector": selector, "limit": _SELECTED}
         while True:
-            answer = await self.list(resource, namespace, **page)
+            answer = await self.list(resource, namespace, metadata_only=False, **page)
             self._metrics.api_reads.labels(resource.kind, "200").inc()
             # Entries of a list carry no kind of their own.
             found += [{"apiVersion": resource.api_version, "kind": kind, **item} for item in answer.get("items") or ()]

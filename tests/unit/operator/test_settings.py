@@ -42,7 +42,7 @@ def test_a_bucket_is_read_and_what_is_none_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://otel:99999", "http://otel:port", "otel:4318", "http://", "http://[otel"])
 def test_an_address_of_a_collector_that_is_none_is_refused_by_name(url: str) -> None:
-    with pytest.raises(SettingsError, match="BOTYARD_TRACING_ENDPOINT must be .* such as http://"):
+    with pytest.raises(SettingsError, match=r"BOTYARD_TRACING_ENDPOINT must be .* such as http://"):
         Settings.from_environment({"BOTYARD_TRACING_ENDPOINT": url})
 
 

@@ -1,6 +1,7 @@
 """When watches are taken to be deaf, and how soon the caches are compared again."""
 
 import asyncio
+import itertools
 from typing import cast
 
 import pytest
@@ -51,5 +52,5 @@ def test_after_a_comparison_that_failed_the_next_one_comes_soon(monkeypatch: pyt
 
     monkeypatch.setattr(watches, "prune", prune)
     run(main())
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in itertools.pairwise(times)]
     assert [pause > 100 for pause in pauses] == [True, False, True]
