@@ -128,7 +128,7 @@ async def test_an_owner_whose_lease_was_taken_is_refused_everywhere(world: World
         await world.turns.journal(stale, entry, "0", b"result", keep=60)
     with pytest.raises(StaleOwner):
         await world.turns.commit(stale, entry, Commit(record="{}", outputs=["late"]))
-    assert await world.turns.blame(stale, entry) == 0
+    assert await world.turns.blame(stale, entry, 1) == 0
     assert not await Leases(world.redis, owner="replica-a").renew(stale)
     assert await world.dump() == before
 
@@ -186,7 +186,7 @@ async def test_runs_are_counted_and_steps_of_an_earlier_run_come_back(world: Wor
     await world.turns.begin(lease, entry)
     assert await world.turns.journal(lease, entry, "0", b"paid", keep=60) == b"paid"
     assert await world.turns.journal(lease, entry, "0", b"paid twice", keep=60) == b"paid"
-    await world.turns.blame(lease, entry)
+    assert [await world.turns.blame(lease, entry, 1) for _ in range(2)] == [1, 1], "a death counts once"
 
     again = await world.turns.begin(lease, entry)
     assert (again.attempt, again.crashes, again.journal) == (2, 1, {"0": b"paid"})

@@ -39,25 +39,25 @@ def build() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Run a server with its data in `folder` and give its address."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
     log = (folder / "log").open("wb")
-    process = subprocess.Popen([build(), f"127.0.0.1:{port}", str(folder)], stdout=log, stderr=log)
+    process = subprocess.Popen([build(), f"{host}:{port}", str(folder)], stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 90
         while True:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection((host, port), timeout=1).close()
                 break
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"the MongoDB server did not start:\n{(folder / 'log').read_text()[-2000:]}")
                 time.sleep(0.05)
-        yield f"mongodb://127.0.0.1:{port}/"
+        yield f"mongodb://{host}:{port}/"
     finally:
         process.terminate()
         process.wait()

@@ -25,6 +25,8 @@ from botyard.core import acknowledgement, sending
 from botyard.core.lane import LaneRedis
 
 SOCKET_TIMEOUT = 10.0
+LANE_TIMEOUT = 4.0
+"""Seconds for the answer to a script. All share one connection: a broken one is replaced before leases run out."""
 """Seconds for one answer. Blocking reads ask for less than this."""
 MAX_CONNECTIONS = 64
 """Connections of one client; who needs another one waits for it."""
@@ -66,7 +68,7 @@ def _single(url: str, max_connections: int) -> Redis:
         url, timeout=SOCKET_TIMEOUT, max_connections=max_connections, retry=_retry(), **_TIMEOUTS
     )
     sending.mend_pool(pool)
-    return LaneRedis(pool, timeout=SOCKET_TIMEOUT, retry=_retry())
+    return LaneRedis(pool, timeout=LANE_TIMEOUT, retry=_retry())
 
 
 def in_cluster(redis: Redis) -> bool:

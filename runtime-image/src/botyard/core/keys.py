@@ -27,7 +27,7 @@ def inbox(partition: Partition) -> str:
 def attempts(partition: Partition) -> str:
     """Hash of the events that run.
 
-    Entry id → runs that began; `entry id:crashes` → workers that died of it;
+    Entry id → runs that began; `entry id:crashes` → workers that died of it, `entry id:blamed` → of which run the last;
     `entry id:sent` → its emissions so far; `entry id:parks` → runs that were put aside.
     """
     return f"{_tag(partition)}:attempts"

@@ -42,6 +42,14 @@ class LaneRedis(Redis):
         await super().aclose(close_connection_pool)
 
 
+class _NotOpened(Exception):
+    """There is no connection to be had: the pool has tried again already, so that nobody else needs to."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Lane:
     """Sends commands on one connection of a pool, which is replaced when it breaks."""
 
@@ -51,6 +59,7 @@ class Lane:
         self._retry = retry
         self._answers: _Answers | None = None
         self._opening: asyncio.Task[_Answers] | None = None
+        self._closed = False
 
     async def ask(self, *command: str | bytes | int) -> Any:
         """Send a command that does not block and return its answer; it may be sent again when a connection breaks.
@@ -60,10 +69,13 @@ class Lane:
         """
         packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
         try:
-            return await self._ask(packed)
-        except (RedisConnectionError, RedisTimeoutError) as error:
-            await self._dropped(error)
-            return await self._retry.call_with_retry(lambda: self._ask(packed), self._dropped)
+            try:
+                return await self._ask(packed)
+            except (RedisConnectionError, RedisTimeoutError) as error:
+                await self._dropped(error)
+                return await self._retry.call_with_retry(lambda: self._ask(packed), self._dropped)
+        except _NotOpened as failed:
+            raise failed.error from failed
 
     async def _ask(self, packed: bytes) -> Any:
         answers = self._answers
@@ -73,8 +85,12 @@ class Lane:
 
     async def _open(self) -> "_Answers":
         """Connect; all who ask meanwhile wait for the same try, and are told the same when it fails."""
+        if self._closed:
+            raise _NotOpened(RedisConnectionError("the client is closed"))
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._connect(), name="lane")
+            # Also where nobody who asked is left to be told.
+            self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._opening)
 
     async def _connect(self) -> "_Answers":
@@ -82,12 +98,16 @@ class Lane:
             self._answers = None
             await former.connection.disconnect(nowait=True)
             await self._pool.release(former.connection)
-        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            raise _NotOpened(error) from error
         self._answers = _Answers(connection, self._timeout)
         return self._answers
 
     def close(self) -> None:
         """Connect no more; the pool closes what there is."""
+        self._closed = True
         if self._opening is not None:
             self._opening.cancel()
 

@@ -281,13 +281,13 @@ class Turns:
             raise StaleOwner(f"{lease.partition} has another owner")
         return bytes(answer)
 
-    async def blame(self, lease: Lease, entry: Entry) -> int:
-        """Note that a worker died while it ran `entry`; return how often by now (0: the lease was lost)."""
+    async def blame(self, lease: Lease, entry: Entry, attempt: int) -> int:
+        """Note that a worker died of a run of `entry`, once; return how often by now (0: the lease was lost)."""
         return int(
             await self._scripts.run(
                 "blame",
                 keys=[keys.lease(lease.partition), keys.attempts(lease.partition)],
-                args=[lease.owner, lease.epoch, entry.id],
+                args=[lease.owner, lease.epoch, entry.id, attempt],
             )
         )
 

@@ -41,13 +41,26 @@ class Threads:
                 found, error = None, raised
             loop.call_soon_threadsafe(self._over, result, found, error)
 
+        if self._open >= self._threads < self._most:
+            self._start()
         self._open += 1
         self._jobs.put(job)
-        if self._open > self._threads < self._most:
-            self._threads += 1
-            name = f"{self._name}_{self._threads}"
-            threading.Thread(target=_work, args=(self._jobs,), name=name, daemon=True).start()
         return await result
+
+    def _start(self) -> None:
+        """Start a thread; where the process may have no more of them, those that there are go on.
+
+        Raises:
+            RuntimeError: There is none at all.
+        """
+        name = f"{self._name}_{self._threads + 1}"
+        try:
+            threading.Thread(target=_work, args=(self._jobs,), name=name, daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
     def _over(self, result: asyncio.Future[Any], found: Any, error: BaseException | None) -> None:
         self._open -= 1

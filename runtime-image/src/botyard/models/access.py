@@ -154,7 +154,7 @@ class ModelAccess:
                     yield call
                 except ModelError as error:
                     measured.failed(error.code)
-                    await self._end(call, billed=error.billed)
+                    await self._end(call, billed=error.billed and not call.refused)
                     raise
                 except BaseException:
                     # Whoever asked is gone, or the answer could not be kept.
@@ -207,16 +207,14 @@ class ModelAccess:
 
 
 def _noting(call: _Open, mine: Callable[[], Awaitable[Any]] | None) -> Callable[[], Awaitable[Any]] | None:
-    """Return `mine`, having it noted when it raises."""
+    """Return `mine`, having noted that nothing of a try is sent unless it returns, however it ends."""
     if mine is None:
         return None
 
     async def ask() -> None:
-        try:
-            await mine()
-        except Exception:
-            call.refused = True
-            raise
+        call.refused = True
+        await mine()
+        call.refused = False
 
     return ask
 

@@ -404,12 +404,16 @@ class WorkerPool:
         return found
 
     def _for_anyone(self, ready: list[PoolWorker]) -> list[PoolWorker]:
-        """Return those of the ready workers that may get a turn: those that answer."""
+        """Return those of the ready workers that may get a turn: those that answer.
+
+        The spare only as long as nobody waits for it to be empty, with an event that has to be tried alone.
+        """
         assert self._config is not None
         # All but the youngest work; the youngest is the spare, as long as there is another.
         regular, spare = ready[: self._config.limits.workers], ready[self._config.limits.workers :]
         answering = [worker for worker in regular if not worker.pulse.late]
-        return answering or [worker for worker in spare if not worker.pulse.late] or regular
+        free = [] if self._exclusive.locked() else [worker for worker in spare if not worker.pulse.late]
+        return answering or free or regular
 
     # Connections.
 

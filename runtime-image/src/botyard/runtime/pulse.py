@@ -35,9 +35,13 @@ class Pulse:
 
     async def _beat(self) -> None:
         while True:
+            due = self._loop.time() + BEAT
             await asyncio.sleep(BEAT)
             if not self._busy():
                 return
+            if self._asked is not None:
+                # What this process itself stood still is not the worker's.
+                self._asked += max(0.0, self._loop.time() - due)
             if self._asked is None:
                 self._asked = self._loop.time()
                 await self._ask()

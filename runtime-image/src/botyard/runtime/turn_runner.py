@@ -232,7 +232,7 @@ class TurnRunner:
             outcome = outcomes.failed("TurnCancelled", str(error))
         except WorkerDied as error:
             span.fail(str(error))
-            return await self._survive(lease, entry, error)
+            return await self._survive(lease, entry, error, attempt)
         outcome = outcomes.within_limits(outcome)
         if outcome.error is not None:
             span.fail(outcome.error.kind)
@@ -431,9 +431,9 @@ class TurnRunner:
             events=events,
         )
 
-    async def _survive(self, lease: Lease, entry: Entry, error: WorkerDied) -> bool:
+    async def _survive(self, lease: Lease, entry: Entry, error: WorkerDied, attempt: int) -> bool:
         """Note who may have killed the worker; the event is run again."""
         log.warning("run again: %s", error, extra={"fields": {"conversation": entry.key, "turn": entry.turn}})
         if error.crashed:
-            await persist(lambda: self._turns.blame(lease, entry))
+            await persist(lambda: self._turns.blame(lease, entry, attempt))
         return False

@@ -85,7 +85,8 @@ if commit.dead then
 end
 redis.call("HDEL", KEYS[6], turn)
 redis.call("HDEL", KEYS[5], "cancel:" .. turn)
-redis.call("HDEL", KEYS[3], entry, entry .. ":crashes", entry .. ":sent", entry .. ":parks", entry .. ":run")
+redis.call("HDEL", KEYS[3], entry, entry .. ":crashes", entry .. ":sent", entry .. ":parks", entry .. ":run",
+  entry .. ":blamed")
 redis.call("DEL", KEYS[10])
 for index = 5, 8 do redis.call("EXPIRE", KEYS[index], commit.keep) end
 redis.call("EXPIRE", KEYS[14], commit.keep)
