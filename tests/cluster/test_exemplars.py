@@ -162,7 +162,7 @@ def test_a_loop_bot_hears_of_a_changed_row_and_puts_a_follow_up_on_its_board(spa
 
 
 def _a_person_decides(space: Space, http: httpx.Client) -> None:
-    """Reject a letter with a reason by `kubectl botyard`, and allow one over HTTP."""
+    """Reject a letter with a reason on the command line, and allow one over HTTP."""
     for decide in ("command", "http"):
         body = {"text": "Write to c1"}
         said = http.post(f"/v1/namespaces/{space.namespace}/bots/clerk/messages", json=body).raise_for_status().json()
@@ -177,7 +177,7 @@ def _a_person_decides(space: Space, http: httpx.Client) -> None:
 
         space.eventually("the letter waits for a person", asked, "bot/clerk", "persona/clara")
         if decide == "command":
-            command = [str(Path(sys.executable).with_name("kubectl-botyard")), "approvals", "reject"]
+            command = [str(Path(sys.executable).with_name("botyard")), "approvals", "reject"]
             arguments = [f"{space.namespace}/clerk", "clara", waiting[0], "--reason", "Too early."]
             token = http.headers["Authorization"].removeprefix("Bearer ")
             environment = {**os.environ, "BOTYARD_URL": space.system.gateway, "BOTYARD_TOKEN": token}

@@ -19,7 +19,7 @@ from botyard.cli import cluster
 from botyard.cli import main as botyard
 from botyard.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
 
-COMMANDS = ("chat", "turns", "dead-letters", "budget", "usage", "fork", "compatibility", *cluster.COMMANDS)
+COMMANDS = ("chat", "turns", "dead-letters", "approvals", "budget", "usage", "fork", "compatibility", *cluster.COMMANDS)
 _GATEWAY = "app.kubernetes.io/name=botyard,app.kubernetes.io/component=gateway"
 _ASK_SECONDS = 20.0
 _FORWARD_SECONDS = 20.0
