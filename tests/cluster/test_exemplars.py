@@ -157,8 +157,6 @@ def test_a_loop_bot_hears_of_a_changed_row_and_puts_a_follow_up_on_its_board(spa
         lambda: "nobody" in space.condition("persona", "otto", "ToolsWithoutHandler").get("message", ""),
         "bundle/odd", "bot/odd", "persona/otto",
     )  # fmt: skip
-    with space.http(space.token()) as http:
-        assert _last_said(space, http, "odd", "otto", "Is it?") == "really yes", "the kernel had its way"
 
 
 def _a_person_decides(space: Space, http: httpx.Client) -> None:
@@ -195,22 +193,6 @@ def _a_person_decides(space: Space, http: httpx.Client) -> None:
             ),
             "bot/clerk",
         )
-
-
-def _last_said(space: Space, http: httpx.Client, bot: str, persona: str, text: str) -> str:
-    """Say something in a new thread, and return the last that is said there once nobody but the user is awaited."""
-    base = f"/v1/namespaces/{space.namespace}/bots/{bot}/personas/{persona}/threads"
-    thread = http.post(base, json={"text": text}).raise_for_status().json()["thread"]
-    said: list[str] = []
-
-    def answered() -> bool:
-        answer = http.get(f"{base}/{thread}")
-        if answer.status_code == 200:
-            said[:] = [str(message["content"]) for message in answer.json()["messages"]]
-        return len(said) > 1
-
-    space.eventually("the thread is answered", answered, f"bot/{bot}", f"persona/{persona}")
-    return said[-1]
 
 
 def _scripted(space: Space, name: str, script: str) -> dict[str, Any]:

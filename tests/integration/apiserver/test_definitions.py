@@ -83,7 +83,13 @@ def test_conditions_are_merged_by_type(apiserver: ApiServer, namespace: str) -> 
             {
                 "replicas": 1,
                 "limits": {"turnTimeout": "10m", "maxInput": "1Mi", "concurrency": 32, "workers": 1},
-                "rollout": {"progressDeadline": "5m", "scenarios": "Required", "onIncompatibleState": "Block"},
+                "rollout": {
+                    "progressDeadline": "5m",
+                    "scenarios": "Required",
+                    "onIncompatibleState": "Block",
+                    "rampPause": "10m",
+                    "rampFailures": 10,
+                },
             },
         ),
         ("Persona", {}),

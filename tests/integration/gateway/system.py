@@ -17,7 +17,7 @@ import yaml
 from redis.asyncio import Redis
 
 from botyard.contract.routes import Route, Routes
-from botyard.core import keys
+from botyard.core import codec, keys
 from botyard.core.address import BotAddress
 from botyard.core.envelope import TurnIdentity, envelope
 from botyard.core.inbox import Entry, parse_entry
@@ -290,3 +290,13 @@ def texts(events: Sequence[Received]) -> Iterator[str]:
     """Yield the texts of bot messages."""
     for event in events:
         yield json.loads(event.data)["data"]["text"]
+
+
+async def records(system: System, key: str, kept: dict[str, Any]) -> None:
+    """Write lasting records, as commits of that key's turns do."""
+    partition = ECHO.partition(key)
+    await system.redis.hset(  # type: ignore[misc]
+        keys.records(partition, key),
+        mapping={name: b"1 " + codec.encode_value(record) for name, record in kept.items()},
+    )
+    await system.redis.zadd(keys.record_names(partition, key), dict.fromkeys(kept, 0))

@@ -14,7 +14,7 @@ from botyard.gateway.operations import OPERATIONS
 from botyard.gateway.operations.operation import Operation
 from botyard.gateway.reference import EXAMPLES
 from tests.integration.gateway.spending import spending_of
-from tests.integration.gateway.system import BASE, ECHO, System, bearer
+from tests.integration.gateway.system import BASE, ECHO, System, bearer, records
 
 SECRET = "0123456789abcdef"
 REFERENCE = "jbkey0123456789abcdef-0123456jbkey"
@@ -32,6 +32,8 @@ async def test_the_example_gets_the_documented_answer(system: System, operation:
     await References(system.redis).register(REFERENCE, Reference(bot=ECHO, conversation=conversation, user="ann"))
     begun = {"action": "thread.start", "messages": [{"role": "user", "content": "hello"}]}
     await system.gateway.inbox.accept(ECHO, key="nora~t1", kind="action", payload=begun, user="boss")
+    task = {"ktask_id": "task_1", "ktask_title": "Call Oslo", "ktask_inbox_ts": 7.0}
+    await records(system, ":nora", {"task/task_1": task})
     await spending_of(system, daily=100)
     telegram = TelegramChannel(name="chat", bot="shop/echo", type="telegram", token="123:token", secret=SECRET)
     system.gateway.channels = ChannelService(system.redis, [telegram], lambda namespace, bot: ECHO.partitions)

@@ -7,9 +7,8 @@ import httpx
 import pytest
 
 from botyard.contract.routes import Route, Routes
-from botyard.core import codec
 from botyard.core import keys as core_keys
-from tests.integration.gateway.system import BASE, ECHO, ROUTES, System, bearer, problem
+from tests.integration.gateway.system import BASE, ECHO, ROUTES, System, bearer, problem, records
 
 NORA = f"{BASE}/personas/nora"
 
@@ -24,16 +23,6 @@ async def loop(system: System) -> System:
 
 async def post(system: System, path: str, body: Any, *, user: str = "ann") -> httpx.Response:
     return await system.http.post(path, json=body, headers=bearer(user))
-
-
-async def records(system: System, key: str, kept: dict[str, Any]) -> None:
-    """Write lasting records, as commits of that key's turns do."""
-    partition = ECHO.partition(key)
-    await system.redis.hset(  # type: ignore[misc]
-        core_keys.records(partition, key),
-        mapping={name: b"1 " + codec.encode_value(record) for name, record in kept.items()},
-    )
-    await system.redis.zadd(core_keys.record_names(partition, key), dict.fromkeys(kept, 0))
 
 
 async def waiting(system: System) -> list[tuple[str, str, Any]]:

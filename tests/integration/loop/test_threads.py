@@ -172,7 +172,10 @@ async def test_a_person_allows_a_call_and_it_is_made_once(bot: Bot, tmp_path: Pa
 async def test_a_worker_that_dies_in_a_tool_repeats_and_charges_no_other_call(bot: Bot, tmp_path: Path) -> None:
     await bot.start()
     await bot.say("two things", THREAD)
-    await bot.finished(1, THREAD)
+    async with asyncio.timeout(90):
+        # The turn is put aside while its loop, which ended the worker, may not begin again.
+        while (await bot.finished(1, THREAD)).turns[0]["state"] == "parked":
+            await asyncio.sleep(0.05)
     assert journal(tmp_path) == ["look", "survived"]
     assert [content for role, content in await messages(bot) if role == "tool"] == ["now die", "survived"]
     assert await tool_costs(bot) == 10

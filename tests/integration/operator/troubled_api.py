@@ -108,6 +108,7 @@ class TroubledApi:
             self.refusals += 1
             return web.json_response(TOO_MANY, status=429, headers={"Retry-After": "1"})
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        headers["Accept-Encoding"] = "identity"
         body = await request.read()
         async with self._session.request(request.method, request.rel_url, headers=headers, data=body or None) as answer:
             if request.query.get("watch") == "true" and answer.status == 200:
