@@ -6,6 +6,7 @@ from botyard.gateway.operations.operation import BASE, BOT_PROBLEMS, PERSONA, Op
 
 _DAYS = Parameter("days", "query", "Also the history of this many days, 1 to 400.", "integer")
 _BUDGET_PROBLEMS = (*BOT_PROBLEMS, "rate-limited", "bot-not-ready", "budget-unusable", "storage-unavailable")
+_BODY_PROBLEMS = ("malformed-json", "timeout", "too-large", "unsupported-media-type", "invalid-body")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -43,11 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(
             *_BUDGET_PROBLEMS,
             "unknown-persona",
-            "malformed-json",
-            "timeout",
-            "too-large",
-            "unsupported-media-type",
-            "invalid-body",
+            *_BODY_PROBLEMS,
         ),
     ),
     Operation(
@@ -60,11 +57,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=CreditRequest,
         problems=(
             *_BUDGET_PROBLEMS,
-            "malformed-json",
-            "timeout",
-            "too-large",
-            "unsupported-media-type",
-            "invalid-body",
+            *_BODY_PROBLEMS,
         ),
     ),
 )

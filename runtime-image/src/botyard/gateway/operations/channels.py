@@ -4,6 +4,17 @@ from botyard.gateway import callbacks, channels
 from botyard.gateway.models.channels import CallbackAccepted
 from botyard.gateway.operations.operation import BASE, Operation
 
+_CALLBACK_PROBLEMS = (
+    "bad-parameter",
+    "unknown-reference",
+    "timeout",
+    "reference-used",
+    "too-large",
+    "rate-limited",
+    "overloaded",
+    "storage-unavailable",
+)
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST",
@@ -13,16 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
         202,
         answer=CallbackAccepted,
         body="text/plain",
-        problems=(
-            "bad-parameter",
-            "unknown-reference",
-            "timeout",
-            "reference-used",
-            "too-large",
-            "rate-limited",
-            "overloaded",
-            "storage-unavailable",
-        ),
+        problems=_CALLBACK_PROBLEMS,
         authenticated=False,
     ),
     Operation(
@@ -52,16 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
         202,
         answer=CallbackAccepted,
         body="text/plain",
-        problems=(
-            "bad-parameter",
-            "unknown-reference",
-            "timeout",
-            "reference-used",
-            "too-large",
-            "rate-limited",
-            "overloaded",
-            "storage-unavailable",
-        ),
+        problems=_CALLBACK_PROBLEMS,
         authenticated=False,
     ),
 )
